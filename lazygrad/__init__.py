@@ -1,0 +1,1 @@
+"""lazygrad: a deep-learning framework that compiles naive Python into fused kernels."""
