@@ -1,0 +1,199 @@
+"""Every error class of lazygrad, and the user's line that an error message points at.
+
+Each class also inherits the builtin that a user would expect to catch (`ShapeError` is a `ValueError`,
+`OutOfMemoryError` a `MemoryError`, ...), and `LazygradError` catches them all.
+"""
+
+from __future__ import annotations
+
+import linecache
+import os
+import re
+import sys
+from collections.abc import Sequence
+from types import FrameType
+
+_PACKAGE = __name__.partition(".")[0]
+_PACKAGE_PREFIX = _PACKAGE + "."
+
+
+class LazygradError(Exception):
+    """Base of every error that lazygrad raises on purpose."""
+
+
+class ShapeError(LazygradError, ValueError):
+    """Shapes, axes or sizes that do not fit together."""
+
+
+class DTypeError(LazygradError, TypeError):
+    """An operation that is not defined for these dtypes."""
+
+
+class BoundsError(LazygradError, IndexError):
+    """An index or an axis outside its range."""
+
+
+class GraphError(LazygradError, RuntimeError):
+    """A graph, kernel or tile program that breaks an invariant of its stage."""
+
+
+class GradientError(LazygradError, RuntimeError):
+    """A gradient that was asked for and cannot be given."""
+
+
+class JitError(LazygradError, RuntimeError):
+    """A function that cannot be traced, or a call that its trace cannot serve."""
+
+
+class CacheError(LazygradError, RuntimeError):
+    """A compile-cache entry that cannot be used; callers treat it as a miss."""
+
+
+class SettingsError(LazygradError, ValueError):
+    """A `LAZYGRAD_*` variable, or an override of it, with a value that is not allowed."""
+
+
+class DeviceError(LazygradError, RuntimeError):
+    """A device that is absent, misnamed or failing; the message says what exists and what to install."""
+
+
+class FileFormatError(LazygradError, ValueError):
+    """A file whose content is not what its reader expects.
+
+    >>> print(FileFormatError("model.safetensors", "header is 12 bytes longer than the file"))
+    model.safetensors: header is 12 bytes longer than the file
+    """
+
+    def __init__(self, path: str | os.PathLike[str], problem: str) -> None:
+        self.path = os.fspath(path)
+        self.problem = problem
+        super().__init__(self.path, problem)  # the arguments themselves, so that a copy sent to another process works
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.problem}"
+
+
+class CompileError(LazygradError, RuntimeError):
+    """A kernel that the device's compiler rejected.
+
+    Args:
+        kernel: name of the kernel, or of the batch that it was compiled in.
+        log: what the compiler said.
+        source: the full text given to the compiler; only the lines around the first error are shown.
+    """
+
+    def __init__(self, kernel: str, log: str, source: str = "") -> None:
+        self.kernel, self.log, self.source = kernel, log.strip(), source
+        super().__init__(kernel, log, source)
+
+    def __str__(self) -> str:
+        parts = [f"kernel {self.kernel!r} does not compile; the compiler said:", _indent(self.log or "(nothing)")]
+        if self.source:
+            parts += ["in this source:", numbered_source(self.source, _first_error_line(self.log))]
+        return "\n".join(parts)
+
+
+class OutOfMemoryError(LazygradError, MemoryError):
+    """A device that cannot give the memory asked for, even after its cached blocks were freed.
+
+    Args:
+        device: canonical device name.
+        requested, live, cached: bytes asked for now, held by live buffers, and held warm for reuse.
+        largest: (bytes, description) of the largest live holders, largest first.
+        limit: the most bytes that the device, or a setting, allows; 0 when unknown.
+    """
+
+    def __init__(
+        self,
+        device: str,
+        requested: int,
+        live: int,
+        cached: int,
+        largest: Sequence[tuple[int, str]] = (),
+        limit: int = 0,
+    ) -> None:
+        self.device, self.requested, self.live, self.cached = device, requested, live, cached
+        self.largest, self.limit = tuple(largest), limit
+        super().__init__(device, requested, live, cached, self.largest, limit)
+
+    def __str__(self) -> str:
+        limit = f", limit {bytes_text(self.limit)}" if self.limit else ""
+        lines = [
+            f"out of memory on {self.device}: {bytes_text(self.requested)} requested, "
+            f"{bytes_text(self.live)} live, {bytes_text(self.cached)} cached{limit}"
+        ]
+        if self.largest:
+            lines.append("largest live blocks:")
+            lines += [f"  {bytes_text(nbytes):>10}  {what}" for nbytes, what in self.largest]
+        lines.append(
+            "use a smaller batch or model, drop references to tensors that are no longer needed, wrap evaluation "
+            "in no_grad(), or choose another device"
+        )
+        return "\n".join(lines)
+
+
+def bytes_text(nbytes: int) -> str:
+    """A byte count for people.
+
+    >>> bytes_text(512), bytes_text(1536), bytes_text(3 << 30)
+    ('512 B', '1.5 KiB', '3.0 GiB')
+    """
+    if nbytes < 1024:
+        return f"{nbytes} B"
+    size = float(nbytes)
+    for unit in ("KiB", "MiB", "GiB"):
+        size /= 1024
+        if size < 1024:
+            return f"{size:.1f} {unit}"
+    return f"{size / 1024:.1f} TiB"
+
+
+def numbered_source(source: str, line: int = 1, context: int = 8) -> str:
+    """The lines of `source` around line number `line` (from 1), numbered, that line marked with `>`.
+
+    >>> print(numbered_source("a\\nb\\nc", line=2, context=1))
+       1 | a
+    >  2 | b
+       3 | c
+    """
+    lines = source.splitlines()
+    first, last = max(1, line - context), min(len(lines), line + context)
+    return "\n".join(f"{'>' if n == line else ' '}{n:3d} | {lines[n - 1]}" for n in range(first, last + 1))
+
+
+def user_location() -> tuple[str, int]:
+    """(file, line) of the nearest stack frame outside lazygrad; ("", 0) when there is none.
+
+    Costs well under a microsecond per lazygrad frame, so that every graph node can afford it.
+    """
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        module = frame.f_globals.get("__name__", "")
+        if module != _PACKAGE and not module.startswith(_PACKAGE_PREFIX):
+            return frame.f_code.co_filename, frame.f_lineno
+        frame = frame.f_back
+    return "", 0
+
+
+def location_text(filename: str, line: int) -> str:
+    """`file.py:12: code` for a location; the code is left out where the file cannot be read."""
+    if not filename:
+        return ""
+    code = linecache.getline(filename, line).strip()
+    where = f"{os.path.basename(filename)}:{line}"
+    return f"{where}: {code}" if code else where
+
+
+def user_line() -> str:
+    """`file.py:12: code` of the nearest stack frame outside lazygrad, or "" when there is none."""
+    return location_text(*user_location())
+
+
+def _first_error_line(log: str) -> int:
+    """Line of the first error in a compiler's log of `file:line:column: error: ...` lines, else 1."""
+    found = re.search(r":(\d+):\d+: (?:fatal )?error", log) or re.search(r"\((\d+)\): error", log)
+    return int(found.group(1)) if found else 1
+
+
+def _indent(text: str) -> str:
+    return "\n".join("  " + line for line in text.splitlines())
