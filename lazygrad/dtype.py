@@ -1,0 +1,155 @@
+"""Element types and PyTorch's promotion between them.
+
+A `DType` names how one element is stored. Promotion follows PyTorch: categories are ordered
+bool < integer < floating, Python scalars are weak (they only raise the category).
+"""
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from lazygrad.errors import DTypeError
+
+Kind = Literal["bool", "uint", "int", "float"]
+Scalar = bool | int | float
+
+
+@dataclass(frozen=True, slots=True)
+class DType:
+    """One element type.
+
+    `itemsize` is in bytes. `rank` orders types inside and across categories for promotion.
+
+    >>> dtypes.float32
+    float32
+    >>> dtypes.float32.itemsize
+    4
+    """
+
+    name: str
+    itemsize: int
+    kind: Kind
+    rank: int
+
+    def __repr__(self) -> str:
+        return self.name
+
+    @property
+    def is_float(self) -> bool:
+        return self.kind == "float"
+
+    @property
+    def is_int(self) -> bool:
+        return self.kind in ("int", "uint")
+
+    @property
+    def is_bool(self) -> bool:
+        return self.kind == "bool"
+
+    @property
+    def bits(self) -> int:
+        return self.itemsize * 8
+
+    @property
+    def storage(self) -> np.dtype[Any]:
+        """The NumPy type with the same bytes (bfloat16 is kept as its 16 bits in a uint16)."""
+        return np.dtype("uint16" if self.name == "bfloat16" else self.name)
+
+    @property
+    def min(self) -> Scalar:
+        """The identity of `max`: the lowest value (-inf for floats)."""
+        if self.is_bool:
+            return False
+        if self.is_float:
+            return float("-inf")
+        return 0 if self.kind == "uint" else -(1 << (self.bits - 1))
+
+    @property
+    def max(self) -> Scalar:
+        """The highest value (inf for floats)."""
+        if self.is_bool:
+            return True
+        if self.is_float:
+            return float("inf")
+        return (1 << self.bits) - 1 if self.kind == "uint" else (1 << (self.bits - 1)) - 1
+
+
+class dtypes:  # noqa: N801 - PyTorch spells its namespace of dtypes in lower case too
+    """The element types, with PyTorch's names: `dtypes.float32`, `dtypes.int64`, ..."""
+
+    bool = DType("bool", 1, "bool", 0)
+    uint8 = DType("uint8", 1, "uint", 1)
+    int8 = DType("int8", 1, "int", 2)
+    uint16 = DType("uint16", 2, "uint", 3)
+    int16 = DType("int16", 2, "int", 4)
+    uint32 = DType("uint32", 4, "uint", 5)
+    int32 = DType("int32", 4, "int", 6)
+    uint64 = DType("uint64", 8, "uint", 7)
+    int64 = DType("int64", 8, "int", 8)
+    float16 = DType("float16", 2, "float", 9)
+    bfloat16 = DType("bfloat16", 2, "float", 10)
+    float32 = DType("float32", 4, "float", 11)
+    float64 = DType("float64", 8, "float", 12)
+    half, float, double, int, long = float16, float32, float64, int32, int64
+
+
+ALL: tuple[DType, ...] = (
+    dtypes.bool, dtypes.uint8, dtypes.int8, dtypes.uint16, dtypes.int16, dtypes.uint32, dtypes.int32,
+    dtypes.uint64, dtypes.int64, dtypes.float16, dtypes.bfloat16, dtypes.float32, dtypes.float64,
+)
+BY_NAME: dict[str, DType] = {d.name: d for d in ALL}
+_SIGNED = {8: dtypes.int8, 16: dtypes.int16, 32: dtypes.int32, 64: dtypes.int64}
+
+
+def promote(a: DType, b: DType) -> DType:
+    """The type of a binary operation between tensors of types `a` and `b`, as in PyTorch.
+
+    A signed and an unsigned integer meet in the next wider signed type; uint64 with a signed integer
+    has none and raises DTypeError.
+
+    >>> promote(dtypes.uint8, dtypes.int8), promote(dtypes.float16, dtypes.bfloat16), promote(dtypes.int64, dtypes.float16)
+    (int16, float32, float16)
+    """
+    if a is b:
+        return a
+    low, high = (a, b) if a.rank < b.rank else (b, a)
+    if high.is_float:
+        return dtypes.float32 if low is dtypes.float16 and high is dtypes.bfloat16 else high
+    if low.is_bool or low.kind == high.kind:
+        return high
+    unsigned, signed = (low, high) if low.kind == "uint" else (high, low)
+    if signed.bits > unsigned.bits:
+        return signed
+    if unsigned.bits == 64:
+        raise DTypeError(f"no integer type holds both {a} and {b}; cast one of them first, e.g. .cast(dtypes.int64)")
+    return _SIGNED[unsigned.bits * 2]
+
+
+def promote_scalar(a: DType, value: Scalar) -> DType:
+    """The type of `tensor of type a <op> Python scalar`: the scalar is weak and only lifts the category.
+
+    >>> promote_scalar(dtypes.float16, 2.5), promote_scalar(dtypes.int32, 2.5), promote_scalar(dtypes.bool, 3)
+    (float16, float32, int64)
+    """
+    if isinstance(value, bool):
+        return a
+    if isinstance(value, int):
+        return dtypes.int64 if a.is_bool else a
+    return a if a.is_float else dtypes.float32
+
+
+def of_numpy(array_type: Any) -> DType:
+    """The dtype of a NumPy type; DTypeError when lazygrad has none for it (complex, object, strings...)."""
+    name = np.dtype(array_type).name
+    if name not in BY_NAME:
+        raise DTypeError(f"NumPy type {name!r} has no lazygrad dtype; the types are {', '.join(BY_NAME)}")
+    return BY_NAME[name]
+
+
+def of_scalar(value: Scalar) -> DType:
+    """The default dtype of a Python scalar: bool, int64 or float32, as in PyTorch."""
+    if isinstance(value, bool):
+        return dtypes.bool
+    return dtypes.int64 if isinstance(value, int) else dtypes.float32
