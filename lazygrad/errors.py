@@ -57,6 +57,14 @@ class DeviceError(LazygradError, RuntimeError):
     """A device that is absent, misnamed or failing; the message says what exists and what to install."""
 
 
+class ArgumentError(LazygradError, ValueError):
+    """An argument outside the values that are allowed, where the other classes do not say it better."""
+
+
+class TextError(LazygradError, ValueError):
+    """A text that a tokenizer or a training run cannot use."""
+
+
 class FileFormatError(LazygradError, ValueError):
     """A file whose content is not what its reader expects.
 
