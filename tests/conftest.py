@@ -1,0 +1,68 @@
+"""What every test shares: a kernel cache of its own, verification between passes, and the devices to run on."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import platform
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+
+import pytest
+
+IN_WORKER = "PYTEST_XDIST_WORKER" in os.environ
+POCL_IS_INSTALLED = sys.platform == "linux" and platform.machine() == "x86_64"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--kernel-cache", help="a folder that keeps compiled kernels from one run to the next")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Point lazygrad at a cache that starts empty. Worker processes inherit it, so each kernel is compiled once."""
+    os.environ["LAZYGRAD_VERIFY"] = "1"
+    os.environ.pop("LAZYGRAD_DEBUG", None)
+    if IN_WORKER:
+        return
+    kept = config.getoption("--kernel-cache")
+    folder = os.path.abspath(kept) if kept else tempfile.mkdtemp(prefix="lazygrad-test-cache-")
+    os.environ["LAZYGRAD_CACHE_DIR"] = folder
+    if not kept:
+        config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
+
+
+def cuda_is_usable() -> bool:
+    """Whether an NVIDIA driver answers; asked of the driver alone, because binding libraries may hang without one."""
+    name = "nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1"
+    try:
+        return int(ctypes.CDLL(name).cuInit(0)) == 0
+    except (OSError, AttributeError):
+        return False
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    marked = [item for item in items if item.get_closest_marker("cuda")]
+    if marked and not cuda_is_usable():
+        for item in marked:
+            item.add_marker(pytest.mark.skip(reason="no NVIDIA GPU with a driver here"))
+
+
+@pytest.fixture(params=["NUMPY", "OPENCL"])
+def device(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The name of a device, made the default for the test; a test that takes it runs once on each."""
+    from lazygrad.errors import DeviceError
+    from lazygrad.runtime.registry import open_device
+    from lazygrad.settings import settings
+
+    name = str(request.param)
+    if name != "NUMPY":
+        try:
+            open_device(name)
+        except DeviceError as error:
+            if POCL_IS_INSTALLED:  # a plain install brings PoCL here, so its absence is a failure
+                raise
+            pytest.skip(f"no {name} device here: {error}")
+    with settings.override(device=name):
+        yield name
