@@ -1,0 +1,1 @@
+"""The graph: whole-tensor primitives, what they mean, and rewrites of them."""

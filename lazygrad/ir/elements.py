@@ -1,0 +1,56 @@
+"""How elements are held in NumPy arrays: as they lie in memory, and as the evaluator computes with them.
+
+They differ for bfloat16 only, which NumPy does not have: 16 bits in a uint16 in memory, and a float32 whose value
+bfloat16 can hold in a computation.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lazygrad.dtype import DType, dtypes
+
+Array = NDArray[Any]
+
+
+def array_type(dtype: DType) -> np.dtype[Any]:
+    """The NumPy type to compute with: that of storage, but float32 for bfloat16."""
+    return np.dtype(np.float32) if dtype is dtypes.bfloat16 else dtype.storage
+
+
+def round_bfloat16(x: Array) -> NDArray[np.float32]:
+    """float32 array of the nearest bfloat16 values, ties to even; inf and nan are kept.
+
+    >>> float(round_bfloat16(np.float32(1.01)))
+    1.0078125
+    """
+    return widen_bfloat16(narrow_bfloat16(x))
+
+
+def narrow_bfloat16(x: Array) -> NDArray[np.uint16]:
+    """The bits of the nearest bfloat16 values of a float32 array."""
+    floats = np.asarray(x, np.float32)
+    bits = floats.view(np.uint32)
+    with np.errstate(over="ignore"):  # of nans, which are not taken from here
+        rounded = (bits + ((bits >> 16) & 1) + np.uint32(0x7FFF)) >> 16
+    return np.asarray(np.where(np.isnan(floats), (bits >> 16) | 0x40, rounded).astype(np.uint16))
+
+
+def widen_bfloat16(bits: Array) -> NDArray[np.float32]:
+    """float32 array of the values whose bfloat16 bits are given."""
+    return np.asarray(np.asarray(bits).astype(np.uint32) << 16).view(np.float32)
+
+
+def to_storage(x: Array, dtype: DType) -> Array:
+    """A computed array as it lies in memory: the bits of bfloat16, everything else as it is."""
+    return narrow_bfloat16(x) if dtype is dtypes.bfloat16 else x
+
+
+def from_storage(x: Array, dtype: DType) -> Array:
+    """The inverse of `to_storage`; an array that holds values already is only cast."""
+    if dtype is dtypes.bfloat16 and x.dtype == np.uint16:
+        return widen_bfloat16(x)
+    return x.astype(array_type(dtype), copy=False)

@@ -1,0 +1,262 @@
+"""What every primitive means, in NumPy: the slow and exact reference that every device is compared with.
+
+One small function per op, in the table `_MEANING`. Every intermediate result is rounded to its node's dtype:
+bfloat16 elements travel as float32 arrays whose values bfloat16 can hold.
+
+Left unspecified, so that devices may differ and tests may not rely on it: the bits of a nan, and what CAST gives
+for a float outside the range of the integer type (or nan).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lazygrad.dtype import DType, dtypes
+from lazygrad.errors import GraphError
+from lazygrad.index.expr import Dim, Var
+from lazygrad.ir.elements import array_type, from_storage, round_bfloat16, to_storage
+from lazygrad.ir.node import Node, topological
+from lazygrad.ir.op import (
+    IDENTITY,
+    AxesArg,
+    AxisArg,
+    BoundsArg,
+    Combine,
+    ConstArg,
+    Op,
+    PadArg,
+    ReduceArg,
+    ScanArg,
+    ScatterArg,
+)
+
+Array = NDArray[Any]
+Sizes = Callable[[Sequence[Dim]], tuple[int, ...]]  # symbolic sizes -> the sizes bound to them
+Meaning = Callable[[Node, Sizes, Sequence[Array]], Array]
+
+
+def evaluate(
+    roots: Sequence[Node], read: Callable[[Node], Array], bindings: Mapping[Var, int] | None = None
+) -> list[Array]:
+    """The values of `roots`, each of its node's shape; arrays may be views, so treat them as read-only.
+
+    Args:
+        read: gives the elements of a BUFFER node, in any shape (bfloat16 as float32, or as its bits in uint16).
+        bindings: the value of every variable in a symbolic shape.
+
+    Intermediate arrays are freed after their last use.
+
+    >>> from lazygrad.ir.node import alu, const, iota
+    >>> x = iota(4, dtypes.int32)
+    >>> evaluate([alu(Op.MUL, x, const(3, dtypes.int32, (4,)))], read=lambda buffer: np.empty(0))
+    [array([0, 3, 6, 9], dtype=int32)]
+    """
+    bound = dict(bindings or {})
+
+    def sizes(dims: Sequence[Dim]) -> tuple[int, ...]:
+        return tuple(d if isinstance(d, int) else d.evaluate(bound) for d in dims)
+
+    order = topological(roots)
+    uses = Counter(s for n in order for s in n.src)
+    uses.update(roots)
+    values: dict[Node, Array] = {}
+    with np.errstate(all="ignore"):
+        for n in order:
+            if n.op is Op.BUFFER:
+                values[n] = from_storage(np.asarray(read(n)), n.dtype).reshape(sizes(n.shape))
+            else:
+                values[n] = _round(_MEANING[n.op](n, sizes, [values[s] for s in n.src]), n.dtype)
+            for s in n.src:
+                uses[s] -= 1
+                if not uses[s]:
+                    del values[s]
+    return [values[r] for r in roots]
+
+
+def _round(x: Array, dtype: DType) -> Array:
+    """`x` as an array of `dtype`, with bfloat16 rounding where `x` was computed in float32."""
+    x = np.asarray(x)
+    if x.dtype != array_type(dtype):
+        raise GraphError(f"the evaluator computed {x.dtype} for a node of dtype {dtype}")
+    return round_bfloat16(x) if dtype is dtypes.bfloat16 else x
+
+
+def _wide(dtype: DType) -> np.dtype[Any]:
+    """The type that sums and products accumulate in: float32 for 16-bit floats, else the type itself."""
+    return np.dtype(np.float32) if dtype.is_float and dtype.itemsize == 2 else dtype.storage
+
+
+# ---- sources and elementwise -----------------------------------------------------------------------
+
+
+def _const(n: Node, sizes: Sizes, src: Sequence[Array]) -> Array:
+    return np.array(n.argument(ConstArg).value, array_type(n.dtype))
+
+
+def _iota(n: Node, sizes: Sizes, src: Sequence[Array]) -> Array:
+    return np.arange(*sizes(n.shape)).astype(array_type(n.dtype))
+
+
+def _elementwise(function: Callable[..., Any]) -> Meaning:
+    return lambda n, sizes, src: np.asarray(function(*src))
+
+
+def _trunc(n: Node, sizes: Sizes, src: Sequence[Array]) -> Array:
+    return np.trunc(src[0]) if n.dtype.is_float else src[0]
+
+
+def _shift_left(a: Array, count: Array) -> Array:
+    """Counts outside 0 <= count < bits shift every bit out."""
+    inside = (count >= 0) & (count < a.itemsize * 8)
+    return np.where(inside, np.left_shift(a, np.where(inside, count, 0).astype(a.dtype)), np.zeros((), a.dtype))
+
+
+def _shift_right(a: Array, count: Array) -> Array:
+    """Arithmetic for signed types: counts outside the range leave the sign, 0 or -1."""
+    inside = (count >= 0) & (count < a.itemsize * 8)
+    last = a.dtype.type(a.itemsize * 8 - 1)
+    shifted = np.right_shift(a, np.where(inside, count, last).astype(a.dtype))
+    return np.where(inside, shifted, shifted if a.dtype.kind == "i" else np.zeros((), a.dtype))
+
+
+def _cast(n: Node, sizes: Sizes, src: Sequence[Array]) -> Array:
+    return src[0].astype(array_type(n.dtype))
+
+
+def _bitcast(n: Node, sizes: Sizes, src: Sequence[Array]) -> Array:
+    bits = np.ascontiguousarray(to_storage(src[0], n.src[0].dtype)).reshape(src[0].shape)
+    return from_storage(bits.view(n.dtype.storage), n.dtype)
+
+
+# ---- reductions and prefixes -----------------------------------------------------------------------
+
+_UFUNC: dict[Combine, np.ufunc] = {Combine.ADD: np.add, Combine.MUL: np.multiply, Combine.MAX: np.maximum}
+
+
+def _reduce(n: Node, sizes: Sizes, src: Sequence[Array]) -> Array:
+    """Reduced axes go last and together: NumPy sums pairwise only along a contiguous axis."""
+    arg = n.argument(ReduceArg)
+    kept = [i for i in range(src[0].ndim) if i not in arg.axes]
+    shape = [src[0].shape[i] for i in kept]
+    count = int(np.prod([src[0].shape[i] for i in arg.axes]))
+    rows = src[0].transpose(*kept, *arg.axes).reshape(*shape, count)
+    if arg.combine is Combine.MAX:
+        return np.asarray(np.max(rows, axis=-1, initial=n.dtype.min))
+    wide = np.ascontiguousarray(rows, _wide(n.dtype))
+    return np.asarray(_UFUNC[arg.combine].reduce(wide, axis=-1, dtype=wide.dtype)).astype(array_type(n.dtype))
+
+
+def _scan(n: Node, sizes: Sizes, src: Sequence[Array]) -> Array:
+    arg = n.argument(ScanArg)
+    wide = _wide(n.dtype)
+    return _UFUNC[arg.combine].accumulate(src[0].astype(wide), axis=arg.axis, dtype=wide).astype(array_type(n.dtype))
+
+
+# ---- movement --------------------------------------------------------------------------------------
+
+
+def _reshape(n: Node, sizes: Sizes, src: Sequence[Array]) -> Array:
+    return src[0].reshape(sizes(n.shape))
+
+
+def _permute(n: Node, sizes: Sizes, src: Sequence[Array]) -> Array:
+    return src[0].transpose(n.argument(AxesArg).axes)
+
+
+def _expand(n: Node, sizes: Sizes, src: Sequence[Array]) -> Array:
+    return np.broadcast_to(src[0], sizes(n.shape))
+
+
+def _pad(n: Node, sizes: Sizes, src: Sequence[Array]) -> Array:
+    arg = n.argument(PadArg)
+    out = np.full(sizes(n.shape), arg.fill.value, src[0].dtype)
+    before = sizes([lo for lo, _ in arg.pads])
+    out[tuple(slice(lo, lo + m) for lo, m in zip(before, src[0].shape))] = src[0]
+    return out
+
+
+def _shrink(n: Node, sizes: Sizes, src: Sequence[Array]) -> Array:
+    return src[0][tuple(slice(*sizes(bound)) for bound in n.argument(BoundsArg).bounds)]
+
+
+def _flip(n: Node, sizes: Sizes, src: Sequence[Array]) -> Array:
+    return np.flip(src[0], n.argument(AxesArg).axes)
+
+
+# ---- data dependent --------------------------------------------------------------------------------
+
+
+def _gather(n: Node, sizes: Sizes, src: Sequence[Array]) -> Array:
+    axis = n.argument(AxisArg).axis
+    inside, places = _places(src[0].shape, src[1], axis)
+    out = np.zeros(src[1].shape, src[0].dtype)
+    out[inside] = src[0].reshape(-1)[places]
+    return out
+
+
+def _scatter(n: Node, sizes: Sizes, src: Sequence[Array]) -> Array:
+    """One flat list of updates in row-major order of the index, so that "later" is well defined."""
+    arg = n.argument(ScatterArg)
+    inside, places = _places(src[0].shape, src[1], arg.axis)
+    wide = _wide(n.dtype) if arg.combine is Combine.ADD else src[0].dtype
+    out = src[0].astype(wide).reshape(-1)  # a copy: updates must not reach the base
+    updates = src[2][inside].astype(wide)
+    if arg.combine is Combine.SET:
+        out[places] = updates
+    else:
+        _UFUNC[arg.combine].at(out, places, updates)
+    return out.reshape(src[0].shape).astype(array_type(n.dtype))
+
+
+def _places(shape: tuple[int, ...], index: Array, axis: int) -> tuple[NDArray[np.bool_], NDArray[np.intp]]:
+    """(which elements of `index` are in range along `axis`, the flat positions that those address in `shape`)."""
+    inside = (index >= 0) & (index < shape[axis])
+    coordinates = list(np.nonzero(inside))
+    coordinates[axis] = index[inside].astype(np.intp)
+    if not all(shape):
+        return inside, np.zeros(0, np.intp)
+    return inside, np.ravel_multi_index(coordinates, shape)
+
+
+_MEANING: dict[Op, Meaning] = {
+    Op.CONST: _const,
+    Op.IOTA: _iota,
+    Op.ADD: _elementwise(np.add),  # of bools: or
+    Op.MUL: _elementwise(np.multiply),  # of bools: and
+    Op.DIV: _elementwise(np.divide),
+    Op.IDIV: _elementwise(np.floor_divide),
+    Op.MOD: _elementwise(np.remainder),
+    Op.MAX: _elementwise(np.maximum),
+    Op.POW: _elementwise(np.power),
+    Op.EXP2: _elementwise(np.exp2),
+    Op.LOG2: _elementwise(np.log2),
+    Op.SIN: _elementwise(np.sin),
+    Op.SQRT: _elementwise(np.sqrt),
+    Op.TRUNC: _trunc,
+    Op.LT: _elementwise(np.less),
+    Op.NE: _elementwise(np.not_equal),
+    Op.AND: _elementwise(np.bitwise_and),
+    Op.OR: _elementwise(np.bitwise_or),
+    Op.XOR: _elementwise(np.bitwise_xor),
+    Op.SHL: _elementwise(_shift_left),
+    Op.SHR: _elementwise(_shift_right),
+    Op.WHERE: _elementwise(np.where),
+    Op.CAST: _cast,
+    Op.BITCAST: _bitcast,
+    Op.REDUCE: _reduce,
+    Op.SCAN: _scan,
+    Op.RESHAPE: _reshape,
+    Op.PERMUTE: _permute,
+    Op.EXPAND: _expand,
+    Op.PAD: _pad,
+    Op.SHRINK: _shrink,
+    Op.FLIP: _flip,
+    Op.GATHER: _gather,
+    Op.SCATTER: _scatter,
+    **dict.fromkeys(IDENTITY, lambda n, sizes, src: src[0]),
+}
