@@ -1,0 +1,274 @@
+"""Tile programs: what one launch computes, as loops over axes with values inside them.
+
+Two layers in one small language.
+
+*Values* are scalar expressions over the variables of the loops around them (`Const`, `Index`, `Load`, `Alu`,
+`Ref`); equal values are one object, so that common subexpressions are shared. A value belongs to the outermost
+loop that binds all of its variables; lowering puts it there.
+
+*Statements* bind variables and have effects (`Loop`, `Reduction`, `Stage`, `Store`, `If`). Every axis says how it is
+executed, and that is all that optimization passes change:
+
+    GRID      one work-group (thread block) each
+    LOCAL     one work-item (thread) of the group each
+    SERIAL    one after the other
+    UNROLL    side by side in registers: each statement inside is repeated per element
+    VECTOR    side by side in the lanes of one vector register
+
+UNROLL and VECTOR axes are the *register tile*: a value that uses them is a tile of registers, and a SERIAL loop or
+a Reduction inside them runs once, carrying the whole tile. So a blocked matrix product is
+`Loop(i, UNROLL) > Loop(j, VECTOR) > Reduction(k) > Store`: its accumulator is spread over i and j.
+"""
+from __future__ import annotations
+
+import weakref
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from types import MappingProxyType
+from typing import Any
+
+from lazygrad.dtype import DType, dtypes
+from lazygrad.index.expr import Dim, Expr, Var
+from lazygrad.ir.op import Combine, Op
+
+
+class Kind(Enum):
+    GRID = auto()
+    LOCAL = auto()
+    SERIAL = auto()
+    UNROLL = auto()
+    VECTOR = auto()
+
+
+class Scope(Enum):
+    """Where an array lives."""
+
+    GLOBAL = auto()  # device memory
+    LOCAL = auto()  # shared by the work-items of a group
+    PRIVATE = auto()  # one per work-item
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """A loop variable and how it runs over [0, extent).
+
+    `lanes` and `unroll` strip-mine a SERIAL axis: it advances `lanes * unroll` elements a turn, `lanes` of them as one
+    vector and `unroll` such vectors side by side; what is left over at the end runs one element at a time.
+    """
+
+    var: Var
+    extent: Dim
+    kind: Kind = Kind.SERIAL
+    lanes: int = 1
+    unroll: int = 1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Array:
+    """A typed, flat array: a kernel parameter (GLOBAL) or scratch memory that the kernel declares."""
+
+    name: str
+    dtype: DType
+    size: Dim
+    scope: Scope = Scope.GLOBAL
+    written: bool = False  # by this kernel; a written parameter is read again only at the element being written
+
+
+# ---- values ----------------------------------------------------------------------------------------
+
+
+class Value:
+    """A scalar expression. `vars`: the loop variables it uses; `accs`: the accumulators it reads."""
+
+    __slots__ = ("dtype", "src", "vars", "accs", "__weakref__")
+    dtype: DType
+    src: tuple[Value, ...]
+    vars: frozenset[Var]
+    accs: frozenset[Accumulator]
+
+
+class Const(Value):
+    __slots__ = ("value",)
+    value: bool | int | float
+
+
+class Index(Value):
+    """An index expression as a value of an integer dtype (or bool, for a condition).
+
+    `binds` are variables of `expr` that stand for run-time values: `src[k]` is the integer value of `binds[k]`.
+    """
+
+    __slots__ = ("expr", "binds")
+    expr: Expr
+    binds: tuple[Var, ...]
+
+
+class Load(Value):
+    """`array[index]`, or `fill` where `valid` is false (then nothing is read). `binds` as in Index: how GATHER reads."""
+
+    __slots__ = ("array", "index", "valid", "fill", "binds")
+    array: Array
+    index: Expr
+    valid: Expr | None
+    fill: bool | int | float
+    binds: tuple[Var, ...]
+
+
+class Alu(Value):
+    """An elementwise primitive over `src`."""
+
+    __slots__ = ("op",)
+    op: Op
+
+
+class Ref(Value):
+    """The final value of an accumulator."""
+
+    __slots__ = ("acc",)
+    acc: Accumulator
+
+
+EMPTY: Mapping[Any, Any] = MappingProxyType({})
+_values: weakref.WeakValueDictionary[tuple[Any, ...], Value] = weakref.WeakValueDictionary()
+_NO_VARS: frozenset[Var] = frozenset()
+_NO_ACCS: frozenset[Accumulator] = frozenset()
+
+
+def _value(kind: type[Any], dtype: DType, src: tuple[Value, ...], own: frozenset[Var], **fields: Any) -> Any:
+    key = (kind, dtype, tuple(map(id, src)), *((k, id(v)) if isinstance(v, (Array, Accumulator)) else (k, type(v), repr(v)) if isinstance(v, float) else (k, v) for k, v in fields.items()))
+    found = _values.get(key)
+    if found is not None:
+        return found
+    new: Any = object.__new__(kind)
+    new.dtype, new.src = dtype, src
+    new.vars = own.union(*(s.vars for s in src)) if src else own
+    new.accs = _NO_ACCS.union(*(s.accs for s in src)) if src else _NO_ACCS
+    for name, v in fields.items():
+        setattr(new, name, v)
+    if kind is Ref:
+        new.accs = frozenset({new.acc})
+    _values[key] = new
+    return new
+
+
+def const(value: bool | int | float, dtype: DType) -> Const:
+    made: Const = _value(Const, dtype, (), _NO_VARS, value=value)
+    return made
+
+
+Bindings = Mapping[Var, "Value"]
+
+
+def _bound(exprs: tuple[Expr, ...], bindings: Bindings) -> tuple[frozenset[Var], tuple[Var, ...], tuple[Value, ...]]:
+    """The loop variables of `exprs`, and those of their variables that `bindings` gives values, with the values."""
+    used = _NO_VARS.union(*(e.vars for e in exprs))
+    binds = tuple(sorted((v for v in used if v in bindings), key=lambda v: v.name))
+    return used.difference(binds), binds, tuple(bindings[v] for v in binds)
+
+
+def index(expr: Expr, dtype: DType, bindings: Bindings = EMPTY) -> Index:
+    own, binds, src = _bound((expr,), bindings)
+    made: Index = _value(Index, dtype, src, own, expr=expr, binds=binds)
+    return made
+
+
+def load(array: Array, at: Expr, valid: Expr | None = None, fill: bool | int | float = 0, bindings: Bindings = EMPTY) -> Load:
+    own, binds, src = _bound((at,) if valid is None else (at, valid), bindings)
+    made: Load = _value(Load, array.dtype, src, own, array=array, index=at, valid=valid, fill=fill, binds=binds)
+    return made
+
+
+def alu(op: Op, dtype: DType, *src: Value) -> Alu:
+    made: Alu = _value(Alu, dtype, src, _NO_VARS, op=op)
+    return made
+
+
+def ref(acc: Accumulator) -> Ref:
+    made: Ref = _value(Ref, acc.dtype, (), acc.vars, acc=acc)
+    return made
+
+
+# ---- statements ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Accumulator:
+    """A reduction's running value: the combination of `value` over the axes of its Reduction.
+
+    It starts at the identity of `combine`. `vars` are the loop variables outside the reduction that it depends on.
+    """
+
+    name: str
+    combine: Combine
+    dtype: DType  # sums of 16-bit floats are kept in float32
+    value: Value
+    vars: frozenset[Var]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reduction:
+    """Runs `axes` (outermost first) and accumulates every accumulator in one pass."""
+
+    axes: tuple[Axis, ...]
+    accumulators: tuple[Accumulator, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Store:
+    """`array[index] = value`. `stream`: past the caches (for outputs larger than they are)."""
+
+    array: Array
+    index: Expr
+    value: Value
+    stream: bool = False
+    combine: Combine = Combine.SET  # ADD, MAX: array[index] = combine(array[index], value), by the one task that owns it
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Loop:
+    axis: Axis
+    body: tuple[Stmt, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class If:
+    """`body` where `condition` holds, else `orelse`."""
+
+    condition: Expr
+    body: tuple[Stmt, ...]
+    orelse: tuple[Stmt, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Stage:
+    """Declares the scratch `array` for the rest of the enclosing body, and fills it by `body`."""
+
+    array: Array
+    body: tuple[Stmt, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Barrier:
+    """All work-items of the group meet; reached by all of them or none."""
+
+
+Stmt = Loop | Reduction | Store | If | Stage | Barrier
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Program:
+    """One kernel. GRID loops are the outermost statements: their extents' product is the number of work-groups."""
+
+    name: str
+    params: tuple[Array, ...]
+    scalars: tuple[Var, ...]  # symbolic sizes, passed at launch
+    body: tuple[Stmt, ...]
+    bytes: Dim = 0  # moved to and from memory at least
+    flops: Dim = 0
+    notes: tuple[str, ...] = field(default=())
+
+
+def compute_dtype(dtype: DType) -> DType:
+    """The type that arithmetic on `dtype` is done in: 16-bit floats are only stored as such."""
+    return dtypes.float32 if dtype in (dtypes.float16, dtypes.bfloat16) else dtype
