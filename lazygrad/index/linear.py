@@ -1,0 +1,206 @@
+"""Sums and products in canonical form: integer polynomials over atoms.
+
+Every expression is offset + sum of coefficient * monomial, a monomial being an atom or a Product of atoms, so that
+equal polynomials are the same object.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from .kinds import FloorDiv, Mod, Product
+from .memo import Memo
+from .node import Const, Expr, Sum, Terms, Var
+
+Coefficients = dict[Expr, int]
+_products: Memo[tuple[Expr, Expr]] = Memo()
+_sums: Memo[tuple[Expr, Expr]] = Memo()
+
+
+def linear_form(e: Expr) -> tuple[Terms, int]:
+    """The terms (monomial, coefficient) of an expression, and its constant offset."""
+    if isinstance(e, Sum):
+        return e.terms, e.offset
+    if isinstance(e, Const):
+        return (), e.value
+    return ((e, 1),), 0
+
+
+def factors_of(monomial: Expr) -> tuple[Expr, ...]:
+    """The atoms of a monomial."""
+    return monomial.factors if isinstance(monomial, Product) else (monomial,)
+
+
+def monomial_of(factors: Iterable[Expr]) -> Expr:
+    """The product of atoms; the constant 1 for none."""
+    ordered = tuple(sorted(factors, key=lambda atom: atom.key))
+    if len(ordered) > 1:
+        return Product(ordered)
+    return ordered[0] if ordered else Const(1)
+
+
+def accumulate(into: Coefficients, e: Expr, scale: int) -> int:
+    """Add scale * e to the coefficients; returns what it adds to the offset."""
+    terms, offset = linear_form(e)
+    for monomial, c in terms:
+        into[monomial] = into.get(monomial, 0) + c * scale
+    return offset * scale
+
+
+def scaled_sum(parts: Iterable[tuple[Expr, int]], offset: int = 0) -> Expr:
+    """offset + the sum of scale * e over the parts (e, scale), in time linear in all their terms."""
+    coefficients: Coefficients = {}
+    for e, scale in parts:
+        offset += accumulate(coefficients, e, scale)
+    return build(coefficients, offset)
+
+
+def build(coefficients: Coefficients, offset: int) -> Expr:
+    """The canonical expression of a polynomial given as monomial -> coefficient."""
+    kept: Coefficients = {}
+    for monomial, c in coefficients.items():
+        if monomial.lo == monomial.hi:
+            offset += c * monomial.lo
+        elif c:
+            kept[monomial] = c
+    if not kept:
+        return Const(offset)
+    if len(kept) == 1 and not offset:
+        ((monomial, c),) = kept.items()
+        if c == 1:
+            return monomial
+    terms = tuple(sorted(kept.items(), key=lambda term: term[0].key))
+    found = Sum.find(terms, offset)
+    if found is not None:
+        return found
+    for rule in SUM_RULES if len(kept) > 1 else ():
+        simpler = rule(kept, offset)
+        if simpler is not None:
+            return simpler
+    return Sum(terms, offset)
+
+
+def add(a: Expr, b: Expr) -> Expr:
+    """a + b"""
+    if isinstance(a, Const) and not a.value:
+        return b
+    if isinstance(b, Const) and not b.value:
+        return a
+    found = _sums.get((a, b))
+    return found if found is not None else _sums.put((a, b), scaled_sum(((a, 1), (b, 1))))
+
+
+def multiply(a: Expr, b: Expr) -> Expr:
+    """a * b, multiplied out."""
+    if isinstance(a, Const):
+        a, b = b, a
+    if isinstance(b, Const):
+        return a if b.value == 1 else scaled_sum(((a, b.value),))
+    found = _products.get((a, b))
+    return found if found is not None else _products.put((a, b), _multiply_out(a, b))
+
+
+def _multiply_out(a: Expr, b: Expr) -> Expr:
+    (a_terms, a_offset), (b_terms, b_offset) = linear_form(a), linear_form(b)
+    coefficients: Coefficients = {}
+    for x, c in a_terms:
+        for y, d in b_terms:
+            monomial = monomial_of(factors_of(x) + factors_of(y))
+            coefficients[monomial] = coefficients.get(monomial, 0) + c * d
+    accumulate(coefficients, a, b_offset)
+    accumulate(coefficients, b, a_offset)
+    return build(coefficients, a_offset * b_offset)
+
+
+def coefficient(e: Expr, var: Var) -> int | None:
+    """c when e is c*var + rest with rest free of var, else None."""
+    found = 0
+    for monomial, c in linear_form(e)[0]:
+        if monomial is var:
+            found = c
+        elif var in monomial.vars:
+            return None
+    return found
+
+
+def _scaled_terms(e: Expr, scale: Expr) -> tuple[Terms, int]:
+    """The linear form of e * scale; made without a node for the usual constant scale."""
+    if not isinstance(scale, Const):
+        return linear_form(multiply(e, scale))
+    terms, offset = linear_form(e)
+    return tuple((monomial, c * scale.value) for monomial, c in terms), offset * scale.value
+
+
+def contains(coefficients: Coefficients, e: Expr, scale: Expr) -> bool:
+    """Whether every term of e * scale stands in the sum with exactly its coefficient (and there is a term)."""
+    terms, _ = _scaled_terms(e, scale)
+    return bool(terms) and all(coefficients.get(monomial) == c for monomial, c in terms)
+
+
+def _replaced(coefficients: Coefficients, offset: int, changes: Iterable[tuple[Expr, Expr]]) -> Expr:
+    """The sum with e * scale added for each change; the changes together are worth zero."""
+    changed = dict(coefficients)
+    for e, scale in changes:
+        terms, constant = _scaled_terms(e, scale)
+        offset += constant
+        for monomial, c in terms:
+            changed[monomial] = changed.get(monomial, 0) + c
+    return build(changed, offset)
+
+
+def _atoms(coefficients: Coefficients, kind: type[FloorDiv] | type[Mod]) -> Iterable[tuple[Expr, Expr]]:
+    """Each atom of a kind in a sum, with what it is multiplied by."""
+    for monomial, c in coefficients.items():
+        if type(monomial) is kind:
+            yield monomial, Const(c)
+        elif isinstance(monomial, Product):
+            for i, atom in enumerate(monomial.factors):
+                if type(atom) is kind:
+                    yield atom, monomial_of(monomial.factors[:i] + monomial.factors[i + 1 :]) * c
+
+
+def join_modulo(coefficients: Coefficients, offset: int) -> Expr | None:
+    """With D = x//k and M = x%k: u*k*D + u*M -> u*x, and u*M - u*x -> -u*k*D; found from M."""
+    for atom, u in _atoms(coefficients, Mod):
+        assert isinstance(atom, Mod)
+        x, k = atom.numerator, atom.denominator
+        if contains(coefficients, x, -u):
+            return _replaced(coefficients, offset, ((x, u), (atom, -u), (x // k, -u * k)))
+        if contains(coefficients, x // k, u * k):
+            return _replaced(coefficients, offset, ((x // k, -u * k), (atom, -u), (x, u)))
+    return None
+
+
+def join_division(coefficients: Coefficients, offset: int) -> Expr | None:
+    """With D = x//k and M = x%k: u*k*D + u*M -> u*x, and u*k*D - u*x -> -u*M; found from D, for a constant k.
+
+    `join_modulo` does not see it when M was simplified to something that is not a plain x%k."""
+    for atom, scale in _atoms(coefficients, FloorDiv):
+        assert isinstance(atom, FloorDiv)
+        x, k = atom.numerator, atom.denominator
+        if not isinstance(k, Const) or scale.factor % k.value:
+            continue
+        u = scale // k
+        if contains(coefficients, x, -u):
+            return _replaced(coefficients, offset, ((atom, -scale), (x, u), (x % k, -u)))
+        if contains(coefficients, x % k, u):
+            return _replaced(coefficients, offset, ((atom, -scale), (x % k, -u), (x, u)))
+    return None
+
+
+def merge_modulos(coefficients: Coefficients, offset: int) -> Expr | None:
+    """u*c*(p % b) + u*(r % c) -> u*((c*(p - r//c) + r) % (b*c)), when p has r//c among its terms."""
+    modulos = [(atom, u) for atom, u in _atoms(coefficients, Mod) if isinstance(atom, Mod)]
+    for small, u in modulos if len(modulos) > 1 else ():
+        r, c = small.numerator, small.denominator
+        for large, scale in modulos:
+            p, b = large.numerator, large.denominator
+            if large is small or scale is not u * c or not contains(dict(linear_form(p)[0]), r // c, Const(1)):
+                continue
+            merged = ((p - r // c) * c + r) % (b * c)
+            return _replaced(coefficients, offset, ((large, -scale), (small, -u), (merged, u)))
+    return None
+
+
+SumRule = Callable[[Coefficients, int], "Expr | None"]
+SUM_RULES: tuple[SumRule, ...] = (join_modulo, join_division, merge_modulos)
