@@ -1,0 +1,174 @@
+"""The safetensors format: named arrays and a text-to-text table, in one file that any reader opens.
+
+The file is 8 bytes of header length, a JSON header, and the elements. Writing is done here, so that bfloat16 needs no
+NumPy type and nothing is copied; reading is validated by the safetensors library and then mapped into memory.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from safetensors import SafetensorError, safe_open
+
+from lazygrad.dtype import BY_NAME, DType, dtypes
+from lazygrad.errors import DTypeError, FileFormatError, ShapeError
+from lazygrad.io.atomic import PathLike, atomic_write
+
+CODES: dict[str, DType] = {
+    "BOOL": dtypes.bool, "U8": dtypes.uint8, "I8": dtypes.int8, "U16": dtypes.uint16, "I16": dtypes.int16,
+    "U32": dtypes.uint32, "I32": dtypes.int32, "U64": dtypes.uint64, "I64": dtypes.int64,
+    "F16": dtypes.float16, "BF16": dtypes.bfloat16, "F32": dtypes.float32, "F64": dtypes.float64,
+}  # fmt: skip
+_CODE_OF = {dtype: code for code, dtype in CODES.items()}
+_METADATA = "__metadata__"
+_REMEDY = "fetch or save it again"
+
+
+class StoredArray(NamedTuple):
+    """One array with its dtype: the elements of a bfloat16 array are its 16 bits, as uint16."""
+
+    dtype: DType
+    array: npt.NDArray[Any]
+
+
+def write_arrays(
+    path: PathLike,
+    arrays: Mapping[str, StoredArray | npt.NDArray[Any]],
+    metadata: Mapping[str, str] | None = None,
+) -> None:
+    """Write named arrays, of any layout in memory, to a safetensors file, atomically.
+
+    Args:
+        arrays: name -> array, or -> StoredArray where NumPy has no such dtype.
+        metadata: texts kept in the header.
+
+    Raises:
+        DTypeError: an array whose type the format has no code for.
+        ShapeError: a name that the format keeps for itself.
+        OSError: the file cannot be written; an older file at `path` is then untouched.
+    """
+    if _METADATA in arrays:
+        raise ShapeError(f"no tensor can be saved under the name {_METADATA!r}, which safetensors keeps for itself")
+    # Wide elements first: every array then starts at a multiple of its element size, which mapping it needs.
+    stored = sorted(((n, _stored(n, a)) for n, a in arrays.items()), key=lambda item: -item[1].dtype.itemsize)
+    header: dict[str, Any] = {_METADATA: dict(metadata)} if metadata else {}
+    end = 0
+    for name, (dtype, array) in stored:
+        start, end = end, end + array.nbytes
+        header[name] = {"dtype": _CODE_OF[dtype], "shape": list(array.shape), "data_offsets": [start, end]}
+    text = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
+    text += b" " * (-(8 + len(text)) % 64)  # so that the elements start on a cache line
+    with atomic_write(path) as file:
+        file.write(len(text).to_bytes(8, "little") + text)
+        for _, (_, array) in stored:
+            file.write(memoryview(array.reshape(-1).view(np.uint8)))
+
+
+def read_arrays(path: PathLike) -> tuple[dict[str, StoredArray], dict[str, str]]:
+    """The arrays and the metadata of a safetensors file; the arrays are the file's own pages, not copies.
+
+    Writing to an array changes this process's copy of the page only, never the file. The file cannot be replaced on
+    Windows while one of its arrays is alive: copy what you keep.
+
+    Raises:
+        FileFormatError: absent, a folder, truncated, not safetensors, a name that occurs twice, an unknown dtype.
+    """
+    _validate(path)
+    with open(path, "rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        header = _parse_header(path, file.read(length))
+    metadata = header.pop(_METADATA, {})
+    elements = np.memmap(path, dtype=np.uint8, mode="c")[8 + length :].view(np.ndarray)
+    arrays = {}
+    for name, entry in header.items():
+        dtype = CODES.get(entry["dtype"])
+        if dtype is None:
+            raise FileFormatError(
+                path, f"tensor {name!r} has dtype {entry['dtype']}, which lazygrad does not read; it reads {_codes()}"
+            )
+        start, end = entry["data_offsets"]
+        arrays[name] = StoredArray(dtype, _mapped(elements[start:end], dtype, tuple(entry["shape"])))
+    return arrays, metadata
+
+
+def _stored(name: str, array: StoredArray | npt.NDArray[Any]) -> StoredArray:
+    """`array` with its dtype, contiguous and little-endian."""
+    if not isinstance(array, StoredArray):
+        dtype = BY_NAME.get(np.dtype(array.dtype).name)
+        if dtype is None:
+            raise DTypeError(
+                f"{name!r} has NumPy type {array.dtype}, which the format cannot hold; it holds {_codes()}"
+            )
+        array = StoredArray(dtype, array)
+    storage = array.dtype.storage
+    if array.array.dtype.newbyteorder("=") != storage:
+        raise DTypeError(f"{name!r} is called {array.dtype} but its elements are {array.array.dtype}, not {storage}")
+    contiguous = np.asarray(array.array, dtype=storage.newbyteorder("<"), order="C")
+    return StoredArray(array.dtype, contiguous)
+
+
+def _mapped(raw: npt.NDArray[np.uint8], dtype: DType, shape: tuple[int, ...]) -> npt.NDArray[Any]:
+    array = raw.view(dtype.storage.newbyteorder("<")).reshape(shape)
+    # Other writers may pad the header to any length; computing on unaligned elements is undefined on some machines.
+    return array if array.flags.aligned else array.copy()
+
+
+def _validate(path: PathLike) -> None:
+    """Raise FileFormatError for whatever the safetensors library does not accept, saying what to do."""
+    if os.path.isdir(path):
+        raise FileFormatError(path, "is a folder; name the .safetensors file inside it")
+    try:
+        with safe_open(path, framework="numpy"):
+            return
+    except FileNotFoundError:
+        raise FileFormatError(path, "there is no such file; check the path, or save it first") from None
+    except OSError as error:
+        raise FileFormatError(path, f"cannot be read ({error.strerror or error})") from None
+    except SafetensorError as error:
+        raise FileFormatError(path, _explain(path, str(error))) from None
+
+
+def _explain(path: PathLike, reason: str) -> str:
+    """What is wrong with a file of which the library says only `reason`."""
+    size = os.path.getsize(path)
+    if size == 0:
+        return f"is empty; {_REMEDY}"
+    with open(path, "rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        first = file.read(1)
+        text = first + file.read(length - 1) if first == b"{" and 8 + length <= size else b""
+    if first not in (b"{", b""):
+        return "is not a safetensors file; convert it, or name another file"
+    if not text or 8 + length + _end_of_elements(text) > size:
+        return f"is truncated ({size} bytes); {_REMEDY}"
+    return f"has a damaged header ({reason}); {_REMEDY}"
+
+
+def _end_of_elements(header: bytes) -> int:
+    """The last offset that a header names, 0 where it makes no sense."""
+    try:
+        return max(int(entry["data_offsets"][1]) for name, entry in json.loads(header).items() if name != _METADATA)
+    except (ValueError, KeyError, TypeError, IndexError):
+        return 0
+
+
+def _parse_header(path: PathLike, text: bytes) -> dict[str, Any]:
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        table = dict(pairs)
+        if len(table) != len(pairs):
+            names = [name for name, _ in pairs]
+            twice = next(name for name in table if names.count(name) > 1)
+            raise FileFormatError(path, f"the name {twice!r} occurs twice in its header; {_REMEDY}")
+        return table
+
+    header: dict[str, Any] = json.loads(text, object_pairs_hook=unique)
+    return header
+
+
+def _codes() -> str:
+    return ", ".join(CODES)

@@ -1,0 +1,1 @@
+"""Models, written naively with Tensor operations."""

@@ -1,0 +1,1 @@
+"""Training loops: progress, checkpoints, interruption and loss curves."""
