@@ -1,0 +1,1 @@
+"""Measurements against other frameworks on the same machine in the same run (`make bench`)."""

@@ -1,0 +1,69 @@
+"""The benchmark's harness: what it reports about sides that work, fail, or compute something else."""
+
+from __future__ import annotations
+
+import json
+import time
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from extra.bench import harness
+from extra.bench.harness import Case
+
+
+def wait(milliseconds: float, number: int) -> np.ndarray:
+    time.sleep(milliseconds / 1e3)
+    return np.ones(3)
+
+
+def test_a_ratio_is_time_over_the_references_time() -> None:
+    case = Case("wait", {"slow": partial(wait, 8), "fast": partial(wait, 4)}, flops=8e6)
+    slow, fast = harness.run_case(case, rounds=5, budget_s=5)
+    assert slow.ratio_median == 1
+    assert slow.rounds == fast.rounds == 5
+    assert fast.difference == 0
+    assert fast.ratio_min <= fast.ratio_median <= fast.ratio_max
+    assert 0.3 < fast.ratio_median < 0.8
+    assert fast.gflops == pytest.approx(8e6 / (fast.ms_median / 1e3) / 1e9)
+
+
+def test_a_side_that_fails_or_differs_is_reported_and_not_timed() -> None:
+    def fails(number: int) -> np.ndarray:
+        raise RuntimeError("no such device")
+
+    sides = {
+        "reference": partial(wait, 1),
+        "fails": fails,
+        "differs": lambda number: np.full(3, 1.1),
+        "another shape": lambda number: np.ones(4),
+        "nan": lambda number: np.full(3, np.nan),
+    }
+    _, failing, differing, shaped, nan = harness.run_case(Case("wait", sides), rounds=3, budget_s=1)
+    assert failing.error == "RuntimeError: no such device"
+    assert "differs from reference by 1.00e-01" in differing.error
+    assert "shape (4,)" in shaped.error
+    assert "by nan" in nan.error
+    assert failing.rounds == differing.rounds == 0
+
+
+def test_results_are_written_after_every_case(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(harness, "RESULTS", tmp_path)
+    monkeypatch.setattr(harness, "ROOT", tmp_path)
+
+    def broken() -> Case:
+        raise ValueError("no data")
+
+    builders = {"good": lambda: Case("wait", {"a": partial(wait, 1), "b": partial(wait, 1)}), "broken": broken}
+    assert harness.run("quick", "Title", builders, rounds=3, budget_s=1) == 1
+    (page,), (document,) = list(tmp_path.glob("quick-*.md")), list(tmp_path.glob("quick-*.json"))
+    results = json.loads(document.read_text())["results"]
+    assert [(r["case"], r["side"], bool(r["error"])) for r in results] == [
+        ("wait", "a", False),
+        ("wait", "b", False),
+        ("broken", "all", True),
+    ]
+    assert "not measured: ValueError: no data" in page.read_text()
+    assert not list(tmp_path.glob(".*"))
