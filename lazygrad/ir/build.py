@@ -1,0 +1,90 @@
+"""Small graphs that rules and rewrites build again and again, in their shortest form."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from lazygrad.dtype import DType, Scalar, dtypes
+from lazygrad.index.expr import Dim
+from lazygrad.ir.node import Node, alu, const, expand, flip, iota, pad, reshape, scan, shrink
+from lazygrad.ir.op import Combine, ConstArg, Op
+from lazygrad.ir.signature import Shape
+
+_SAME_ELEMENTS = frozenset({Op.RESHAPE, Op.PERMUTE, Op.EXPAND, Op.SHRINK, Op.FLIP})
+
+
+def constant_value(n: Node) -> Scalar | None:
+    """The value that every element of `n` has, when `n` is a CONST under movement ops that add no other value.
+
+    >>> constant_value(const(2, dtypes.float32, (3, 4)))
+    2.0
+    """
+    while n.op in _SAME_ELEMENTS:
+        n = n.src[0]
+    return n.argument(ConstArg).value if n.op is Op.CONST else None
+
+
+def filled_like(x: Node, value: Scalar) -> Node:
+    """`value` in the dtype and shape of `x`."""
+    return const(value, x.dtype, x.shape)
+
+
+def add(a: Node, b: Node) -> Node:
+    return alu(Op.ADD, a, b)
+
+
+def mul(a: Node, b: Node) -> Node:
+    """a * b, without multiplying by a constant one."""
+    if constant_value(a) == 1:
+        return b
+    return a if constant_value(b) == 1 else alu(Op.MUL, a, b)
+
+
+def scaled(x: Node, factor: Scalar) -> Node:
+    """factor * x."""
+    return mul(x, filled_like(x, factor))
+
+
+def sub(a: Node, b: Node) -> Node:
+    return add(a, scaled(b, -1))
+
+
+def put_back(reduced: Node, axes: Sequence[int], shape: Shape) -> Node:
+    """`reduced`, which lost `axes` of `shape`, repeated along them."""
+    value = constant_value(reduced)
+    if value is not None:
+        return const(value, reduced.dtype, shape)
+    return expand(reshape(reduced, tuple(1 if i in axes else n for i, n in enumerate(shape))), shape)
+
+
+def positions(shape: Shape, axis: int, dtype: DType = dtypes.int32) -> Node:
+    """The index along `axis` of every element of `shape`."""
+    line = iota(shape[axis], dtype)
+    return expand(reshape(line, tuple(n if i == axis else 1 for i, n in enumerate(shape))), shape)
+
+
+def shifted(x: Node, axis: int, by: int, fill: Scalar) -> Node:
+    """Elements moved `by` places towards the end of `axis` (towards its start when negative), `fill` moving in.
+
+    `by` is not larger than the axis.
+    """
+    n = x.shape[axis]
+    bounds: list[tuple[Dim, Dim]] = [(0, m) for m in x.shape]
+    pads: list[tuple[Dim, Dim]] = [(0, 0)] * x.ndim
+    bounds[axis] = (0, n - by) if by > 0 else (-by, n)
+    pads[axis] = (by, 0) if by > 0 else (0, -by)
+    return pad(shrink(x, bounds), pads, fill)
+
+
+def inverse_order(order: Sequence[int]) -> list[int]:
+    """The PERMUTE that undoes the PERMUTE by `order`."""
+    return sorted(range(len(order)), key=order.__getitem__)
+
+
+def products_of_others(x: Node, axis: int) -> Node:
+    """For each element the product of all the others along `axis`: without a division, so right with zeros."""
+    if x.shape[axis] == 0:
+        return x
+    before = shifted(scan(x, Combine.MUL, axis), axis, 1, 1)
+    after = shifted(flip(scan(flip(x, [axis]), Combine.MUL, axis), [axis]), axis, -1, 1)
+    return mul(before, after)
