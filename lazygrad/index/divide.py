@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable
 
 from .kinds import FloorDiv, Mod
-from .linear import build, factors_of, linear_form, monomial_of, multiply, scaled_sum
+from .linear import atoms_of, build, factors_of, linear_form, monomial_of, multiply, scaled_sum
 from .memo import Memo
 from .node import Const, Expr
 from .prove import constant_quotient
@@ -58,6 +58,11 @@ def _first(rules: tuple[Rule, ...], x: Expr, k: Expr) -> Expr | None:
     return None
 
 
+def is_zero(e: Expr) -> bool:
+    """Whether an expression is the constant 0."""
+    return isinstance(e, Const) and not e.value
+
+
 def _toward_zero(c: int, k: int) -> int:
     """c / k rounded toward zero: a small negative coefficient stays as it is instead of turning large."""
     return c // k if (c >= 0) == (k > 0) else -(-c // k)
@@ -83,17 +88,17 @@ def _leading(k: Expr) -> tuple[Expr, int]:
     return max(terms, key=lambda term: (len(factors_of(term[0])), [atom.key for atom in factors_of(term[0])]))
 
 
-def split(x: Expr, k: Expr) -> tuple[Expr, Expr]:
-    """(q, r) with x == q*k + r, as much in q as polynomial division finds."""
+def split(x: Expr, k: Expr, exact: bool = True) -> tuple[Expr, Expr]:
+    """(q, r) with x == q*k + r: in q the terms that k divides, or (not exact) as much as polynomial division finds."""
     lead, c = _leading(k)
     quotients: list[tuple[Expr, int]] = []
     terms, offset = linear_form(x)
     for monomial, coefficient in terms:
         rest = _divide_monomial(monomial, lead)
-        if rest is not None:
+        if rest is not None and not (exact and coefficient % c):
             quotients.append((rest, _toward_zero(coefficient, c)))
     q = scaled_sum((part for part in quotients if part[1]), offset // c if lead is _ONE else 0)
-    if isinstance(q, Const) and not q.value:
+    if is_zero(q):
         return q, x
     return q, scaled_sum(((x, 1), (multiply(q, k), -1)))
 
@@ -145,7 +150,11 @@ def quotient_is_constant(x: Expr, k: Expr) -> Expr | None:
 def take_out_quotient(x: Expr, k: Expr) -> Expr | None:
     """(q*k + r) // k -> q + r//k"""
     q, r = split(x, k)
-    return None if r is x else q + floordiv(r, k)
+    if r is not x:
+        return q + floordiv(r, k)
+    q, r = split(x, k, exact=False)
+    m = None if r is x else constant_quotient(r, k)
+    return None if m is None else q + m
 
 
 def cancel_factor(x: Expr, k: Expr) -> Expr | None:
@@ -165,11 +174,15 @@ def nested_division(x: Expr, k: Expr) -> Expr | None:
 
 
 def division_of_modulo(x: Expr, k: Expr) -> Expr | None:
-    """(z % (k*b)) // k -> (z//k) % b"""
-    if not isinstance(x, Mod):
-        return None
-    b, rest = split(x.denominator, k)
-    return modulo(floordiv(x.numerator, k), b) if isinstance(rest, Const) and not rest.value and b.lo > 0 else None
+    """(u*(z % m) + s) // k -> ((u*z + s) // k) % (u*m // k), when 0 <= s < u and k divides u*m"""
+    for atom, u in atoms_of(dict(linear_form(x)[0]), Mod):
+        if u.lo < 1:
+            continue
+        b, left = split(atom.denominator * u, k)
+        rest = x - atom * u
+        if b.lo > 0 and is_zero(left) and constant_quotient(rest, u) == 0:
+            return modulo(floordiv(atom.numerator * u + rest, k), b)
+    return None
 
 
 def remainder_without_division(x: Expr, k: Expr) -> Expr | None:
@@ -181,7 +194,10 @@ def remainder_without_division(x: Expr, k: Expr) -> Expr | None:
 def drop_multiples(x: Expr, k: Expr) -> Expr | None:
     """(q*k + r) % k -> r % k"""
     _, r = split(x, k)
-    return None if r is x else modulo(r, k)
+    if r is not x:
+        return modulo(r, k)
+    _, r = split(x, k, exact=False)
+    return None if r is x else remainder_without_division(r, k)
 
 
 def take_out_factor(x: Expr, k: Expr) -> Expr | None:
@@ -198,8 +214,7 @@ def modulo_of_modulo(x: Expr, k: Expr) -> Expr | None:
     terms, offset = linear_form(x)
     parts = []
     for atom, c in terms:
-        multiple = isinstance(atom, Mod) and split(atom.denominator * c, k)[1]
-        dropped = isinstance(multiple, Const) and not multiple.value
+        dropped = isinstance(atom, Mod) and is_zero(split(atom.denominator * c, k)[1])
         parts.append((atom.numerator if dropped and isinstance(atom, Mod) else atom, c))
     if all(part is atom for (part, _), (atom, _) in zip(parts, terms)):
         return None

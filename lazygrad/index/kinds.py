@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from functools import reduce
 
-from .node import Expr, _interned
+from .node import Expr, interned
 
 
 class Product(Expr):
@@ -16,7 +16,7 @@ class Product(Expr):
     factors: tuple[Expr, ...]
 
     def __new__(cls, factors: tuple[Expr, ...]) -> Product:
-        return _interned(cls, factors)
+        return interned(cls, factors)
 
     def _set(self, factors: tuple[Expr, ...]) -> None:
         self.factors = factors
@@ -36,7 +36,7 @@ class FloorDiv(Expr):
     denominator: Expr
 
     def __new__(cls, numerator: Expr, denominator: Expr) -> FloorDiv:
-        return _interned(cls, numerator, denominator)
+        return interned(cls, numerator, denominator)
 
     def _set(self, numerator: Expr, denominator: Expr) -> None:
         self.numerator = numerator
@@ -54,7 +54,7 @@ class Mod(Expr):
     denominator: Expr
 
     def __new__(cls, numerator: Expr, denominator: Expr) -> Mod:
-        return _interned(cls, numerator, denominator)
+        return interned(cls, numerator, denominator)
 
     def _set(self, numerator: Expr, denominator: Expr) -> None:
         self.numerator = numerator
@@ -72,7 +72,7 @@ class Less(Expr):
     right: Expr
 
     def __new__(cls, left: Expr, right: Expr) -> Less:
-        return _interned(cls, left, right)
+        return interned(cls, left, right)
 
     def _set(self, left: Expr, right: Expr) -> None:
         self.left = left
@@ -89,7 +89,7 @@ class Equal(Expr):
     right: Expr
 
     def __new__(cls, left: Expr, right: Expr) -> Equal:
-        return _interned(cls, left, right)
+        return interned(cls, left, right)
 
     def _set(self, left: Expr, right: Expr) -> None:
         self.left = left
@@ -105,7 +105,7 @@ class And(Expr):
     conditions: tuple[Expr, ...]
 
     def __new__(cls, conditions: tuple[Expr, ...]) -> And:
-        return _interned(cls, conditions)
+        return interned(cls, conditions)
 
     def _set(self, conditions: tuple[Expr, ...]) -> None:
         self.conditions = conditions
@@ -120,7 +120,7 @@ class Minimum(Expr):
     values: tuple[Expr, ...]
 
     def __new__(cls, values: tuple[Expr, ...]) -> Minimum:
-        return _interned(cls, values)
+        return interned(cls, values)
 
     def _set(self, values: tuple[Expr, ...]) -> None:
         self.values = values
@@ -136,7 +136,7 @@ class Maximum(Expr):
     values: tuple[Expr, ...]
 
     def __new__(cls, values: tuple[Expr, ...]) -> Maximum:
-        return _interned(cls, values)
+        return interned(cls, values)
 
     def _set(self, values: tuple[Expr, ...]) -> None:
         self.values = values
@@ -154,7 +154,7 @@ class Select(Expr):
     no: Expr
 
     def __new__(cls, condition: Expr, yes: Expr, no: Expr) -> Select:
-        return _interned(cls, condition, yes, no)
+        return interned(cls, condition, yes, no)
 
     def _set(self, condition: Expr, yes: Expr, no: Expr) -> None:
         self.condition = condition

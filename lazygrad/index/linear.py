@@ -6,13 +6,16 @@ equal polynomials are the same object.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeVar
 
 from .kinds import FloorDiv, Mod, Product
 from .memo import Memo
 from .node import Const, Expr, Sum, Terms, Var
 
 Coefficients = dict[Expr, int]
+Polynomial = tuple[Coefficients, int]
+Q = TypeVar("Q", FloorDiv, Mod)
 _products: Memo[tuple[Expr, Expr]] = Memo()
 _sums: Memo[tuple[Expr, Expr]] = Memo()
 
@@ -57,27 +60,35 @@ def scaled_sum(parts: Iterable[tuple[Expr, int]], offset: int = 0) -> Expr:
 
 def build(coefficients: Coefficients, offset: int) -> Expr:
     """The canonical expression of a polynomial given as monomial -> coefficient."""
+    changed: Polynomial | None = (coefficients, offset)
+    while changed is not None:
+        kept, offset = _without_constants(*changed)
+        if not kept:
+            return Const(offset)
+        if len(kept) == 1:
+            ((monomial, c),) = kept.items()
+            return monomial if c == 1 and not offset else Sum(((monomial, c),), offset)
+        terms = tuple(sorted(kept.items(), key=_term_key))
+        found = Sum.find(terms, offset)
+        if found is not None:
+            return found
+        changed = next((result for rule in SUM_RULES if (result := rule(kept, offset)) is not None), None)
+    return Sum(terms, offset)
+
+
+def _term_key(term: tuple[Expr, int]) -> tuple[int, str, bytes]:
+    return term[0].key
+
+
+def _without_constants(coefficients: Coefficients, offset: int) -> Polynomial:
+    """The polynomial without zero terms, and with monomials of known value in its offset."""
     kept: Coefficients = {}
     for monomial, c in coefficients.items():
         if monomial.lo == monomial.hi:
             offset += c * monomial.lo
         elif c:
             kept[monomial] = c
-    if not kept:
-        return Const(offset)
-    if len(kept) == 1 and not offset:
-        ((monomial, c),) = kept.items()
-        if c == 1:
-            return monomial
-    terms = tuple(sorted(kept.items(), key=lambda term: term[0].key))
-    found = Sum.find(terms, offset)
-    if found is not None:
-        return found
-    for rule in SUM_RULES if len(kept) > 1 else ():
-        simpler = rule(kept, offset)
-        if simpler is not None:
-            return simpler
-    return Sum(terms, offset)
+    return kept, offset
 
 
 def add(a: Expr, b: Expr) -> Expr:
@@ -137,7 +148,7 @@ def contains(coefficients: Coefficients, e: Expr, scale: Expr) -> bool:
     return bool(terms) and all(coefficients.get(monomial) == c for monomial, c in terms)
 
 
-def _replaced(coefficients: Coefficients, offset: int, changes: Iterable[tuple[Expr, Expr]]) -> Expr:
+def _changed(coefficients: Coefficients, offset: int, changes: Iterable[tuple[Expr, Expr]]) -> Polynomial:
     """The sum with e * scale added for each change; the changes together are worth zero."""
     changed = dict(coefficients)
     for e, scale in changes:
@@ -145,62 +156,62 @@ def _replaced(coefficients: Coefficients, offset: int, changes: Iterable[tuple[E
         offset += constant
         for monomial, c in terms:
             changed[monomial] = changed.get(monomial, 0) + c
-    return build(changed, offset)
+    return changed, offset
 
 
-def _atoms(coefficients: Coefficients, kind: type[FloorDiv] | type[Mod]) -> Iterable[tuple[Expr, Expr]]:
+def atoms_of(coefficients: Coefficients, kind: type[Q]) -> Iterator[tuple[Q, Expr]]:
     """Each atom of a kind in a sum, with what it is multiplied by."""
     for monomial, c in coefficients.items():
-        if type(monomial) is kind:
+        if isinstance(monomial, kind):
             yield monomial, Const(c)
         elif isinstance(monomial, Product):
             for i, atom in enumerate(monomial.factors):
-                if type(atom) is kind:
+                if isinstance(atom, kind):
                     yield atom, monomial_of(monomial.factors[:i] + monomial.factors[i + 1 :]) * c
 
 
-def join_modulo(coefficients: Coefficients, offset: int) -> Expr | None:
+def join_modulo(coefficients: Coefficients, offset: int) -> Polynomial | None:
     """With D = x//k and M = x%k: u*k*D + u*M -> u*x, and u*M - u*x -> -u*k*D; found from M."""
-    for atom, u in _atoms(coefficients, Mod):
-        assert isinstance(atom, Mod)
+    for atom, u in atoms_of(coefficients, Mod):
         x, k = atom.numerator, atom.denominator
         if contains(coefficients, x, -u):
-            return _replaced(coefficients, offset, ((x, u), (atom, -u), (x // k, -u * k)))
+            return _changed(coefficients, offset, ((x, u), (atom, -u), (x // k, -u * k)))
         if contains(coefficients, x // k, u * k):
-            return _replaced(coefficients, offset, ((x // k, -u * k), (atom, -u), (x, u)))
+            return _changed(coefficients, offset, ((x // k, -u * k), (atom, -u), (x, u)))
     return None
 
 
-def join_division(coefficients: Coefficients, offset: int) -> Expr | None:
+def join_division(coefficients: Coefficients, offset: int) -> Polynomial | None:
     """With D = x//k and M = x%k: u*k*D + u*M -> u*x, and u*k*D - u*x -> -u*M; found from D, for a constant k.
 
     `join_modulo` does not see it when M was simplified to something that is not a plain x%k."""
-    for atom, scale in _atoms(coefficients, FloorDiv):
-        assert isinstance(atom, FloorDiv)
+    for atom, scale in atoms_of(coefficients, FloorDiv):
         x, k = atom.numerator, atom.denominator
         if not isinstance(k, Const) or scale.factor % k.value:
             continue
         u = scale // k
         if contains(coefficients, x, -u):
-            return _replaced(coefficients, offset, ((atom, -scale), (x, u), (x % k, -u)))
+            return _changed(coefficients, offset, ((atom, -scale), (x, u), (x % k, -u)))
         if contains(coefficients, x % k, u):
-            return _replaced(coefficients, offset, ((atom, -scale), (x % k, -u), (x, u)))
+            return _changed(coefficients, offset, ((atom, -scale), (x % k, -u), (x, u)))
     return None
 
 
-def merge_modulos(coefficients: Coefficients, offset: int) -> Expr | None:
+def merge_modulos(coefficients: Coefficients, offset: int) -> Polynomial | None:
     """u*c*(p % b) + u*(r % c) -> u*((c*(p - r//c) + r) % (b*c)), when p has r//c among its terms."""
-    modulos = [(atom, u) for atom, u in _atoms(coefficients, Mod) if isinstance(atom, Mod)]
-    for small, u in modulos if len(modulos) > 1 else ():
-        r, c = small.numerator, small.denominator
-        for large, scale in modulos:
-            p, b = large.numerator, large.denominator
-            if large is small or scale is not u * c or not contains(dict(linear_form(p)[0]), r // c, Const(1)):
-                continue
-            merged = ((p - r // c) * c + r) % (b * c)
-            return _replaced(coefficients, offset, ((large, -scale), (small, -u), (merged, u)))
+    modulos: dict[Expr, list[Mod]] = {}
+    for atom, scale in atoms_of(coefficients, Mod):
+        modulos.setdefault(scale, []).append(atom)
+    for u, smalls in modulos.items():
+        for small in smalls:
+            r, c = small.numerator, small.denominator
+            for large in modulos.get(u * c, ()):
+                p, b = large.numerator, large.denominator
+                if large is not small and contains(dict(linear_form(p)[0]), r // c, Const(1)):
+                    merged = ((p - r // c) * c + r) % (b * c)
+                    return _changed(coefficients, offset, ((large, -u * c), (small, -u), (merged, u)))
     return None
 
 
-SumRule = Callable[[Coefficients, int], "Expr | None"]
+SumRule = Callable[[Coefficients, int], Polynomial | None]
 SUM_RULES: tuple[SumRule, ...] = (join_modulo, join_division, merge_modulos)

@@ -111,17 +111,17 @@ def zero_of_multiple(d: Expr) -> Expr | None:
 
 
 def zero_of_condition(d: Expr) -> Expr | None:
-    """c == 0 -> 1 - c and c - 1 == 0 -> c, for a condition c"""
+    """u*c == 0 -> 1 - c and u*c - u == 0 -> c, for a condition c"""
     terms, offset = linear_form(d)
-    if len(terms) != 1 or (terms[0][0].lo, terms[0][0].hi) != (0, 1) or not is_condition(terms[0][0]):
+    if len(terms) != 1 or not is_condition(terms[0][0]) or offset not in (0, -terms[0][1]):
         return None
-    condition = terms[0][0]
-    return 1 - condition if not offset else condition
+    return terms[0][0] if offset else 1 - terms[0][0]
 
 
 def positive_first(d: Expr) -> Expr | None:
     """d == 0 -> -d == 0, so that the first term is positive"""
-    return _zero(-d) if linear_form(d)[0][0][1] < 0 else None
+    terms, _ = linear_form(d)
+    return _zero(-d) if terms and terms[0][1] < 0 else None
 
 
 def is_condition(e: Expr) -> bool:

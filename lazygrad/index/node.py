@@ -47,7 +47,7 @@ def install(operators: Operators) -> None:
     Expr.operators = operators
 
 
-def _interned(cls: type[E], *fields: Any) -> E:
+def interned(cls: type[E], *fields: Any) -> E:
     """The one node of this class with these fields."""
     identity = (cls, *fields)
     found = _nodes.get(identity)
@@ -200,7 +200,7 @@ class Const(Expr):
     value: int
 
     def __new__(cls, value: int) -> Const:
-        return _interned(cls, value)
+        return interned(cls, value)
 
     def _set(self, value: int) -> None:
         self.value = value
@@ -227,7 +227,7 @@ class Var(Expr):
             hi = min(hi, limit.hi - 1)
         if lo > hi:
             raise ValueError(f"variable {name!r} has no value: its bounds are {lo}..{hi}; an empty loop has no index")
-        return _interned(cls, name, lo, hi, None if limit is None or limit.is_constant else limit)
+        return interned(cls, name, lo, hi, None if limit is None or limit.is_constant else limit)
 
     def _set(self, name: str, lo: int, hi: int, below: Expr | None) -> None:
         self.name = name
@@ -253,7 +253,7 @@ class Sum(Expr):
     offset: int
 
     def __new__(cls, terms: Terms, offset: int) -> Sum:
-        return _interned(cls, terms, offset)
+        return interned(cls, terms, offset)
 
     @staticmethod
     def find(terms: Terms, offset: int) -> Expr | None:
