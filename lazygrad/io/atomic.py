@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -64,7 +63,7 @@ def _replace(source: Path, target: Path) -> None:
         try:
             return os.replace(source, target)
         except PermissionError:
-            if sys.platform != "win32":
+            if os.name != "nt":
                 raise
             time.sleep(pause)
     return os.replace(source, target)
@@ -72,7 +71,7 @@ def _replace(source: Path, target: Path) -> None:
 
 def _sync_folder(folder: Path) -> None:
     """Make the rename itself survive a power cut, where the system lets a folder be opened for that."""
-    if sys.platform == "win32":
+    if os.name == "nt":
         return
     descriptor = os.open(folder, os.O_RDONLY)
     try:

@@ -66,7 +66,7 @@ def write_arrays(
     with atomic_write(path) as file:
         file.write(len(text).to_bytes(8, "little") + text)
         for _, (_, array) in stored:
-            file.write(memoryview(array.reshape(-1).view(np.uint8)))
+            file.write(array.reshape(-1).view(np.uint8).data)
 
 
 def read_arrays(path: PathLike) -> tuple[dict[str, StoredArray], dict[str, str]]:
@@ -113,7 +113,7 @@ def _stored(name: str, array: StoredArray | npt.NDArray[Any]) -> StoredArray:
 
 
 def _mapped(raw: npt.NDArray[np.uint8], dtype: DType, shape: tuple[int, ...]) -> npt.NDArray[Any]:
-    array = raw.view(dtype.storage.newbyteorder("<")).reshape(shape)
+    array: npt.NDArray[Any] = raw.view(dtype.storage.newbyteorder("<")).reshape(shape)
     # Other writers may pad the header to any length; computing on unaligned elements is undefined on some machines.
     return array if array.flags.aligned else array.copy()
 

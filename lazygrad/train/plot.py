@@ -19,7 +19,7 @@ def plot_curves(path: PathLike, curves: Mapping[str, Curve], title: str = "", yl
         return False
     # A Figure of its own, not pyplot: no window system is looked for and no global state is left behind.
     figure = Figure(figsize=(8, 5), layout="constrained")
-    canvas = FigureCanvasAgg(figure)
+    FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     for name, points in curves.items():
         if points:
@@ -31,7 +31,7 @@ def plot_curves(path: PathLike, curves: Mapping[str, Curve], title: str = "", yl
     if axes.get_legend_handles_labels()[0]:
         axes.legend()
     content = io.BytesIO()
-    canvas.print_png(content)
+    figure.savefig(content, format="png")
     with atomic_write(path) as file:
         file.write(content.getvalue())
     return True
