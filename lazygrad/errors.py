@@ -65,6 +65,10 @@ class TextError(LazygradError, ValueError):
     """A text that a tokenizer or a training run cannot use."""
 
 
+class DivergenceError(LazygradError, ArithmeticError):
+    """A loss, a gradient or logits that are no longer finite numbers."""
+
+
 class FileFormatError(LazygradError, ValueError):
     """A file whose content is not what its reader expects.
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lazygrad.errors import ArgumentError, ShapeError
+from lazygrad.errors import ArgumentError, DivergenceError, ShapeError
 
 
 def sample(
@@ -23,7 +23,7 @@ def sample(
     Raises:
         ShapeError: logits that are not one row.
         ArgumentError: a negative temperature, a top_k below 1.
-        FloatingPointError: no logit is finite, as after a training that diverged.
+        DivergenceError: no logit is finite, as after a training that diverged.
 
     >>> sample(np.array([0.1, 2.0, 0.3]), np.random.default_rng(0), temperature=0)
     1
@@ -33,7 +33,7 @@ def sample(
     check_sampling(temperature, top_k)
     scores = np.asarray(logits, dtype=np.float64)
     if np.isnan(scores).any() or not np.isfinite(scores.max()):
-        raise FloatingPointError("the logits are not finite: the training has diverged; lower the learning rate")
+        raise DivergenceError("the logits are not finite: the training has diverged; lower the learning rate")
     if temperature == 0:
         return int(scores.argmax())
     order = np.argsort(-scores, kind="stable")[:top_k]
