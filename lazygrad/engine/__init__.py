@@ -1,0 +1,1 @@
+"""From schedules to running kernels: compiling, caching, launching."""

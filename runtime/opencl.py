@@ -1,0 +1,197 @@
+"""The OpenCL runtime, over pyopencl: CPUs through PoCL, and whatever else has an OpenCL driver.
+
+On a device that shares the host's memory, blocks are page-aligned host memory that kernels use in place, so reads,
+writes and wrapped NumPy arrays need no transfer; elsewhere blocks live on the device and are copied.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from lazygrad.errors import BoundsError, DeviceError, OutOfMemoryError
+from lazygrad.settings import settings
+
+from . import host, pocl
+from .base import ByteCache, Bytes, Executable, KernelSource, Launch, Memory, Prepared, Runtime, RuntimeStats
+from .numpy import share_bytes
+from .opencl_device import choose_device, device_info, load_pyopencl
+from .opencl_launch import OpenCLPrepared
+from .opencl_program import Builder
+from .pool import Block, Lease, Pool
+
+DEVICE_GRANULE = 512  # block sizes on a device with memory of its own
+
+
+class OpenCLRuntime(Runtime):
+    """One OpenCL device.
+
+    Args:
+        name: canonical device name.
+        indices: (platform, device), (platform,) or (); see `choose_device`.
+        cache: where compiled kernels are kept.
+    """
+
+    def __init__(self, name: str, indices: tuple[int, ...] = (), cache: ByteCache | None = None) -> None:
+        self.name = name
+        self._cl = cl = load_pyopencl()
+        device = choose_device(indices)
+        cpu_name = ""
+        if pocl.is_pocl(device):
+            pocl.check_linker()
+            cpu_name = pocl.fix_cpu_name(device)
+        self.info = device_info(device, cpu_name, cache)
+        try:
+            self._context = cl.Context([device])
+            self._queue = cl.CommandQueue(self._context, device)
+        except cl.Error as error:
+            raise DeviceError(f"{name} ({self.info.description}) does not start: {error}") from error
+        self._timed_queue: Any = None
+        self._unified = bool(device.type & cl.device_type.CPU) and bool(device.host_unified_memory)
+        self._counters = RuntimeStats()
+        self._builder = Builder(cl, self._context, device, self.info.fingerprint, self._counters)
+        self.cache = cache
+        total = host.memory_bytes() if self._unified else device.global_mem_size
+        limit = min(total, settings.memory_limit << 20) if settings.memory_limit else total
+        granule = host.PAGE if self._unified else DEVICE_GRANULE
+        self.pool = Pool(name, self._new_block, self._queue.finish, limit, self.info.max_alloc, granule)
+
+    @property
+    def cache(self) -> ByteCache | None:
+        """Where compiled kernels are kept."""
+        return self._builder.cache
+
+    @cache.setter
+    def cache(self, cache: ByteCache | None) -> None:
+        self._builder.cache = cache
+
+    def allocate(self, nbytes: int, label: str = "") -> Memory:
+        """See `Runtime.allocate`."""
+        lease = self.pool.allocate(nbytes, label)
+        block = lease.block
+        return Memory(block.handle, nbytes, lease, None if block.host is None else block.host[:nbytes])
+
+    def sub(self, memory: Memory, offset: int, nbytes: int) -> Memory:
+        """See `Runtime.sub`."""
+        if offset < 0 or nbytes < 0 or offset + nbytes > memory.nbytes:
+            raise BoundsError(f"bytes {offset} to {offset + nbytes} are not inside {memory!r}")
+        start = memory.offset + offset
+        if start % self.info.alignment:
+            raise BoundsError(
+                f"a part of a buffer must start at a multiple of {self.info.alignment} bytes, not {start}"
+            )
+        assert memory.lease is not None, "the memory was released"
+        region = memory.lease.block.handle.get_sub_region(start, max(nbytes, 1))  # of the whole: parts have no parts
+        view = None if memory.host is None else memory.host[offset : offset + nbytes]
+        return Memory(region, nbytes, memory.lease, view, start, memory.readonly)
+
+    def write(self, memory: Memory, array: npt.NDArray[Any]) -> None:
+        """See `Runtime.write`."""
+        if array.nbytes > memory.nbytes:
+            raise BoundsError(f"{array.nbytes} bytes do not fit into {memory!r}")
+        if not array.nbytes:
+            return
+        if not self._unified:
+            self._cl.enqueue_copy(self._queue, memory.handle, np.ascontiguousarray(array), is_blocking=True)
+            return
+        mapped = self._map(memory, array.nbytes, self._cl.map_flags.WRITE)
+        np.copyto(mapped.view(array.dtype).reshape(array.shape), array)
+        mapped.base.release(self._queue)
+
+    def read(self, memory: Memory, nbytes: int) -> Bytes:
+        """See `Runtime.read`."""
+        if nbytes > memory.nbytes:
+            raise BoundsError(f"{nbytes} bytes cannot be read from {memory!r}")
+        result = np.empty(nbytes, np.uint8)
+        if nbytes and self._unified:
+            mapped = self._map(memory, nbytes, self._cl.map_flags.READ)
+            result[:] = mapped
+            mapped.base.release(self._queue)
+        elif nbytes:
+            self._cl.enqueue_copy(self._queue, result, memory.handle, is_blocking=True)
+        self._builder.save()
+        return result
+
+    def share(self, memory: Memory, nbytes: int) -> Bytes | None:
+        """See `Runtime.share`."""
+        if memory.host is None:
+            return None
+        self.synchronize()
+        return share_bytes(memory, nbytes) if nbytes else memory.host[:0]
+
+    def wrap(self, array: npt.NDArray[Any], label: str = "") -> Memory:
+        """See `Runtime.wrap`."""
+        in_place = self._unified and array.nbytes and array.flags.c_contiguous
+        if not in_place or array.ctypes.data % self.info.alignment or array.nbytes > self.info.max_alloc:
+            memory = self.allocate(array.nbytes, label)
+            self.write(memory, array)
+            return memory
+        readonly = not array.flags.writeable
+        data = array.reshape(-1).view(np.uint8)
+        flags = self._cl.mem_flags
+        access = flags.READ_ONLY if readonly else flags.READ_WRITE
+        buffer = self._cl.Buffer(self._context, access | flags.USE_HOST_PTR, hostbuf=data)
+        return Memory(buffer, array.nbytes, Lease(Block(buffer, data, array.nbytes), None), data, readonly=readonly)
+
+    def build(
+        self, sources: Sequence[KernelSource], prelude: str = "", options: Sequence[str] = ()
+    ) -> list[Executable]:
+        """See `Runtime.build`."""
+        return self._builder.build(sources, prelude, options)
+
+    def prepare(self, launches: Sequence[Launch]) -> Prepared:
+        """See `Runtime.prepare`."""
+        return OpenCLPrepared(self._cl, self._queue, self._profiling, self._builder, self._failure, launches)
+
+    def synchronize(self) -> None:
+        """See `Runtime.synchronize`."""
+        try:
+            self._queue.finish()
+        except self._cl.Error as error:
+            raise self._failure(error, "earlier commands") from error
+        self._builder.save()
+
+    @property
+    def stats(self) -> RuntimeStats:
+        """See `Runtime.stats`."""
+        self._counters.live_bytes, self._counters.peak_bytes = self.pool.live_bytes, self.pool.peak_bytes
+        self._counters.cached_bytes = self.pool.cached_bytes
+        self._counters.allocations, self._counters.reuses = self.pool.allocations, self.pool.reuses
+        return self._counters
+
+    def _new_block(self, size: int) -> Block:
+        """A block for the pool; MemoryError where the device has no room."""
+        flags = self._cl.mem_flags
+        try:
+            if self._unified:
+                data = host.aligned_bytes(size)
+                buffer = self._cl.Buffer(self._context, flags.READ_WRITE | flags.USE_HOST_PTR, hostbuf=data)
+                return Block(buffer, data, size)
+            return Block(self._cl.Buffer(self._context, flags.READ_WRITE, size), None, size)
+        except self._cl.Error as error:
+            raise MemoryError(str(error)) from error
+
+    def _map(self, memory: Memory, nbytes: int, access: Any) -> Any:
+        """The first bytes of `memory` as an array that the host may use until it releases `.base`."""
+        mapped, _ = self._cl.enqueue_map_buffer(
+            self._queue, memory.handle, access, 0, (nbytes,), np.uint8, is_blocking=True
+        )
+        return mapped
+
+    def _profiling(self) -> Any:
+        if self._timed_queue is None:
+            properties = self._cl.command_queue_properties.PROFILING_ENABLE
+            self._timed_queue = self._cl.CommandQueue(self._context, properties=properties)
+        return self._timed_queue
+
+    def _failure(self, error: Exception, what: str) -> Exception:
+        """Our error for a driver's: out of memory, or a device that fails."""
+        code = getattr(error, "code", None)
+        status = self._cl.status_code
+        if code in (status.MEM_OBJECT_ALLOCATION_FAILURE, status.OUT_OF_RESOURCES, status.OUT_OF_HOST_MEMORY):
+            pool = self.pool
+            return OutOfMemoryError(self.name, 0, pool.live_bytes, pool.cached_bytes, pool.largest(), pool.limit)
+        return DeviceError(f"{self.name} ({self.info.description}) failed while running {what}: {error}")

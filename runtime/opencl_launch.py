@@ -1,0 +1,115 @@
+"""Launching OpenCL kernels whose arguments were set once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from lazygrad.errors import BoundsError, CompileError, GraphError
+
+from .base import Launch, Memory, Prepared
+from .opencl_program import Builder, OpenCLExecutable
+
+
+class OpenCLPrepared(Prepared):
+    """Launches on one in-order queue; each has a kernel object of its own, so that its arguments stay set.
+
+    Args:
+        cl: the module pyopencl.
+        queue: where launches go.
+        profiling_queue: gives a queue that records times.
+        builder: told of the programs launched, and counts.
+        fail: turns a driver's error into ours.
+    """
+
+    def __init__(
+        self,
+        cl: Any,
+        queue: Any,
+        profiling_queue: Callable[[], Any],
+        builder: Builder,
+        fail: Callable[[Exception, str], Exception],
+        launches: Sequence[Launch],
+    ) -> None:
+        self._cl, self._queue, self._profiling_queue = cl, queue, profiling_queue
+        self._builder, self._fail = builder, fail
+        self._executables: list[OpenCLExecutable] = []
+        self._memory_counts = [len(launch.memories) for launch in launches]
+        self._calls: list[tuple[Any, tuple[int, ...], tuple[int, ...]]] = []
+        for launch in launches:
+            self._calls.append(self._call(launch))
+        self._bound = [[memory.handle for memory in launch.memories] for launch in launches]
+        self._fresh = True
+
+    def run(self, profile: bool = False) -> list[float] | None:
+        """See `Prepared.run`."""
+        if self._fresh:
+            self._builder.launched.update(executable.program for executable in self._executables)
+            self._fresh = False
+        self._builder.stats.launches += len(self._calls)
+        if profile:
+            return self._profile()
+        enqueue, queue = self._cl.enqueue_nd_range_kernel, self._queue
+        try:
+            for kernel, global_size, local_size in self._calls:
+                enqueue(queue, kernel, global_size, local_size)
+            queue.flush()
+        except self._cl.Error as error:
+            raise self._fail(error, self._names()) from error
+        return None
+
+    def rebind(self, launch: int, argument: int, memory: Memory) -> None:
+        """See `Prepared.rebind`."""
+        if not 0 <= argument < self._memory_counts[launch]:
+            raise BoundsError(f"launch {launch} has {self._memory_counts[launch]} memories; there is no {argument}")
+        self._calls[launch][0].set_arg(argument, memory.handle)
+        self._bound[launch][argument] = memory.handle
+
+    def resize(self, launch: int, scalars: Sequence[int], global_size: tuple[int, ...]) -> None:
+        """See `Prepared.resize`."""
+        kernel, _, local_size = self._calls[launch]
+        _set_scalars(kernel, self._memory_counts[launch], scalars)
+        self._calls[launch] = (kernel, tuple(global_size), local_size)
+        self._fresh = True  # PoCL compiles apart for small and large grids
+
+    def _call(self, launch: Launch) -> tuple[Any, tuple[int, ...], tuple[int, ...]]:
+        executable = launch.executable
+        if not isinstance(executable, OpenCLExecutable):
+            raise GraphError(f"kernel {executable.source.name!r} was built for another device")
+        self._executables.append(executable)
+        kernel = executable.kernel(self._cl)
+        given = len(launch.memories) + len(launch.scalars)
+        if kernel.num_args != given:
+            problem = f"it takes {kernel.num_args} arguments, and the launch gives {given}"
+            raise CompileError(executable.source.name, problem, executable.source.text)
+        for i, memory in enumerate(launch.memories):
+            kernel.set_arg(i, memory.handle)
+        _set_scalars(kernel, len(launch.memories), launch.scalars)
+        return kernel, tuple(launch.global_size), tuple(launch.local_size)
+
+    def _profile(self) -> list[float]:
+        """Run on a queue that records times, with nothing else in flight."""
+        self._queue.finish()
+        queue = self._profiling_queue()
+        try:
+            events = [
+                self._cl.enqueue_nd_range_kernel(queue, kernel, global_size, local_size)
+                for kernel, global_size, local_size in self._calls
+            ]
+            queue.finish()
+        except self._cl.Error as error:
+            raise self._fail(error, self._names()) from error
+        return [(event.profile.end - event.profile.start) * 1e-9 for event in events]
+
+    def _names(self) -> str:
+        names = list(dict.fromkeys(executable.source.name for executable in self._executables))
+        return ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
+
+
+def _set_scalars(kernel: Any, first: int, scalars: Sequence[int]) -> None:
+    for i, value in enumerate(scalars):
+        if not -(1 << 31) <= value < 1 << 31:
+            raise BoundsError(f"kernel argument {first + i} is {value}, which does not fit 32 bits")
+        kernel.set_arg(first + i, np.int32(value))

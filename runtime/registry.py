@@ -1,0 +1,118 @@
+"""Device names, and the devices that are open.
+
+Names: `OPENCL[:platform[:device]]`, `CUDA[:index]`, `NUMPY`. Nothing is imported for a device until it is opened.
+"""
+
+from __future__ import annotations
+
+import difflib
+import threading
+import warnings
+
+from lazygrad.errors import DeviceError, LazygradError
+from lazygrad.settings import settings
+
+from .base import ByteCache, Runtime
+
+_MOST_INDICES = {"OPENCL": 2, "CUDA": 1, "NUMPY": 0}
+_open: dict[str, Runtime] = {}
+_lock = threading.RLock()
+_chosen: list[str] = []  # the default device, once it has been looked for
+
+
+def parse(name: str) -> tuple[str, tuple[int, ...]]:
+    """(kind, indices) of a device name, in any case; DeviceError where it is not one.
+
+    >>> parse("opencl:0:1"), parse("NUMPY")
+    (('OPENCL', (0, 1)), ('NUMPY', ()))
+    """
+    kind, *rest = name.strip().upper().split(":")
+    if kind not in _MOST_INDICES:
+        close = difflib.get_close_matches(kind, _MOST_INDICES, n=1)
+        hint = f"; did you mean {close[0]}?" if close else "."
+        raise DeviceError(f"unknown device {name!r}{hint} Devices are OPENCL[:platform[:device]], CUDA[:index], NUMPY")
+    if len(rest) > _MOST_INDICES[kind] or not all(part.isdecimal() for part in rest):
+        raise DeviceError(f"bad device name {name!r}; write OPENCL[:platform[:device]], CUDA[:index] or NUMPY")
+    return kind, tuple(int(part) for part in rest)
+
+
+def canonical(name: str) -> str:
+    """The one spelling of a device name: upper case, all indices given or none.
+
+    >>> canonical("opencl"), canonical("OpenCL:1"), canonical("cuda:0")
+    ('OPENCL', 'OPENCL:1:0', 'CUDA')
+    """
+    kind, indices = parse(name)
+    if kind == "CUDA" and indices == (0,):
+        indices = ()
+    if kind == "OPENCL" and len(indices) == 1:
+        indices += (0,)
+    return ":".join([kind, *map(str, indices)])
+
+
+def open_device(name: str = "", cache: ByteCache | None = None) -> Runtime:
+    """The runtime of a device, opened at the first call; "" is the default device.
+
+    A `cache` given at any call is used from then on.
+    """
+    name = canonical(name) if name else default_device(cache)
+    with _lock:
+        runtime = _open.get(name)
+        if runtime is None:
+            runtime = _open[name] = _create(name, cache)
+        elif cache is not None and runtime.cache is None:
+            runtime.cache = cache
+        return runtime
+
+
+def default_device(cache: ByteCache | None = None) -> str:
+    """`LAZYGRAD_DEVICE` if set, else OPENCL if it can be used, else NUMPY with one warning."""
+    if settings.device:
+        return canonical(settings.device)
+    with _lock:
+        if not _chosen:
+            try:
+                open_device("OPENCL", cache)
+                _chosen.append("OPENCL")
+            except DeviceError as error:
+                warnings.warn(f"using the slow device NUMPY: {error}", RuntimeWarning, stacklevel=2)
+                _chosen.append("NUMPY")
+        return _chosen[0]
+
+
+def opened() -> list[Runtime]:
+    """Every device opened so far."""
+    return list(_open.values())
+
+
+def available_devices() -> list[tuple[str, str]]:
+    """(name, description) of every device that can be opened, and (name, reason) of the kinds that cannot."""
+    rows: list[tuple[str, str]] = []
+    try:
+        from .opencl_device import list_devices
+
+        rows += [
+            (f"OPENCL:{p}:{d}", f"{device.name.strip()} ({device.platform.name}, {device.platform.version})")
+            for p, d, device in list_devices()
+        ]
+    except LazygradError as error:
+        rows.append(("OPENCL", f"not usable: {error}"))
+    rows.append(("CUDA", f"not usable: {_NO_CUDA}"))
+    rows.append(("NUMPY", "always usable, slow"))
+    return rows
+
+
+_NO_CUDA = "this build has no CUDA runtime; use OPENCL or NUMPY"
+
+
+def _create(name: str, cache: ByteCache | None) -> Runtime:
+    kind, indices = parse(name)
+    if kind == "CUDA":
+        raise DeviceError(_NO_CUDA)
+    if kind == "NUMPY":
+        from .numpy import NumpyRuntime
+
+        return NumpyRuntime(name)
+    from .opencl import OpenCLRuntime
+
+    return OpenCLRuntime(name, indices, cache)
