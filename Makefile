@@ -42,6 +42,7 @@ check: $(VENV)/.test-ready
 bench: $(VENV)/.test-ready
 	$(RUN) -m extra.bench.cpu
 	$(RUN) -m extra.bench.startup
+	$(RUN) -m extra.bench.memory
 
 clean:
 	rm -rf $(VENV) build dist lazygrad.egg-info

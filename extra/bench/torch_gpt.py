@@ -28,49 +28,69 @@ class Sizes:
         return self.batch * self.context
 
 
-class Block(nn.Module):
-    """Attention and a two-layer perceptron, each after a LayerNorm and added to what came in."""
+class Attention(nn.Module):
+    """Causal self-attention: (batch, length, width) to the same."""
 
     def __init__(self, sizes: Sizes) -> None:
         super().__init__()
         self.heads = sizes.heads
-        self.before_attention = nn.LayerNorm(sizes.width)
-        self.qkv = nn.Linear(sizes.width, 3 * sizes.width)
-        self.project = nn.Linear(sizes.width, sizes.width)
-        self.before_mlp = nn.LayerNorm(sizes.width)
-        self.up = nn.Linear(sizes.width, 4 * sizes.width)
-        self.down = nn.Linear(4 * sizes.width, sizes.width)
+        self.c_attn = nn.Linear(sizes.width, 3 * sizes.width)
+        self.c_proj = nn.Linear(sizes.width, sizes.width)
 
     def forward(self, x: Tensor) -> Tensor:
         batch, length, width = x.shape
-        qkv = self.qkv(self.before_attention(x)).view(batch, length, 3, self.heads, width // self.heads)
-        q, k, v = qkv.permute(2, 0, 3, 1, 4)
+        heads = (part.view(batch, length, self.heads, -1).transpose(1, 2) for part in self.c_attn(x).split(width, 2))
+        q, k, v = heads
         mixed = functional.scaled_dot_product_attention(q, k, v, is_causal=True)
-        x = x + self.project(mixed.transpose(1, 2).reshape(batch, length, width))
-        return x + self.down(functional.gelu(self.up(self.before_mlp(x)), approximate="tanh"))
+        return self.c_proj(mixed.transpose(1, 2).reshape(batch, length, width))
 
 
-class CharGPT(nn.Module):
-    """Token ids (batch, length) -> logits (batch, length, vocabulary); the head is the embedding's matrix."""
+class MLP(nn.Module):
+    """Two linear layers with a GELU between them, four times as wide inside."""
 
     def __init__(self, sizes: Sizes) -> None:
         super().__init__()
-        self.tokens = nn.Embedding(sizes.vocabulary, sizes.width)
-        self.positions = nn.Embedding(sizes.context, sizes.width)
-        self.blocks = nn.ModuleList(Block(sizes) for _ in range(sizes.layers))
-        self.last = nn.LayerNorm(sizes.width)
+        self.c_fc = nn.Linear(sizes.width, 4 * sizes.width)
+        self.c_proj = nn.Linear(4 * sizes.width, sizes.width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.c_proj(functional.gelu(self.c_fc(x)))
+
+
+class Block(nn.Module):
+    """Attention and MLP, each after a LayerNorm and added to what came in."""
+
+    def __init__(self, sizes: Sizes) -> None:
+        super().__init__()
+        self.ln_1, self.attn = nn.LayerNorm(sizes.width), Attention(sizes)
+        self.ln_2, self.mlp = nn.LayerNorm(sizes.width), MLP(sizes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x + self.attn(self.ln_1(x))
+        return x + self.mlp(self.ln_2(x))
+
+
+class CharGPT(nn.Module):
+    """Token ids (batch, length) -> logits (batch, length, vocabulary); GPT-2's parameter names, the head tied."""
+
+    def __init__(self, sizes: Sizes) -> None:
+        super().__init__()
+        self.wte = nn.Embedding(sizes.vocabulary, sizes.width)
+        self.wpe = nn.Embedding(sizes.context, sizes.width)
+        self.h = nn.ModuleList(Block(sizes) for _ in range(sizes.layers))
+        self.ln_f = nn.LayerNorm(sizes.width)
         for name, parameter in self.named_parameters():
             if parameter.dim() == 2:
-                residual = name.endswith(("project.weight", "down.weight"))
+                residual = name.endswith("c_proj.weight")
                 nn.init.normal_(parameter, std=0.02 / (math.sqrt(2 * sizes.layers) if residual else 1.0))
             elif name.endswith("bias"):
                 nn.init.zeros_(parameter)
 
     def forward(self, ids: Tensor) -> Tensor:
-        x = self.tokens(ids) + self.positions(torch.arange(ids.shape[1]))
-        for block in self.blocks:
+        x = self.wte(ids) + self.wpe(torch.arange(ids.shape[1]))
+        for block in self.h:
             x = block(x)
-        return self.last(x) @ self.tokens.weight.T
+        return self.ln_f(x) @ self.wte.weight.T
 
 
 def training_step(sizes: Sizes, model: CharGPT, *, fused: bool) -> Callable[[Tensor, Tensor], Tensor]:
