@@ -101,7 +101,7 @@ class CompileError(LazygradError, RuntimeError):
     def __str__(self) -> str:
         parts = [f"kernel {self.kernel!r} does not compile; the compiler said:", _indent(self.log or "(nothing)")]
         if self.source:
-            parts += ["in this source:", numbered_source(self.source, _first_error_line(self.log))]
+            parts += ["in this source:", numbered_source(self.source, first_error_line(self.log))]
         return "\n".join(parts)
 
 
@@ -173,6 +173,16 @@ def numbered_source(source: str, line: int = 1, context: int = 8) -> str:
     return "\n".join(f"{'>' if n == line else ' '}{n:3d} | {lines[n - 1]}" for n in range(first, last + 1))
 
 
+def first_error_line(log: str) -> int:
+    """Number of the source line that a compiler's log complains of first; 1 where it names none.
+
+    >>> first_error_line("kernel.cl:7:3: error: x"), first_error_line("error: kernel.cl:9:1: x"), first_error_line("")
+    (7, 9, 1)
+    """
+    found = re.search(r"error: \S+?:(\d+):\d+:|:(\d+):\d+: (?:fatal )?error|\((\d+)\): error", log)
+    return int(next(filter(None, found.groups()))) if found else 1
+
+
 def user_location() -> tuple[str, int]:
     """(file, line) of the nearest stack frame outside lazygrad; ("", 0) when there is none.
 
@@ -199,12 +209,6 @@ def location_text(filename: str, line: int) -> str:
 def user_line() -> str:
     """`file.py:12: code` of the nearest stack frame outside lazygrad, or "" when there is none."""
     return location_text(*user_location())
-
-
-def _first_error_line(log: str) -> int:
-    """Line of the first error in a compiler's log of `file:line:column: error: ...` lines, else 1."""
-    found = re.search(r":(\d+):\d+: (?:fatal )?error", log) or re.search(r"\((\d+)\): error", log)
-    return int(found.group(1)) if found else 1
 
 
 def _indent(text: str) -> str:

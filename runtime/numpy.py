@@ -70,7 +70,7 @@ class NumpyRuntime(Runtime):
 
     def read(self, memory: Memory, nbytes: int) -> Bytes:
         """See `Runtime.read`."""
-        return self._bytes(memory, nbytes).copy()
+        return np.array(self._bytes(memory, nbytes))
 
     def share(self, memory: Memory, nbytes: int) -> Bytes:
         """See `Runtime.share`."""

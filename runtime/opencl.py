@@ -6,7 +6,9 @@ writes and wrapped NumPy arrays need no transfer; elsewhere blocks live on the d
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,9 +18,20 @@ from lazygrad.errors import BoundsError, DeviceError, OutOfMemoryError
 from lazygrad.settings import settings
 
 from . import host, pocl
-from .base import ByteCache, Bytes, Executable, KernelSource, Launch, Memory, Prepared, Runtime, RuntimeStats
+from .base import (
+    ByteCache,
+    Bytes,
+    DeviceInfo,
+    Executable,
+    KernelSource,
+    Launch,
+    Memory,
+    Prepared,
+    Runtime,
+    RuntimeStats,
+)
 from .numpy import share_bytes
-from .opencl_device import choose_device, device_info, load_pyopencl
+from .opencl_device import GPU_VECTOR_BYTES, choose_device, device_info, load_pyopencl
 from .opencl_launch import OpenCLPrepared
 from .opencl_program import Builder
 from .pool import Block, Lease, Pool
@@ -43,21 +56,31 @@ class OpenCLRuntime(Runtime):
         if pocl.is_pocl(device):
             pocl.check_linker()
             cpu_name = pocl.fix_cpu_name(device)
-        self.info = device_info(device, cpu_name, cache)
+        own = device_info(device, cpu_name, cache)
+        gpu = replace(own, kind="gpu", vector_bytes=GPU_VECTOR_BYTES)
+        self._info = {"": own, "cpu": replace(own, kind="cpu"), "gpu": gpu}
         try:
             self._context = cl.Context([device])
             self._queue = cl.CommandQueue(self._context, device)
         except cl.Error as error:
-            raise DeviceError(f"{name} ({self.info.description}) does not start: {error}") from error
+            raise DeviceError(f"{name} ({own.description}) does not start: {error}") from error
         self._timed_queue: Any = None
         self._unified = bool(device.type & cl.device_type.CPU) and bool(device.host_unified_memory)
+        # PoCL's kernels run in this very process: its buffers are the host's memory, and mapping changes nothing
+        # but costs 30 us. Other CPU drivers are only known to promise the same bytes between a map and an unmap.
+        self._in_process = self._unified and pocl.is_pocl(device)
         self._counters = RuntimeStats()
-        self._builder = Builder(cl, self._context, device, self.info.fingerprint, self._counters)
+        self._builder = Builder(cl, self._context, device, own.fingerprint, self._counters)
         self.cache = cache
         total = host.memory_bytes() if self._unified else device.global_mem_size
         limit = min(total, settings.memory_limit << 20) if settings.memory_limit else total
         granule = host.PAGE if self._unified else DEVICE_GRANULE
-        self.pool = Pool(name, self._new_block, self._queue.finish, limit, self.info.max_alloc, granule)
+        self.pool = Pool(name, self._new_block, self._queue.finish, limit, own.max_alloc, granule)
+
+    @property
+    def info(self) -> DeviceInfo:  # type: ignore[override]  # read only
+        """The device's limits; the kind is what `LAZYGRAD_TARGET` says now, or else the device's own."""
+        return self._info[settings.target]
 
     @property
     def cache(self) -> ByteCache | None:
@@ -97,9 +120,8 @@ class OpenCLRuntime(Runtime):
         if not self._unified:
             self._cl.enqueue_copy(self._queue, memory.handle, np.ascontiguousarray(array), is_blocking=True)
             return
-        mapped = self._map(memory, array.nbytes, self._cl.map_flags.WRITE)
-        np.copyto(mapped.view(array.dtype).reshape(array.shape), array)
-        mapped.base.release(self._queue)
+        with self._mapped(memory, array.nbytes, self._cl.map_flags.WRITE) as target:
+            np.copyto(target.view(array.dtype).reshape(array.shape), array)
 
     def read(self, memory: Memory, nbytes: int) -> Bytes:
         """See `Runtime.read`."""
@@ -107,9 +129,8 @@ class OpenCLRuntime(Runtime):
             raise BoundsError(f"{nbytes} bytes cannot be read from {memory!r}")
         result = np.empty(nbytes, np.uint8)
         if nbytes and self._unified:
-            mapped = self._map(memory, nbytes, self._cl.map_flags.READ)
-            result[:] = mapped
-            mapped.base.release(self._queue)
+            with self._mapped(memory, nbytes, self._cl.map_flags.READ) as source:
+                result[:] = source
         elif nbytes:
             self._cl.enqueue_copy(self._queue, result, memory.handle, is_blocking=True)
         self._builder.save()
@@ -174,12 +195,20 @@ class OpenCLRuntime(Runtime):
         except self._cl.Error as error:
             raise MemoryError(str(error)) from error
 
-    def _map(self, memory: Memory, nbytes: int, access: Any) -> Any:
-        """The first bytes of `memory` as an array that the host may use until it releases `.base`."""
+    @contextlib.contextmanager
+    def _mapped(self, memory: Memory, nbytes: int, access: Any) -> Iterator[Bytes]:
+        """The first bytes of `memory` for the host's use, after all commands so far and before all later ones."""
+        if self._in_process and memory.host is not None:
+            self._queue.finish()
+            yield memory.host[:nbytes]
+            return
         mapped, _ = self._cl.enqueue_map_buffer(
             self._queue, memory.handle, access, 0, (nbytes,), np.uint8, is_blocking=True
         )
-        return mapped
+        try:
+            yield mapped
+        finally:
+            mapped.base.release(self._queue)
 
     def _profiling(self) -> Any:
         if self._timed_queue is None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import platform
 from types import ModuleType
-from typing import Any, Literal
+from typing import Any
 
 from lazygrad.errors import DeviceError
-from lazygrad.settings import settings
 
 from . import host, pocl
 from .base import ByteCache, DeviceInfo
 
+GPU_VECTOR_BYTES = 16  # the widest load of one work-item
 INSTALL = (
     "install PoCL with `pip install 'pyopencl[pocl]'` (Linux x86-64) or a driver from your system, "
     "or run without OpenCL: LAZYGRAD_DEVICE=NUMPY"
@@ -75,7 +75,7 @@ def device_info(device: Any, cpu_name: str, cache: ByteCache | None) -> DeviceIn
     is_cpu = bool(device.type & cl.device_type.CPU)
     extensions = device.extensions.split()
     units = device.max_compute_units
-    vector_bytes = 4 * max(1, device.native_vector_width_float) if is_cpu else 16
+    vector_bytes = 4 * max(1, device.native_vector_width_float) if is_cpu else GPU_VECTOR_BYTES
     l1, l2 = host.cache_sizes() if is_cpu else (device.local_mem_size, device.global_mem_cache_size)
     fingerprint = "|".join(
         (
@@ -91,7 +91,7 @@ def device_info(device: Any, cpu_name: str, cache: ByteCache | None) -> DeviceIn
         )
     )
     return DeviceInfo(
-        kind=_kind(is_cpu),
+        kind="cpu" if is_cpu else "gpu",
         units=units,
         vector_bytes=vector_bytes,
         fp16="cl_khr_fp16" in extensions,
@@ -107,12 +107,6 @@ def device_info(device: Any, cpu_name: str, cache: ByteCache | None) -> DeviceIn
         description=f"{device.name.strip()} ({device.platform.name})",
         fingerprint=fingerprint,
     )
-
-
-def _kind(is_cpu: bool) -> Literal["cpu", "gpu"]:
-    if settings.target:
-        return "gpu" if settings.target == "gpu" else "cpu"
-    return "cpu" if is_cpu else "gpu"
 
 
 def _peak_gflops(device: Any, is_cpu: bool, units: int, vector_bytes: int) -> float:

@@ -46,7 +46,8 @@ class OpenCLPrepared(Prepared):
     def run(self, profile: bool = False) -> list[float] | None:
         """See `Prepared.run`."""
         if self._fresh:
-            self._builder.launched.update(executable.program for executable in self._executables)
+            for executable, (_, global_size, local_size) in zip(self._executables, self._calls):
+                self._builder.note_launch(executable, global_size, local_size)
             self._fresh = False
         self._builder.stats.launches += len(self._calls)
         if profile:
@@ -74,15 +75,19 @@ class OpenCLPrepared(Prepared):
         self._calls[launch] = (kernel, tuple(global_size), local_size)
         self._fresh = True  # PoCL compiles apart for small and large grids
 
+    def __del__(self) -> None:
+        for executable, (kernel, _, _) in zip(self._executables, self._calls):
+            executable.give_back(kernel)
+
     def _call(self, launch: Launch) -> tuple[Any, tuple[int, ...], tuple[int, ...]]:
         executable = launch.executable
         if not isinstance(executable, OpenCLExecutable):
             raise GraphError(f"kernel {executable.source.name!r} was built for another device")
         self._executables.append(executable)
-        kernel = executable.kernel(self._cl)
+        kernel = executable.take(self._cl)
         given = len(launch.memories) + len(launch.scalars)
-        if kernel.num_args != given:
-            problem = f"it takes {kernel.num_args} arguments, and the launch gives {given}"
+        if executable.arity != given:
+            problem = f"it takes {executable.arity} arguments, and the launch gives {given}"
             raise CompileError(executable.source.name, problem, executable.source.text)
         for i, memory in enumerate(launch.memories):
             kernel.set_arg(i, memory.handle)

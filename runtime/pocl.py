@@ -13,6 +13,7 @@ import contextlib
 import ctypes
 import functools
 import io
+import json
 import os
 import platform
 import shutil
@@ -29,7 +30,9 @@ from lazygrad.settings import settings
 PLATFORM = "Portable Computing Language"
 STRUCT_BYTES = 4096  # how much of PoCL's device record is searched for the CPU name
 STALE_SECONDS = 60.0
+SMALL_GRID = 1 << 16  # PoCL compiles a kernel apart for grids that stay below this in every axis
 _PREFIX = "pocl-"
+_RECIPE = "recipe.json"
 _kept: list[Any] = []  # what must live as long as the process: a locked file, and text that PoCL points at
 
 
@@ -90,21 +93,24 @@ def program_files(folder: str) -> dict[str, Path]:
     return {str(path.relative_to(root)): path for path in sorted((root / folder).rglob("*")) if path.is_file()}
 
 
-def pack(files: dict[str, Path]) -> bytes:
-    """The files as one archive."""
+def pack(files: dict[str, Path], text: str, options: tuple[str, ...]) -> bytes:
+    """A program's files, and what it was compiled from, as one archive."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        archive.writestr(_RECIPE, json.dumps({"text": text, "options": options}))
         for name, path in files.items():
             archive.write(path, name)
     return buffer.getvalue()
 
 
-def unpack(payload: bytes) -> set[str]:
-    """Put an archive's files into the private folder; returns their relative paths."""
+def unpack(payload: bytes) -> tuple[set[str], str, tuple[str, ...]]:
+    """Put an archive's files into the private folder; returns their relative paths, the text and the options."""
     root = private_folder()
     with zipfile.ZipFile(io.BytesIO(payload)) as archive:
-        archive.extractall(root)
-        return set(archive.namelist())
+        recipe = json.loads(archive.read(_RECIPE))
+        names = [name for name in archive.namelist() if name != _RECIPE]
+        archive.extractall(root, names)
+    return set(names), recipe["text"], tuple(recipe["options"])
 
 
 def _parent_folder() -> Path:
