@@ -154,7 +154,8 @@ def _reduce(n: Node, sizes: Sizes, src: Sequence[Array]) -> Array:
 def _scan(n: Node, sizes: Sizes, src: Sequence[Array]) -> Array:
     arg = n.argument(ScanArg)
     wide = _wide(n.dtype)
-    return _UFUNC[arg.combine].accumulate(src[0].astype(wide), axis=arg.axis, dtype=wide).astype(array_type(n.dtype))
+    prefixes: Array = _UFUNC[arg.combine].accumulate(src[0].astype(wide), axis=arg.axis, dtype=wide)
+    return prefixes.astype(array_type(n.dtype))
 
 
 # ---- movement --------------------------------------------------------------------------------------
@@ -165,7 +166,7 @@ def _reshape(n: Node, sizes: Sizes, src: Sequence[Array]) -> Array:
 
 
 def _permute(n: Node, sizes: Sizes, src: Sequence[Array]) -> Array:
-    return src[0].transpose(n.argument(AxesArg).axes)
+    return np.transpose(src[0], n.argument(AxesArg).axes)
 
 
 def _expand(n: Node, sizes: Sizes, src: Sequence[Array]) -> Array:
