@@ -1,0 +1,124 @@
+"""Activation functions. 16-bit floats are computed in float32."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from lazygrad.errors import ArgumentError
+from lazygrad.ops.core import fail, in_float
+from lazygrad.ops.erf import Erf
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+
+class Activation(Erf):
+    """Elementwise nonlinearities, finite with their gradients wherever the element is."""
+
+    __slots__ = ()
+
+    def relu(self) -> Self:
+        """The element where it is positive, else 0 (nan stays). The gradient at 0 is 0.
+
+        >>> Tensor([-1.0, 2.0]).relu().tolist()
+        [0.0, 2.0]
+        """
+        return (self > 0)._choose(self, self.detach().maximum(0))
+
+    def relu6(self) -> Self:
+        """`relu`, at most 6.
+
+        >>> Tensor([-1.0, 2.0, 9.0]).relu6().tolist()
+        [0.0, 2.0, 6.0]
+        """
+        return (self < 6)._choose(self.relu(), self.detach().clamp(0, 6))
+
+    def leaky_relu(self, negative_slope: float = 0.01) -> Self:
+        """The element where it is positive, else `negative_slope` times it.
+
+        >>> Tensor([-1.0, 2.0]).leaky_relu(0.5).tolist()
+        [-0.5, 2.0]
+        """
+        return (self > 0)._choose(self, self * negative_slope)
+
+    @in_float
+    def elu(self, alpha: float = 1.0) -> Self:
+        """The element where it is positive, else alpha * (exp(element) - 1).
+
+        >>> Tensor([-1.0, 2.0]).elu()
+        tensor([-0.6321,  2.0000])
+        """
+        return (self > 0)._choose(self, (self.minimum(0.0).exp() - 1) * alpha)
+
+    @in_float
+    def silu(self) -> Self:
+        """self * sigmoid(self), also called swish.
+
+        >>> Tensor([-1.0, 2.0]).silu()
+        tensor([-0.2689,  1.7616])
+        """
+        return self * self.sigmoid()
+
+    @in_float
+    def gelu(self, approximate: str = "none") -> Self:
+        """self times the normal distribution function of it: by erf, or with 'tanh' by the usual approximation.
+
+        >>> Tensor([-1.0, 2.0]).gelu()
+        tensor([-0.1587,  1.9545])
+        >>> Tensor([-1.0, 2.0]).gelu("tanh")
+        tensor([-0.1588,  1.9546])
+        """
+        if approximate == "none":
+            return self * 0.5 * ((self * math.sqrt(0.5)).erf() + 1)
+        if approximate != "tanh":
+            fail(ArgumentError, f"gelu: approximate is 'none' or 'tanh', not {approximate!r}")
+        # 0.5 * (1 + tanh(z)) is sigmoid(2z)
+        return self * (self * (self * self * 0.044715 + 1) * (2 * math.sqrt(2 / math.pi))).sigmoid()
+
+    @in_float
+    def softplus(self, beta: float = 1.0) -> Self:
+        """log(1 + exp(beta * self)) / beta.
+
+        >>> Tensor([0.0, 1000.0]).softplus()
+        tensor([   0.6931, 1000.0000])
+        """
+        x = self if beta == 1 else self * beta
+        result = (x > 0)._choose(x, 0.0) + (x._decay(1) + 1).log()
+        return result if beta == 1 else result / beta
+
+    def logsigmoid(self) -> Self:
+        """log(sigmoid(self)).
+
+        >>> Tensor([0.0]).logsigmoid()
+        tensor([-0.6931])
+        """
+        return -(-self).softplus()
+
+    def hardtanh(self, min_val: float = -1.0, max_val: float = 1.0) -> Self:
+        """`clamp` between two limits.
+
+        >>> Tensor([-3.0, 0.5, 3.0]).hardtanh().tolist()
+        [-1.0, 0.5, 1.0]
+        """
+        return self.clamp(min_val, max_val)
+
+    @in_float
+    def softmax(self, dim: int) -> Self:
+        """exp(self) divided by its sum along `dim`, without overflow.
+
+        >>> Tensor([1.0, 1.0]).softmax(-1).tolist()
+        [0.5, 0.5]
+        """
+        exponential = (self - self.detach().amax(dim, keepdim=True)).exp()
+        return exponential / exponential.sum(dim, keepdim=True)
+
+    @in_float
+    def log_softmax(self, dim: int) -> Self:
+        """log(softmax(self)) along `dim`, without overflow.
+
+        >>> Tensor([1.0, 1.0]).log_softmax(-1)
+        tensor([-0.6931, -0.6931])
+        """
+        shifted = self - self.detach().amax(dim, keepdim=True)
+        return shifted - shifted.exp().sum(dim, keepdim=True).log()

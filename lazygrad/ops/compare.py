@@ -1,0 +1,283 @@
+"""Comparisons, logic, bits, and choosing between two values."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lazygrad.dtype import DType, dtypes, of_scalar, promote_scalar
+from lazygrad.errors import DTypeError
+from lazygrad.ir.node import Node, bitcast, cast, const, node, where
+from lazygrad.ir.op import Op
+from lazygrad.ops.core import Core, Operand, broadcast_shape, broadcast_to, fail, promote_shaped, scalar
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+
+def logical_not(x: Node) -> Node:
+    """The opposite of a bool node."""
+    return node(Op.XOR, (x, const(True, dtypes.bool, x.shape)))
+
+
+def equal(a: Node, b: Node) -> Node:
+    return logical_not(node(Op.NE, (a, b)))
+
+
+class Compare(Core):
+    """Comparisons give bool tensors; shapes broadcast and dtypes promote as in arithmetic."""
+
+    __slots__ = ()
+
+    def _compare(self, what: str, other: Operand, formula: str) -> Self:
+        a, b = self._pair(what, other)
+        return self._new(_FORMULAS[formula](a, b))
+
+    def eq(self, other: Operand) -> Self:
+        """self == other; nan equals nothing.
+
+        >>> Tensor([1, 2]).eq(2).tolist()
+        [False, True]
+        """
+        return self._compare("eq", other, "==")
+
+    def ne(self, other: Operand) -> Self:
+        """self != other.
+
+        >>> Tensor([1, 2]).ne(2).tolist()
+        [True, False]
+        """
+        return self._compare("ne", other, "!=")
+
+    def lt(self, other: Operand) -> Self:
+        """self < other.
+
+        >>> Tensor([1, 2]).lt(2).tolist()
+        [True, False]
+        """
+        return self._compare("lt", other, "<")
+
+    def gt(self, other: Operand) -> Self:
+        """self > other.
+
+        >>> Tensor([1, 2]).gt(1).tolist()
+        [False, True]
+        """
+        return self._compare("gt", other, ">")
+
+    def le(self, other: Operand) -> Self:
+        """self <= other.
+
+        >>> Tensor([1, 2, 3]).le(2).tolist()
+        [True, True, False]
+        """
+        return self._compare("le", other, "<=")
+
+    def ge(self, other: Operand) -> Self:
+        """self >= other.
+
+        >>> Tensor([1, 2, 3]).ge(2).tolist()
+        [False, True, True]
+        """
+        return self._compare("ge", other, ">=")
+
+    def isnan(self) -> Self:
+        """Whether each element is nan.
+
+        >>> Tensor([0.0, float("nan")]).isnan().tolist()
+        [False, True]
+        """
+        return self._new(node(Op.NE, (self.node, self.node)))
+
+    def isinf(self) -> Self:
+        """Whether each element is +inf or -inf.
+
+        >>> Tensor([0.0, float("-inf")]).isinf().tolist()
+        [False, True]
+        """
+        if not self.dtype.is_float:
+            return self._new(const(False, dtypes.bool, self.shape))
+        return self.eq(float("inf")) | self.eq(float("-inf"))
+
+    def isfinite(self) -> Self:
+        """Whether each element is neither nan nor infinite.
+
+        >>> Tensor([0.0, float("nan"), float("inf")]).isfinite().tolist()
+        [True, False, False]
+        """
+        return ~(self.isinf() | self.isnan())
+
+    # ---- logic and bits ----
+
+    def bool(self) -> Self:
+        """Whether each element is not zero.
+
+        >>> Tensor([0, 3]).bool().tolist()
+        [False, True]
+        """
+        return self if self.dtype.is_bool else self.ne(0)
+
+    def logical_not(self) -> Self:
+        """Whether each element is zero.
+
+        >>> Tensor([0, 3]).logical_not().tolist()
+        [True, False]
+        """
+        return self._new(logical_not(self.bool().node))
+
+    def logical_and(self, other: Operand) -> Self:
+        """Whether both elements are not zero.
+
+        >>> Tensor([0, 3]).logical_and(Tensor([1, 1])).tolist()
+        [False, True]
+        """
+        return self.bool() & self._beside(other).bool()
+
+    def logical_or(self, other: Operand) -> Self:
+        """Whether any of both elements is not zero.
+
+        >>> Tensor([0, 3]).logical_or(Tensor([0, 0])).tolist()
+        [False, True]
+        """
+        return self.bool() | self._beside(other).bool()
+
+    def logical_xor(self, other: Operand) -> Self:
+        """Whether exactly one of both elements is not zero.
+
+        >>> Tensor([0, 3]).logical_xor(Tensor([1, 1])).tolist()
+        [True, False]
+        """
+        return self.bool() ^ self._beside(other).bool()
+
+    def bitwise_not(self) -> Self:
+        """The opposite bits (of bools: not).
+
+        >>> Tensor([0, 5]).bitwise_not().tolist()
+        [-1, -6]
+        """
+        return self._binary(Op.XOR, True if self.dtype.is_bool else -1)
+
+    def bitcast(self, dtype: DType) -> Self:
+        """The same bytes read as another dtype of the same size. DTypeError for another size.
+
+        >>> Tensor([1.0]).bitcast(dtypes.int32).tolist()
+        [1065353216]
+        """
+        return self._out(bitcast(self._in(), dtype))
+
+    # ---- choosing ----
+
+    def where(self, condition: Core, other: Operand) -> Self:
+        """This tensor's element where `condition` is true, else that of `other`; all three broadcast.
+
+        DTypeError when the condition is not bool.
+
+        >>> Tensor([1, 2, 3]).where(Tensor([True, False, True]), 0).tolist()
+        [1, 0, 3]
+        """
+        if not condition.dtype.is_bool:
+            fail(DTypeError, f"where: the condition is {condition.dtype}, not bool; x.where(condition, other) keeps x")
+        return self._new(condition.node)._choose(self, other)
+
+    def masked_fill(self, mask: Core, value: Operand) -> Self:
+        """`value` where `mask` is true, this tensor elsewhere; the dtype stays.
+
+        >>> Tensor([1, 2]).masked_fill(Tensor([False, True]), 0).tolist()
+        [1, 0]
+        """
+        if not mask.dtype.is_bool:
+            fail(DTypeError, f"masked_fill: the mask is {mask.dtype}, not bool")
+        fill = value if isinstance(value, Core) else self._new(const(scalar("masked_fill", value), self.dtype))
+        return self._new(mask.node)._choose(fill, self).cast(self.dtype)
+
+    def _choose(self, a: Operand, b: Operand) -> Self:
+        """`a` where this bool tensor is true, else `b`."""
+        tensors = [v for v in (a, b) if isinstance(v, Core)]
+        for v in tensors:
+            self._same_device("where", v)
+        x, y = _choices(a, b)
+        shape = broadcast_shape("where", self.shape, x.shape, y.shape)
+        value = where(broadcast_to(self._in(), shape), broadcast_to(x, shape), broadcast_to(y, shape))
+        return self._out(value, *tensors)
+
+    # ---- operators ----
+
+    def __eq__(self, other: object) -> Self:  # type: ignore[override]
+        return self.eq(other) if _is_operand(other) else NotImplemented
+
+    def __ne__(self, other: object) -> Self:  # type: ignore[override]
+        return self.ne(other) if _is_operand(other) else NotImplemented
+
+    __hash__ = object.__hash__
+
+    def __lt__(self, other: Operand) -> Self:
+        return self.lt(other)
+
+    def __gt__(self, other: Operand) -> Self:
+        return self.gt(other)
+
+    def __le__(self, other: Operand) -> Self:
+        return self.le(other)
+
+    def __ge__(self, other: Operand) -> Self:
+        return self.ge(other)
+
+    def __and__(self, other: Operand) -> Self:
+        return self._binary(Op.AND, other)
+
+    def __or__(self, other: Operand) -> Self:
+        return self._binary(Op.OR, other)
+
+    def __xor__(self, other: Operand) -> Self:
+        return self._binary(Op.XOR, other)
+
+    __rand__, __ror__, __rxor__ = __and__, __or__, __xor__
+
+    def __invert__(self) -> Self:
+        return self.bitwise_not()
+
+    def __lshift__(self, other: Operand) -> Self:
+        return self._binary(Op.SHL, other)
+
+    def __rshift__(self, other: Operand) -> Self:
+        return self._binary(Op.SHR, other)
+
+
+def _is_operand(x: object) -> bool:
+    return isinstance(x, (Core, bool, int, float, np.generic))
+
+
+def _choices(a: Operand, b: Operand) -> tuple[Node, Node]:
+    """Two values of one dtype; scalars are weak beside a tensor."""
+    if isinstance(a, Core) and isinstance(b, Core):
+        x, y = a._in(), b._in()
+        dtype = x.dtype if x.dtype is y.dtype else promote_shaped(x, y)
+        return cast(x, dtype), cast(y, dtype)
+    if isinstance(a, Core):
+        value = scalar("where", b)
+        dtype = promote_scalar(a.dtype, value)
+        return cast(a._in(), dtype), const(value, dtype)
+    if isinstance(b, Core):
+        y, x = _choices(b, a)
+        return x, y
+    first, second = scalar("where", a), scalar("where", b)
+    dtype = promote_scalar(of_scalar(first), second)
+    dtype = promote_scalar(of_scalar(second), first) if dtype.rank < of_scalar(second).rank else dtype
+    return const(first, dtype), const(second, dtype)
+
+
+def _less_or_equal(a: Node, b: Node) -> Node:
+    if a.dtype.is_float:  # nan is neither less, nor equal, nor greater
+        return node(Op.OR, (node(Op.LT, (a, b)), equal(a, b)))
+    return logical_not(node(Op.LT, (b, a)))
+
+
+_FORMULAS = {
+    "==": equal,
+    "!=": lambda a, b: node(Op.NE, (a, b)),
+    "<": lambda a, b: node(Op.LT, (a, b)),
+    ">": lambda a, b: node(Op.LT, (b, a)),
+    "<=": _less_or_equal,
+    ">=": lambda a, b: _less_or_equal(b, a),
+}

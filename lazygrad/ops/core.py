@@ -1,0 +1,226 @@
+"""What every family of operations stands on: a tensor's fields, broadcasting, promotion, and results that know
+whether they need a gradient.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import TYPE_CHECKING, Any, Concatenate, NoReturn, ParamSpec, TypeVar, Union
+
+import numpy as np
+
+from lazygrad.dtype import DType, Scalar, dtypes, promote, promote_scalar
+from lazygrad.engine.run import live
+from lazygrad.errors import BoundsError, DeviceError, LazygradError, ShapeError, user_line
+from lazygrad.index.expr import Dim
+from lazygrad.ir.node import Node, cast, const, detach, expand, node, reshape
+from lazygrad.ir.op import Op
+from lazygrad.ir.signature import Shape
+from lazygrad.ops.mode import mode
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+Operand = Union["Core", Scalar, "np.generic"]
+P = ParamSpec("P")
+T = TypeVar("T", bound="Core")
+HALF = (dtypes.float16, dtypes.bfloat16)
+
+
+class Core:
+    """The fields of a tensor. `node` is its value as a graph, `device` where it is (to be) computed."""
+
+    __slots__ = ("__weakref__", "_leaf", "_previous", "device", "grad", "node", "requires_grad")
+    __array_ufunc__ = None  # so that `ndarray + tensor` asks the tensor
+    node: Node
+    device: str
+    requires_grad: bool
+    grad: Self | None
+    _leaf: bool  # gradients gather here: not the result of a recorded operation
+    _previous: weakref.ref[Node] | None  # the node before realize() replaced it: older graphs contain that one
+
+    @property
+    def shape(self) -> Shape:
+        """The size of each dimension, a tuple.
+
+        >>> Tensor.zeros(2, 3).shape
+        (2, 3)
+        """
+        return self.node.shape
+
+    @property
+    def dtype(self) -> DType:
+        """The type of the elements.
+
+        >>> Tensor([1, 2]).dtype
+        int64
+        """
+        return self.node.dtype
+
+    @property
+    def ndim(self) -> int:
+        """How many dimensions there are.
+
+        >>> Tensor.zeros(2, 3).ndim
+        2
+        """
+        return len(self.node.shape)
+
+    def cast(self, dtype: DType) -> Self:
+        """The elements as `dtype`; floats are truncated to integers. The same shape.
+
+        >>> Tensor([1.7, -1.7]).cast(dtypes.int32)
+        tensor([ 1, -1], dtype=int32)
+        """
+        return self if self.node.dtype is dtype else self._out(cast(self._in(), dtype))
+
+    # ---- inputs and results ----
+
+    def _new(self, value: Node, requires_grad: bool = False) -> Self:
+        """A tensor beside this one: same class, same device."""
+        return make(type(self), value, self.device, requires_grad)
+
+    def _in(self) -> Node:
+        """The node to build on: behind a DETACH where this tensor needs a gradient but none is recorded."""
+        return detach(self.node) if self.requires_grad and not mode.enabled else self.node
+
+    def _out(self, value: Node, *others: Core) -> Self:
+        """The tensor of `value`, which was computed from this tensor and `others`."""
+        requires = self.requires_grad or any([o.requires_grad for o in others])
+        return self._new(value, requires and mode.enabled and value.dtype.is_float)
+
+    def _unary(self, op: Op) -> Self:
+        return self._out(node(op, (self._in(),)))
+
+    def _binary(self, op: Op, other: Operand, reverse: bool = False) -> Self:
+        """`op` of both, broadcast and promoted."""
+        a, b = self._pair(op.name.lower(), other)
+        value = node(op, (b, a) if reverse else (a, b))
+        return self._out(value, other) if isinstance(other, Core) else self._out(value)
+
+    def _pair(self, what: str, other: Operand) -> tuple[Node, Node]:
+        """Nodes of one shape and dtype, with which `what` can be computed."""
+        a = self._in()
+        if not isinstance(other, Core):
+            value = scalar(what, other)
+            dtype = promote_scalar(a.dtype, value)
+            return cast(a, dtype), const(value, dtype, a.shape)
+        self._same_device(what, other)
+        b = other._in()
+        if a.dtype is not b.dtype:
+            dtype = promote_shaped(a, b)
+            a, b = cast(a, dtype), cast(b, dtype)
+        if a.shape != b.shape:
+            shape = broadcast_shape(what, a.shape, b.shape)
+            a, b = broadcast_to(a, shape), broadcast_to(b, shape)
+        return a, b
+
+    def _same_device(self, what: str, other: Core) -> None:
+        if other.device != self.device:
+            fail(
+                DeviceError,
+                f"{what}: its inputs are on {self.device} and on {other.device}; move one with .to({self.device!r}) first",
+            )
+
+    def _beside(self, other: Operand | Any) -> Self:
+        """`other` as a tensor on this device: tensors as they are, scalars as constants."""
+        if isinstance(other, Core):
+            self._same_device("operation", other)
+            return other  # type: ignore[return-value]
+        value = scalar("operation", other)
+        return self._new(const(value, promote_scalar(self.dtype, value)))
+
+    def _axis(self, dim: int, extra: int = 0) -> int:
+        """`dim` counted from 0; BoundsError outside the tensor's dimensions (`extra` more where one is inserted)."""
+        n = self.ndim + extra
+        at_least = max(n, 1)  # a scalar takes dim 0 and -1, as in PyTorch
+        if isinstance(dim, bool) or not isinstance(dim, int) or not -at_least <= dim < at_least:
+            fail(BoundsError, f"dim {dim!r} is not among the {n} dimensions of shape {list(self.shape)}")
+        return dim % at_least
+
+    def _axes(self, dim: int | Sequence[int] | None) -> tuple[int, ...]:
+        """`dim` as ascending axes; None means all."""
+        if dim is None:
+            return tuple(range(self.ndim))
+        axes = tuple(sorted({self._axis(d) for d in ((dim,) if isinstance(dim, int) else dim)}))
+        if not isinstance(dim, int) and len(axes) != len(dim):
+            fail(ShapeError, f"dims {list(dim)} name a dimension of shape {list(self.shape)} twice")
+        return axes if self.ndim else ()
+
+
+def make(cls: type[T], value: Node, device: str, requires_grad: bool = False, leaf: bool = False) -> T:
+    """A tensor of `value` on `device`, known to the engine. One that needs no gradient is a leaf as well."""
+    t = object.__new__(cls)
+    t.node, t.device, t.requires_grad, t.grad = value, device, requires_grad, None
+    t._leaf, t._previous = leaf or not requires_grad, None
+    live.add(t)
+    return t
+
+
+def fail(kind: type[LazygradError], message: str) -> NoReturn:
+    """Raise `kind` with the user's line behind the message."""
+    line = user_line()
+    raise kind(f"{message} ({line})" if line else message)
+
+
+def scalar(what: str, value: Any) -> Scalar:
+    """A Python scalar, or a NumPy one as Python's; TypeError for anything else."""
+    if isinstance(value, (bool, int, float)):
+        return value
+    if isinstance(value, np.generic) or (isinstance(value, np.ndarray) and value.ndim == 0):
+        item = value.item()
+        if isinstance(item, (bool, int, float)):
+            return item
+    raise TypeError(f"{what}: {type(value).__name__} is neither a Tensor nor a number; wrap arrays and lists in Tensor(...)")
+
+
+def promote_shaped(a: Node, b: Node) -> DType:
+    """PyTorch's promotion: a 0-d tensor is weak against one with dimensions, unless its category is higher."""
+    if a.shape and not b.shape:
+        a, b = b, a
+    if b.shape and not a.shape and category(a.dtype) <= category(b.dtype):
+        return b.dtype
+    return promote(a.dtype, b.dtype)
+
+
+def category(dtype: DType) -> int:
+    """bool < integers < floats."""
+    return 2 if dtype.is_float else 1 if dtype.is_int else 0
+
+
+def broadcast_shape(what: str, *shapes: Shape) -> Shape:
+    """The one shape that all `shapes` broadcast to, by NumPy's rule; ShapeError where there is none."""
+    result: list[Dim] = []
+    longest = max(len(s) for s in shapes)
+    for place in range(-longest, 0):
+        sizes = [s[place] for s in shapes if len(s) >= -place]
+        wide = [n for n in sizes if n != 1]
+        if any(n != wide[0] for n in wide):
+            both = " and ".join(str(list(s)) for s in shapes)
+            fail(ShapeError, f"{what}: shapes {both} do not broadcast: sizes {wide[0]} and {wide[-1]} at dim {place}")
+        result.append(wide[0] if wide else 1)
+    return tuple(result)
+
+
+def broadcast_to(x: Node, shape: Shape) -> Node:
+    """`x` with dimensions added in front, and those of size 1 repeated."""
+    if x.shape == shape:
+        return x
+    return expand(reshape(x, (1,) * (len(shape) - len(x.shape)) + x.shape), shape)
+
+
+def in_float(method: Callable[Concatenate[T, P], T]) -> Callable[Concatenate[T, P], T]:
+    """Compute a composed function in floats of at least 32 bits: 16-bit floats go through float32, so that they are
+    rounded once, and integers become float32.
+    """
+
+    @wraps(method)
+    def wide(self: T, *args: P.args, **kwargs: P.kwargs) -> T:
+        dtype = self.node.dtype
+        if dtype in HALF:
+            return method(self.cast(dtypes.float32), *args, **kwargs).cast(dtype)
+        return method(self if dtype.is_float else self.cast(dtypes.float32), *args, **kwargs)
+
+    return wide

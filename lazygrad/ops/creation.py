@@ -1,0 +1,203 @@
+"""Tensors from data, and from formulas."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+
+from lazygrad.dtype import DType, Scalar, dtypes, of_numpy, of_scalar
+from lazygrad.engine.run import upload
+from lazygrad.errors import ArgumentError, DTypeError, GradientError, ShapeError
+from lazygrad.ir.build import add, sub
+from lazygrad.ir.elements import array_type, to_storage
+from lazygrad.ir.node import Node, alu, cast, const, contiguous, iota, new_uid, where
+from lazygrad.ir.op import Op
+from lazygrad.ops.core import Core, fail, make
+from lazygrad.ops.movement import as_shape
+from lazygrad.ops.reduce import Reduce
+from lazygrad.runtime.registry import canonical, default_device
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+T = TypeVar("T", bound=Core)
+
+
+def device_name(device: str | None) -> str:
+    """The canonical name of a device, None for the default one."""
+    return default_device() if device is None else canonical(device)
+
+
+def as_array(data: Any, dtype: DType | None) -> tuple[np.ndarray[Any, Any], DType]:
+    """`data` in an array of the storage type of the dtype beside it."""
+    if isinstance(data, (bytes, bytearray, memoryview)):
+        kind = dtype or dtypes.uint8
+        if len(data) % kind.itemsize:
+            fail(ShapeError, f"Tensor: {len(data)} bytes are no whole number of {kind} elements")
+        return np.frombuffer(data, kind.storage), kind
+    try:
+        array = np.asarray(data)
+    except ValueError:
+        fail(ShapeError, "Tensor: the nested lists are ragged; every list at one depth needs the same length")
+    if dtype is None:
+        is_list = isinstance(data, (list, tuple))
+        dtype = dtypes.float32 if is_list and array.dtype == np.float64 else of_numpy(array.dtype)
+    if array.dtype.kind not in "biuf":
+        fail(DTypeError, f"Tensor: elements of type {array.dtype} are no numbers")
+    return to_storage(array.astype(array_type(dtype)), dtype), dtype
+
+
+def leaf(cls: type[T], value: Node, device: str, requires_grad: bool) -> T:
+    """A tensor that gradients can gather in: where it needs them, its node is its own."""
+    if not requires_grad:
+        return make(cls, value, device)
+    if not value.dtype.is_float:
+        fail(GradientError, f"only floating tensors can require gradients, not {value.dtype}")
+    return make(cls, value if value.op is Op.BUFFER else contiguous(value, new_uid()), device, True, leaf=True)
+
+
+class Creation(Reduce):
+    """New tensors. Every function takes `dtype`, `device` (None: the default) and `requires_grad`."""
+
+    __slots__ = ()
+
+    @classmethod
+    def full(
+        cls, size: Any, fill_value: Scalar, *, dtype: DType | None = None, device: str | None = None,
+        requires_grad: bool = False,
+    ) -> Self:
+        """A tensor of one value; the dtype is that of the value.
+
+        >>> Tensor.full((2, 2), 7).tolist()
+        [[7, 7], [7, 7]]
+        """
+        shape = as_shape(size if isinstance(size, (tuple, list)) else (size,), "full")
+        return leaf(cls, const(fill_value, dtype or of_scalar(fill_value), shape), device_name(device), requires_grad)
+
+    @classmethod
+    def zeros(
+        cls, *shape: Any, dtype: DType = dtypes.float32, device: str | None = None, requires_grad: bool = False
+    ) -> Self:
+        """Zeros.
+
+        >>> Tensor.zeros(2, 2).tolist()
+        [[0.0, 0.0], [0.0, 0.0]]
+        """
+        return leaf(cls, const(0, dtype, as_shape(shape, "zeros")), device_name(device), requires_grad)
+
+    @classmethod
+    def ones(
+        cls, *shape: Any, dtype: DType = dtypes.float32, device: str | None = None, requires_grad: bool = False
+    ) -> Self:
+        """Ones.
+
+        >>> Tensor.ones(2, dtype=dtypes.int32).tolist()
+        [1, 1]
+        """
+        return leaf(cls, const(1, dtype, as_shape(shape, "ones")), device_name(device), requires_grad)
+
+    @classmethod
+    def empty(
+        cls, *shape: Any, dtype: DType = dtypes.float32, device: str | None = None, requires_grad: bool = False
+    ) -> Self:
+        """A tensor whose values do not matter (they are zeros: nothing is computed until they are read).
+
+        >>> Tensor.empty(2, 3).shape
+        (2, 3)
+        """
+        return cls.zeros(*shape, dtype=dtype, device=device, requires_grad=requires_grad)
+
+    @classmethod
+    def arange(
+        cls, start: float, end: float | None = None, step: float = 1, *, dtype: DType | None = None,
+        device: str | None = None, requires_grad: bool = False,
+    ) -> Self:
+        """start, start + step, ... before `end` (one argument: from 0); int64 for integers, else float32.
+
+        >>> Tensor.arange(2, 10, 3).tolist()
+        [2, 5, 8]
+        """
+        first, last = (0, start) if end is None else (start, end)
+        if step == 0 or (last - first) / step < 0:
+            fail(ArgumentError, f"arange: steps of {step} do not lead from {first} to {last}")
+        kind = dtype or (dtypes.float32 if any(isinstance(v, float) for v in (first, last, step)) else dtypes.int64)
+        value = _line(math.ceil((last - first) / step), first, step, kind)
+        return leaf(cls, value, device_name(device), requires_grad)
+
+    @classmethod
+    def linspace(
+        cls, start: float, end: float, steps: int, *, dtype: DType = dtypes.float32, device: str | None = None,
+        requires_grad: bool = False,
+    ) -> Self:
+        """`steps` numbers at equal distances from `start` to `end`, both included.
+
+        >>> Tensor.linspace(0, 1, 5).tolist()
+        [0.0, 0.25, 0.5, 0.75, 1.0]
+        """
+        if steps < 0:
+            fail(ArgumentError, f"linspace: the number of steps is {steps}, less than 0")
+        step = (end - start) / (steps - 1) if steps > 1 else 0.0
+        up = _line(steps, start, step, dtype)
+        down = _line(steps, end - step * (steps - 1) if steps > 1 else start, step, dtype)
+        first_half = alu(Op.LT, iota(steps, dtypes.int32), const((steps + 1) // 2, dtypes.int32, (steps,)))
+        return leaf(cls, where(first_half, up, down), device_name(device), requires_grad)
+
+    @classmethod
+    def eye(
+        cls, n: int, m: int | None = None, *, dtype: DType = dtypes.float32, device: str | None = None,
+        requires_grad: bool = False,
+    ) -> Self:
+        """Ones on the diagonal of an (n, m) matrix, m being n unless given.
+
+        >>> Tensor.eye(2).tolist()
+        [[1.0, 0.0], [0.0, 1.0]]
+        """
+        rows, columns = cls.arange(n, device=device), cls.arange(n if m is None else m, device=device)
+        value = rows.unsqueeze(1).eq(columns).cast(dtype).node
+        return leaf(cls, value, rows.device, requires_grad)
+
+    # ---- beside another tensor ----
+
+    def _constant_like(self, value: Scalar, dtype: DType | None, requires_grad: bool) -> Self:
+        return leaf(type(self), const(value, dtype or self.dtype, self.shape), self.device, requires_grad)
+
+    def zeros_like(self, dtype: DType | None = None, requires_grad: bool = False) -> Self:
+        """Zeros in this tensor's shape, dtype and device.
+
+        >>> Tensor([1, 2]).zeros_like().tolist()
+        [0, 0]
+        """
+        return self._constant_like(0, dtype, requires_grad)
+
+    def ones_like(self, dtype: DType | None = None, requires_grad: bool = False) -> Self:
+        """Ones in this tensor's shape, dtype and device.
+
+        >>> Tensor([5, 6]).ones_like().tolist()
+        [1, 1]
+        """
+        return self._constant_like(1, dtype, requires_grad)
+
+    def empty_like(self, dtype: DType | None = None, requires_grad: bool = False) -> Self:
+        """A tensor of this shape, dtype and device whose values do not matter.
+
+        >>> Tensor([5, 6]).empty_like().shape
+        (2,)
+        """
+        return self._constant_like(0, dtype, requires_grad)
+
+    def full_like(self, fill_value: Scalar, dtype: DType | None = None, requires_grad: bool = False) -> Self:
+        """One value in this tensor's shape, dtype and device.
+
+        >>> Tensor([5, 6]).full_like(9).tolist()
+        [9, 9]
+        """
+        return self._constant_like(fill_value, dtype, requires_grad)
+
+
+def _line(n: int, start: float, step: float, dtype: DType) -> Node:
+    """start + i * step for i below n."""
+    places = iota(n, dtype) if dtype.is_int else cast(iota(n, dtypes.int64), dtype)
+    scaled = places if step == 1 else alu(Op.MUL, places, const(step, dtype, (n,)))
+    return scaled if start == 0 else add(scaled, const(start, dtype, (n,)))

@@ -1,0 +1,102 @@
+"""Gradients: `backward` into the leaves, and the functional `grad` and `value_and_grad`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lazygrad.autograd import gradient as node_gradient
+from lazygrad.engine.run import live
+from lazygrad.errors import GradientError, ShapeError
+from lazygrad.ir.node import Node, cast, const, contiguous, detach, new_uid, topological
+from lazygrad.ops.core import Core, fail, make
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+
+class Differentiate(Core):
+    """Reverse-mode differentiation. Gradients are graphs, so they are fused, and can be differentiated again."""
+
+    __slots__ = ()
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether gradients gather here: a tensor that no recorded operation made.
+
+        >>> w = Tensor([1.0], requires_grad=True)
+        >>> w.is_leaf, (w * 2).is_leaf
+        (True, False)
+        """
+        return self._leaf
+
+    def requires_grad_(self, requires_grad: bool = True) -> Self:
+        """Make this tensor a leaf that gathers gradients, or stop that. GradientError for integers and bools.
+
+        >>> Tensor([1.0]).requires_grad_().requires_grad
+        True
+        """
+        if requires_grad == self.requires_grad:
+            return self
+        if not requires_grad and not self._leaf:
+            fail(GradientError, "requires_grad_(False): this tensor was computed; use .detach()")
+        if requires_grad and not self.dtype.is_float:
+            fail(GradientError, f"only floating tensors can require gradients, not {self.dtype}")
+        if requires_grad:  # another tensor may have the same node: this one needs a node of its own
+            self.node = contiguous(self.node, new_uid())
+        self.requires_grad = requires_grad
+        return self
+
+    def backward(
+        self, gradient: Self | None = None, retain_graph: bool | None = None, create_graph: bool = False
+    ) -> None:
+        """Add the gradient of this tensor by each leaf that it was computed from to the leaf's `.grad`.
+
+        Args:
+            gradient: the gradient by this tensor, of its shape; needed unless it has one element.
+            retain_graph: accepted for PyTorch's sake; graphs are values and are never freed early.
+            create_graph: let the gradients be differentiated in their turn.
+
+        GradientError where nothing requires a gradient, or where `gradient` is needed.
+
+        >>> x = Tensor([2.0], requires_grad=True)
+        >>> (x * x + 3 * x + 1).sum().backward()
+        >>> x.grad.tolist()
+        [7.0]
+        """
+        start = self._start_of_gradient(gradient)
+        leaves: dict[Node, Core] = {}
+        for t in list(live):
+            if t.requires_grad and t._leaf:
+                leaves[t.node] = t
+                if t._previous is not None and (older := t._previous()) is not None:
+                    leaves.setdefault(older, t)
+        targets = [n for n in topological([self.node], stop=leaves.__contains__) if n in leaves]
+        for target, value in zip(targets, node_gradient(self.node, start, targets)):
+            if value is not None:
+                _accumulate(leaves[target], value, create_graph)
+
+    def _start_of_gradient(self, gradient: Self | None) -> Node:
+        if not self.requires_grad:
+            fail(
+                GradientError,
+                "backward: nothing that this tensor was computed from requires a gradient; set requires_grad=True on a "
+                "leaf, and compute outside no_grad()",
+            )
+        if gradient is None:
+            if any(n != 1 for n in self.shape):
+                fail(
+                    GradientError,
+                    f"backward: shape {list(self.shape)} is not a scalar; reduce it, e.g. with .sum(), or give gradient=",
+                )
+            return const(1, self.dtype, self.shape)
+        if gradient.shape != self.shape:
+            fail(
+                ShapeError,
+                f"backward: the gradient has shape {list(gradient.shape)}, the tensor {list(self.shape)}; they must agree",
+            )
+        return cast(gradient.node, self.dtype)
+
+
+def _accumulate(leaf: Core, value: Node, create_graph: bool) -> None:
+    new = make(type(leaf), value if create_graph else detach(value), leaf.device, create_graph)
+    leaf.grad = new if leaf.grad is None else leaf.grad + new  # type: ignore[operator]

@@ -1,0 +1,191 @@
+"""Elementary functions, composed of EXP2, LOG2, SIN and SQRT. 16-bit floats are computed in float32, integers become
+float32.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from lazygrad.ir.op import Op
+from lazygrad.ops.arithmetic import Arithmetic
+from lazygrad.ops.core import Operand, in_float
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+
+class Functions(Arithmetic):
+    """Functions of one element."""
+
+    __slots__ = ()
+
+    @in_float
+    def exp2(self) -> Self:
+        """2 to the power of each element.
+
+        >>> Tensor([0.0, 3.0]).exp2().tolist()
+        [1.0, 8.0]
+        """
+        return self._unary(Op.EXP2)
+
+    @in_float
+    def exp(self) -> Self:
+        """e to the power of each element.
+
+        >>> Tensor([0.0, 1.0]).exp()
+        tensor([1.0000, 2.7183])
+        """
+        return (self * _LOG2_E)._unary(Op.EXP2)
+
+    @in_float
+    def log2(self) -> Self:
+        """The logarithm to base 2: nan below 0, -inf at 0.
+
+        >>> Tensor([1.0, 8.0]).log2().tolist()
+        [0.0, 3.0]
+        """
+        return self._unary(Op.LOG2)
+
+    @in_float
+    def log(self) -> Self:
+        """The natural logarithm: nan below 0, -inf at 0.
+
+        >>> Tensor([1.0, 10.0]).log()
+        tensor([0.0000, 2.3026])
+        """
+        return self._unary(Op.LOG2) * _LN_2
+
+    @in_float
+    def log10(self) -> Self:
+        """The logarithm to base 10.
+
+        >>> Tensor([1.0, 1000.0]).log10()
+        tensor([0.0000, 3.0000])
+        """
+        return self._unary(Op.LOG2) * math.log10(2)
+
+    @in_float
+    def sqrt(self) -> Self:
+        """The square root: nan below 0.
+
+        >>> Tensor([4.0, 9.0]).sqrt().tolist()
+        [2.0, 3.0]
+        """
+        return self._unary(Op.SQRT)
+
+    @in_float
+    def rsqrt(self) -> Self:
+        """1 / sqrt(self).
+
+        >>> Tensor([4.0, 16.0]).rsqrt().tolist()
+        [0.5, 0.25]
+        """
+        return self._unary(Op.SQRT).reciprocal()
+
+    def square(self) -> Self:
+        """self * self.
+
+        >>> Tensor([2.0, -3.0]).square().tolist()
+        [4.0, 9.0]
+        """
+        return self * self
+
+    @in_float
+    def sin(self) -> Self:
+        """The sine of radians.
+
+        >>> Tensor([0.0, 1.0]).sin()
+        tensor([0.0000, 0.8415])
+        """
+        return self._unary(Op.SIN)
+
+    @in_float
+    def cos(self) -> Self:
+        """The cosine of radians.
+
+        >>> Tensor([0.0, 1.0]).cos()
+        tensor([1.0000, 0.5403])
+        """
+        return (math.pi / 2 - self)._unary(Op.SIN)
+
+    @in_float
+    def tan(self) -> Self:
+        """The tangent of radians.
+
+        >>> Tensor([0.0, 1.0]).tan()
+        tensor([0.0000, 1.5574])
+        """
+        return self.sin() / self.cos()
+
+    @in_float
+    def sigmoid(self) -> Self:
+        """1 / (1 + exp(-self)), finite with its gradient wherever the element is.
+
+        >>> Tensor([0.0, -1000.0]).sigmoid().tolist()
+        [0.5, 0.0]
+        """
+        small = self._decay(1)
+        return (self < 0)._choose(small, 1.0) / (small + 1)
+
+    @in_float
+    def tanh(self) -> Self:
+        """The hyperbolic tangent, finite with its gradient wherever the element is.
+
+        >>> Tensor([0.0, 1000.0]).tanh().tolist()
+        [0.0, 1.0]
+        """
+        small = self._decay(2)
+        return (self < 0)._choose(small - 1, 1 - small) / (small + 1)
+
+    def _decay(self, rate: float) -> Self:
+        """exp(-rate * |self|), never more than 1, with the slope of `self >= 0` at 0."""
+        return (self < 0)._choose(self * rate, self * -rate).exp()
+
+    def sign(self) -> Self:
+        """-1, 0 or 1 (nan for nan), in the dtype of this tensor. The gradient is zero.
+
+        >>> Tensor([-2.0, 0.0, 3.0]).sign().tolist()
+        [-1.0, 0.0, 1.0]
+        """
+        if self.dtype.is_bool:
+            return self
+        x = self.detach()
+        return (x > 0)._choose(1, (x < 0)._choose(-1, x * 0 if self.dtype.is_float else 0)).cast(self.dtype)
+
+    def clamp(self, min: Operand | None = None, max: Operand | None = None) -> Self:  # noqa: A002 - PyTorch's names
+        """Elements below `min` become `min`, those above `max` become `max`; nan stays. None is no limit.
+
+        The gradient passes where the element is within the limits, they included.
+
+        >>> Tensor([1.0, 5.0, 9.0]).clamp(2, 6).tolist()
+        [2.0, 5.0, 6.0]
+        """
+        result = self
+        if min is not None:
+            low = self._beside(min)
+            result = (result < low)._choose(low, result)
+        if max is not None:
+            high = self._beside(max)
+            result = (high < result)._choose(high, result)
+        return result
+
+    def clip(self, min: Operand | None = None, max: Operand | None = None) -> Self:  # noqa: A002 - PyTorch's names
+        """`clamp`.
+
+        >>> Tensor([1, 9]).clip(max=5).tolist()
+        [1, 5]
+        """
+        return self.clamp(min, max)
+
+    def lerp(self, end: Operand, weight: Operand) -> Self:
+        """self + weight * (end - self).
+
+        >>> Tensor([0.0, 10.0]).lerp(Tensor([10.0, 20.0]), 0.5).tolist()
+        [5.0, 15.0]
+        """
+        return self + (self._beside(end) - self) * weight
+
+
+_LOG2_E = math.log2(math.e)
+_LN_2 = math.log(2)

@@ -1,0 +1,184 @@
+"""Products of matrices, as sums over products of views: fusion and fast kernels are the compiler's business."""
+
+from __future__ import annotations
+
+import string
+from typing import TYPE_CHECKING
+
+from lazygrad.dtype import DType, dtypes
+from lazygrad.errors import DTypeError, ShapeError
+from lazygrad.ir.build import mul
+from lazygrad.ir.node import Node, cast, permute, reduce, reshape
+from lazygrad.ir.op import Combine
+from lazygrad.ir.signature import Shape
+from lazygrad.ops.core import HALF, Core, broadcast_shape, broadcast_to, fail
+from lazygrad.ops.reduce import Reduce
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+
+def accumulation(dtype: DType) -> DType:
+    """The dtype in which products are summed: 16-bit floats in float32."""
+    return dtypes.float32 if dtype in HALF else dtype
+
+
+def contract(a: Node, b: Node) -> Node:
+    """sum over k of a[..., m, k] * b[..., n, k], the batch dimensions broadcast: shape (..., m, n)."""
+    dtype = a.dtype
+    a, b = cast(a, accumulation(dtype)), cast(b, accumulation(dtype))
+    batch = broadcast_shape("matmul", a.shape[:-2], b.shape[:-2])
+    m, n, k = a.shape[-2], b.shape[-2], a.shape[-1]
+    rows = reshape(a, (*a.shape[:-2], m, 1, k))
+    columns = reshape(b, (*b.shape[:-2], 1, n, k))
+    shape = (*batch, m, n, k)
+    product = mul(broadcast_to(rows, shape), broadcast_to(columns, shape))
+    return cast(reduce(product, Combine.ADD, (len(shape) - 1,)), dtype)
+
+
+def last_two_exchanged(x: Node) -> Node:
+    order = list(range(x.ndim))
+    return permute(x, [*order[:-2], order[-1], order[-2]])
+
+
+class Matmul(Reduce):
+    """Products of vectors, matrices and batches of matrices."""
+
+    __slots__ = ()
+
+    def matmul(self, other: Core) -> Self:
+        """self @ other, by NumPy's rules: vectors act as a row on the left and a column on the right, and the
+        dimensions before the last two broadcast. ShapeError where the inner sizes differ; DTypeError for two dtypes.
+
+        >>> (Tensor([[1, 2, 3], [4, 5, 6]]) @ Tensor([[7, 8], [9, 10], [11, 12]])).tolist()
+        [[58, 64], [139, 154]]
+        """
+        a, b = self._factors("matmul", other)
+        if not a.shape or not b.shape:
+            fail(ShapeError, f"matmul: a scalar has no dimension to sum over, shapes {list(a.shape)} @ {list(b.shape)}")
+        left = a if a.ndim > 1 else reshape(a, (1, *a.shape))
+        right = last_two_exchanged(b) if b.ndim > 1 else reshape(b, (1, *b.shape))
+        if left.shape[-1] != right.shape[-1]:
+            fail(
+                ShapeError,
+                f"matmul: shapes {list(a.shape)} @ {list(b.shape)}: the inner sizes {left.shape[-1]} and "
+                f"{right.shape[-1]} differ; transpose one of them with .mT?",
+            )
+        value = contract(left, right)
+        shape: Shape = value.shape[:-2]
+        shape += value.shape[-2:-1] if a.ndim > 1 else ()
+        shape += value.shape[-1:] if b.ndim > 1 else ()
+        return self._out(reshape(value, shape), other)
+
+    def _factors(self, what: str, other: Core) -> tuple[Node, Node]:
+        """The nodes of both, of one dtype on one device."""
+        self._same_device(what, other)
+        a, b = self._in(), other._in()
+        if a.dtype is not b.dtype:
+            fail(DTypeError, f"{what}: dtypes {a.dtype} and {b.dtype} differ; cast one of them first")
+        return a, b
+
+    def __matmul__(self, other: Core) -> Self:
+        return self.matmul(other)
+
+    def dot(self, other: Core) -> Self:
+        """The inner product of two vectors. ShapeError for anything else.
+
+        >>> Tensor([1, 2]).dot(Tensor([3, 4])).item()
+        11
+        """
+        return self._need_dims("dot", 1, other).matmul(other)
+
+    def mm(self, other: Core) -> Self:
+        """The product of two matrices. ShapeError for anything else.
+
+        >>> Tensor.ones(2, 3).mm(Tensor.ones(3, 4)).shape
+        (2, 4)
+        """
+        return self._need_dims("mm", 2, other).matmul(other)
+
+    def bmm(self, other: Core) -> Self:
+        """The products of two batches of matrices. ShapeError for anything else.
+
+        >>> Tensor.ones(5, 2, 3).bmm(Tensor.ones(5, 3, 4)).shape
+        (5, 2, 4)
+        """
+        return self._need_dims("bmm", 3, other).matmul(other)
+
+    def outer(self, other: Core) -> Self:
+        """All products of the elements of two vectors, shape (n, m).
+
+        >>> Tensor([1, 2]).outer(Tensor([3, 4])).tolist()
+        [[3, 4], [6, 8]]
+        """
+        self._need_dims("outer", 1, other)
+        return self.unsqueeze(-1) * other
+
+    def _need_dims(self, what: str, n: int, other: Core) -> Self:
+        if self.ndim != n or other.ndim != n:
+            fail(ShapeError, f"{what}: needs {n} dimensions, not shapes {list(self.shape)} and {list(other.shape)}")
+        return self
+
+    def linear(self, weight: Core, bias: Core | None = None) -> Self:
+        """self @ weight.T + bias: (..., in) with a weight (out, in) and a bias (out,) gives (..., out).
+
+        >>> Tensor([[1.0, 2.0]]).linear(Tensor([[3.0, 4.0]]), Tensor([0.5])).tolist()
+        [[11.5]]
+        """
+        a, b = self._factors("linear", weight)
+        if a.ndim < 1 or b.ndim != 2 or a.shape[-1] != b.shape[-1]:
+            fail(ShapeError, f"linear: an input {list(a.shape)} does not fit a weight (out, in) of {list(b.shape)}")
+        value = contract(a if a.ndim > 1 else reshape(a, (1, *a.shape)), b)
+        result = self._out(reshape(value, (*a.shape[:-1], b.shape[0])), weight)
+        return result if bias is None else result + bias
+
+    def einsum(self, formula: str, *others: Core) -> Self:
+        """Einstein's summation over this tensor and `others`, as `torch.einsum(formula, self, *others)`.
+
+        ShapeError for a formula that does not fit; `...` is not supported.
+
+        >>> Tensor([[1, 2], [3, 4]]).einsum("ij,j->i", Tensor([1, 1])).tolist()
+        [3, 7]
+        """
+        inputs, _, output = formula.replace(" ", "").partition("->")
+        terms = inputs.split(",")
+        letters = sorted(set("".join(terms)))
+        if "->" not in formula:
+            output = "".join(c for c in letters if inputs.count(c) == 1)
+        tensors: list[Core] = [self, *others]
+        fits = len(terms) == len(tensors) and all(len(t) == x.ndim for t, x in zip(terms, tensors))
+        if not fits or not set(output) <= set(letters) <= set(string.ascii_letters):
+            shapes = ", ".join(str(list(x.shape)) for x in tensors)
+            fail(ShapeError, f"einsum: {formula!r} does not fit shapes {shapes}")
+        result: Self | None = None
+        summed = [c for c in letters if c not in output]
+        order = [*output, *summed]
+        for term, x in zip(terms, tensors):
+            factor = self._new(x.node, x.requires_grad)._on_letters(term, order)
+            result = factor if result is None else result * factor
+        assert result is not None
+        kept = len(output)
+        return result.sum(tuple(range(kept, len(order))), dtype=result.dtype) if summed else result
+
+    def _on_letters(self, term: str, order: list[str]) -> Self:
+        """A factor with one dimension for every letter of `order`, of size 1 where `term` lacks it."""
+        x = self
+        for c in sorted(set(term)):
+            while term.count(c) > 1:  # the diagonal of a repeated letter
+                first, second = term.index(c), term.rindex(c)
+                x = x.movedim(second, first + 1)._diagonal_at(first)
+                term = term[:second] + term[second + 1 :]
+        x = x.permute([term.index(c) for c in order if c in term]) if term else x
+        sizes = iter(x.shape)
+        return x.reshape(tuple(next(sizes) if c in term else 1 for c in order))
+
+    def _diagonal_at(self, axis: int) -> Self:
+        """The diagonal of dimensions axis and axis + 1, of size n each: every (n+1)-th element of the two as one."""
+        n = self.shape[axis]
+        if n != self.shape[axis + 1]:
+            fail(ShapeError, f"einsum: a repeated letter stands for sizes {n} and {self.shape[axis + 1]}")
+        before, after = self.shape[:axis], self.shape[axis + 2 :]
+        flat = self.reshape((*before, n * n, *after))
+        padded = flat.pad((0, 0) * len(after) + (0, n))  # type: ignore[arg-type]
+        square = padded.reshape((*before, n, n + 1, *after))
+        return square.narrow(axis + 1, 0, 1).squeeze(axis + 1)

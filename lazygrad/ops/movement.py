@@ -1,0 +1,269 @@
+"""Views: reshape, permute, expand and what is made of them. None of them copies; a view is a value, not an alias."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from lazygrad.errors import BoundsError, ShapeError
+from lazygrad.index.expr import Dim, Expr, dim_product
+from lazygrad.ir import node as graph
+from lazygrad.ir.signature import Shape
+from lazygrad.ops.core import Core, broadcast_to, fail
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+
+def as_shape(sizes: Sequence[Any], what: str) -> Shape:
+    """`f(2, 3)` and `f((2, 3))` mean the same: the shape, checked to hold sizes."""
+    if len(sizes) == 1 and isinstance(sizes[0], (tuple, list)):
+        sizes = sizes[0]
+    shape = tuple(n if isinstance(n, Expr) else _integer(n, what) for n in sizes)
+    return shape
+
+
+def _integer(n: Any, what: str) -> int:
+    if isinstance(n, bool) or not hasattr(n, "__index__"):
+        fail(ShapeError, f"{what}: sizes are integers, not {n!r}")
+    return int(n.__index__())
+
+
+class Movement(Core):
+    """Views."""
+
+    __slots__ = ()
+
+    # ---- other sizes for the same elements ----
+
+    def reshape(self, *shape: Any) -> Self:
+        """The elements in row-major order under another shape; one size may be -1 (what is left).
+
+        >>> Tensor.arange(6).reshape(2, -1)
+        tensor([[0, 1, 2],
+                [3, 4, 5]])
+        """
+        return self._out(graph.reshape(self._in(), self._fill_in(as_shape(shape, "reshape"))))
+
+    def view(self, *shape: Any) -> Self:
+        """`reshape` (no tensor here has strides that could forbid it).
+
+        >>> Tensor.arange(4).view(2, 2).shape
+        (2, 2)
+        """
+        return self.reshape(*shape)
+
+    def _fill_in(self, shape: Shape) -> Shape:
+        """`shape` with its -1 replaced; ShapeError when the elements do not fit."""
+        have = dim_product(self.shape)
+        if -1 in shape:
+            known = dim_product(n for n in shape if n != -1)
+            if shape.count(-1) > 1 or known == 0 or (isinstance(have, int) and isinstance(known, int) and have % known):
+                fail(ShapeError, f"reshape: {have} elements cannot have shape {list(shape)}; at most one size is -1")
+            shape = tuple(have // known if n == -1 else n for n in shape)
+        if any(isinstance(n, int) and n < 0 for n in shape):
+            fail(ShapeError, f"reshape: {list(shape)} holds a negative size")
+        return shape
+
+    def flatten(self, start_dim: int = 0, end_dim: int = -1) -> Self:
+        """Dimensions `start_dim` to `end_dim` (both included) as one.
+
+        >>> Tensor.zeros(2, 3, 4).flatten(1).shape
+        (2, 12)
+        """
+        first, last = self._axis(start_dim), self._axis(end_dim)
+        if first > last:
+            fail(ShapeError, f"flatten: start_dim {start_dim} comes after end_dim {end_dim}")
+        return self.reshape(*self.shape[:first], dim_product(self.shape[first : last + 1]), *self.shape[last + 1 :])
+
+    def unflatten(self, dim: int, sizes: Sequence[int]) -> Self:
+        """Dimension `dim` as several of `sizes`, of which one may be -1.
+
+        >>> Tensor.zeros(2, 12).unflatten(1, (3, -1)).shape
+        (2, 3, 4)
+        """
+        axis = self._axis(dim)
+        n, known = self.shape[axis], dim_product(s for s in sizes if s != -1)
+        if -1 in sizes and known != 0:
+            sizes = [n // known if s == -1 else s for s in sizes]  # type: ignore[misc]
+        if dim_product(sizes) != n:
+            fail(ShapeError, f"unflatten: dim {dim} of shape {list(self.shape)} cannot be split into {list(sizes)}")
+        return self.reshape(*self.shape[:axis], *sizes, *self.shape[axis + 1 :])
+
+    def squeeze(self, dim: int | Sequence[int] | None = None) -> Self:
+        """Without the dimensions of size 1 (those of `dim` only, if given; other sizes stay).
+
+        >>> Tensor.zeros(1, 3, 1).squeeze().shape, Tensor.zeros(1, 3, 1).squeeze(0).shape
+        ((3,), (3, 1))
+        """
+        axes = self._axes(dim)
+        return self.reshape(tuple(n for i, n in enumerate(self.shape) if not (i in axes and n == 1)))
+
+    def unsqueeze(self, dim: int) -> Self:
+        """With a dimension of size 1 at `dim`.
+
+        >>> Tensor.zeros(3).unsqueeze(-1).shape
+        (3, 1)
+        """
+        axis = self._axis(dim, 1)
+        return self.reshape((*self.shape[:axis], 1, *self.shape[axis:]))
+
+    # ---- another order ----
+
+    def permute(self, *dims: Any) -> Self:
+        """Dimension k of the result is dimension dims[k] of this tensor.
+
+        >>> Tensor.zeros(2, 3, 4).permute(2, 0, 1).shape
+        (4, 2, 3)
+        """
+        order = [self._axis(d) for d in as_shape(dims, "permute")]  # type: ignore[arg-type]
+        if sorted(order) != list(range(self.ndim)):
+            fail(ShapeError, f"permute: {list(order)} is not an order of the {self.ndim} dimensions {list(self.shape)}")
+        return self._out(graph.permute(self._in(), order))
+
+    def transpose(self, dim0: int = 1, dim1: int = 0) -> Self:
+        """With two dimensions exchanged.
+
+        >>> Tensor.zeros(2, 3, 4).transpose(-1, -2).shape
+        (2, 4, 3)
+        """
+        a, b = self._axis(dim0), self._axis(dim1)
+        order = list(range(self.ndim))
+        if order:
+            order[a], order[b] = order[b], order[a]
+        return self._out(graph.permute(self._in(), order))
+
+    def t(self) -> Self:
+        """The transpose of a matrix; vectors and scalars as they are. ShapeError for more dimensions.
+
+        >>> Tensor([[1, 2]]).t().tolist()
+        [[1], [2]]
+        """
+        if self.ndim > 2:
+            fail(ShapeError, f"t: {self.ndim} dimensions {list(self.shape)}; use .mT or .transpose(dim0, dim1)")
+        return self.transpose(0, 1) if self.ndim == 2 else self
+
+    @property
+    def T(self) -> Self:  # noqa: N802 - PyTorch's name
+        """Dimensions in reverse order.
+
+        >>> Tensor.zeros(2, 3).T.shape
+        (3, 2)
+        """
+        return self._out(graph.permute(self._in(), range(self.ndim)[::-1]))
+
+    @property
+    def mT(self) -> Self:  # noqa: N802 - PyTorch's name
+        """The last two dimensions exchanged.
+
+        >>> Tensor.zeros(5, 2, 3).mT.shape
+        (5, 3, 2)
+        """
+        if self.ndim < 2:
+            fail(ShapeError, f"mT: needs two dimensions or more, not shape {list(self.shape)}")
+        return self.transpose(-1, -2)
+
+    def movedim(self, source: int, destination: int) -> Self:
+        """With dimension `source` moved to place `destination`.
+
+        >>> Tensor.zeros(2, 3, 4).movedim(0, -1).shape
+        (3, 4, 2)
+        """
+        order = list(range(self.ndim))
+        order.insert(self._axis(destination), order.pop(self._axis(source)))
+        return self._out(graph.permute(self._in(), order))
+
+    def flip(self, *dims: Any) -> Self:
+        """Elements in reverse order along `dims`.
+
+        >>> Tensor([1, 2, 3]).flip(0).tolist()
+        [3, 2, 1]
+        """
+        return self._out(graph.flip(self._in(), self._axes(as_shape(dims, "flip"))))  # type: ignore[arg-type]
+
+    # ---- more elements, or fewer ----
+
+    def expand(self, *sizes: Any) -> Self:
+        """Dimensions of size 1 repeated to `sizes` (-1: as it is), new ones in front. ShapeError for other sizes.
+
+        >>> Tensor([[1], [2]]).expand(-1, 3).tolist()
+        [[1, 1, 1], [2, 2, 2]]
+        """
+        wanted = as_shape(sizes, "expand")
+        new = len(wanted) - self.ndim
+        if new < 0:
+            fail(ShapeError, f"expand: {list(wanted)} has fewer dimensions than shape {list(self.shape)}")
+        shape = tuple(self.shape[i - new] if n == -1 and i >= new else n for i, n in enumerate(wanted))
+        if any(have not in (1, n) for have, n in zip(self.shape, shape[new:])) or -1 in shape:
+            fail(ShapeError, f"expand: shape {list(self.shape)} cannot become {list(wanted)}: only size 1 repeats")
+        return self._out(broadcast_to(self._in(), shape))
+
+    def expand_as(self, other: Core) -> Self:
+        """`expand` to the shape of `other`.
+
+        >>> Tensor([1]).expand_as(Tensor.zeros(2, 2)).tolist()
+        [[1, 1], [1, 1]]
+        """
+        return self.expand(other.shape)
+
+    def broadcast_to(self, *shape: Any) -> Self:
+        """`expand`, by NumPy's name.
+
+        >>> Tensor([1]).broadcast_to(3).tolist()
+        [1, 1, 1]
+        """
+        return self.expand(*shape)
+
+    def shrink(self, bounds: Sequence[tuple[Dim, Dim]]) -> Self:
+        """Elements start to stop (not included) of every dimension.
+
+        >>> Tensor.arange(6).shrink([(1, 4)]).tolist()
+        [1, 2, 3]
+        """
+        return self._out(graph.shrink(self._in(), list(bounds)))
+
+    def narrow(self, dim: int, start: int, length: int) -> Self:
+        """`length` elements of dimension `dim` from `start`. BoundsError where they do not exist.
+
+        >>> Tensor.arange(6).narrow(0, 2, 3).tolist()
+        [2, 3, 4]
+        """
+        axis = self._axis(dim)
+        n = self.shape[axis]
+        first = start + n if start < 0 else start
+        if isinstance(n, int) and isinstance(first, int) and not (0 <= first <= first + length <= n):
+            fail(BoundsError, f"narrow: {length} elements from {start} are not inside dim {dim} of shape {list(self.shape)}")
+        bounds: list[tuple[Dim, Dim]] = [(0, size) for size in self.shape]
+        bounds[axis] = (first, first + length)
+        return self.shrink(bounds)
+
+    def pad(self, pads: Sequence[int], value: bool | int | float = 0) -> Self:
+        """Constant padding, as PyTorch counts it: (before, after) of the last dimension, then of the one before it...
+
+        Negative sizes cut elements off. ShapeError for an odd number of sizes or too many.
+
+        >>> Tensor([[1, 2]]).pad((1, 0, 0, 1)).tolist()
+        [[0, 1, 2], [0, 0, 0]]
+        """
+        if len(pads) % 2 or len(pads) > 2 * self.ndim:
+            fail(ShapeError, f"pad: {list(pads)} are not pairs of sizes for the dimensions of shape {list(self.shape)}")
+        pairs = [(0, 0)] * (self.ndim - len(pads) // 2) + [(pads[i], pads[i + 1]) for i in range(len(pads) - 2, -1, -2)]
+        kept = [(max(0, -lo), n - max(0, -hi)) for (lo, hi), n in zip(pairs, self.shape)]
+        inner = graph.shrink(self._in(), kept)
+        return self._out(graph.pad(inner, [(max(0, lo), max(0, hi)) for lo, hi in pairs], value))
+
+    def contiguous(self) -> Self:
+        """The same values, which will be stored: what is computed from them reads them instead of computing again.
+
+        >>> Tensor([1, 2]).contiguous().tolist()
+        [1, 2]
+        """
+        return self._out(graph.contiguous(self._in()))
+
+    def detach(self) -> Self:
+        """The same values, through which no gradient flows.
+
+        >>> Tensor([1.0], requires_grad=True).detach().requires_grad
+        False
+        """
+        return self._new(graph.detach(self.node) if self.requires_grad else self.node)

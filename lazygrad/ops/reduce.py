@@ -1,0 +1,272 @@
+"""Reductions over one, several or all dimensions, and prefix operations."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar, Union, overload
+
+from lazygrad.dtype import DType, dtypes
+from lazygrad.errors import DTypeError, ShapeError
+from lazygrad.index.expr import Dim, dim_product
+from lazygrad.ir import node as graph
+from lazygrad.ir.build import positions, put_back
+from lazygrad.ir.op import Combine, Op
+from lazygrad.ops.core import HALF, Core, fail
+from lazygrad.ops.functions import Functions
+from lazygrad.ops.movement import Movement
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+Dims = Union[int, Sequence[int], None]
+T = TypeVar("T")
+
+
+class MinMax(NamedTuple, Generic[T]):
+    """What `max(dim)` and `min(dim)` give: the extreme values, and where the first of each is."""
+
+    values: T
+    indices: T
+
+
+class Reduce(Functions, Movement):
+    """Reductions. `dim` is one dimension, several, or None for all; `keepdim` keeps them with size 1."""
+
+    __slots__ = ()
+
+    def _reduce(self, combine: Combine, dim: Dims, keepdim: bool) -> Self:
+        axes = self._axes(dim)
+        value = graph.reduce(self._in(), combine, axes)
+        if keepdim:
+            value = graph.reshape(value, tuple(1 if i in axes else n for i, n in enumerate(self.shape)))
+        return self._out(value)
+
+    def _count(self, dim: Dims) -> Dim:
+        """How many elements are reduced to one."""
+        return dim_product(self.shape[i] for i in self._axes(dim))
+
+    def sum(self, dim: Dims = None, keepdim: bool = False, dtype: DType | None = None) -> Self:
+        """The sum; of bools and integers in int64 unless `dtype` is given.
+
+        >>> Tensor([[1, 2], [3, 4]]).sum().item(), Tensor([[1, 2], [3, 4]]).sum(0).tolist()
+        (10, [4, 6])
+        """
+        kind = dtype or (self.dtype if self.dtype.is_float else dtypes.int64)
+        return self.cast(kind)._reduce(Combine.ADD, dim, keepdim)
+
+    def prod(self, dim: Dims = None, keepdim: bool = False, dtype: DType | None = None) -> Self:
+        """The product; of bools and integers in int64 unless `dtype` is given.
+
+        >>> Tensor([2.0, 3.0, 4.0]).prod().item()
+        24.0
+        """
+        kind = dtype or (self.dtype if self.dtype.is_float else dtypes.int64)
+        return self.cast(kind)._reduce(Combine.MUL, dim, keepdim)
+
+    def mean(self, dim: Dims = None, keepdim: bool = False, dtype: DType | None = None) -> Self:
+        """The mean. DTypeError for bools and integers without a floating `dtype`.
+
+        >>> Tensor([[1.0, 2.0], [3.0, 4.0]]).mean(1).tolist()
+        [1.5, 3.5]
+        """
+        x = self.cast(dtype) if dtype else self
+        x._need_float("mean")
+        if x.dtype in HALF:
+            return x.cast(dtypes.float32).mean(dim, keepdim).cast(x.dtype)
+        total = x._reduce(Combine.ADD, dim, keepdim)
+        return total / x._size_tensor(x._count(dim))
+
+    def _size_tensor(self, n: Dim) -> Self | int:
+        """A size as an operand of arithmetic."""
+        if isinstance(n, int):
+            return n
+        fail(ShapeError, f"a mean over the symbolic size {n} is not supported; reduce over dimensions of known size")
+
+    def _need_float(self, what: str) -> None:
+        if not self.dtype.is_float:
+            fail(DTypeError, f"{what}: not defined for {self.dtype}; cast first, e.g. .float()")
+
+    def amax(self, dim: Dims = None, keepdim: bool = False) -> Self:
+        """The largest element, nan if there is one; equal ones share the gradient. ShapeError for no elements.
+
+        >>> Tensor([[1, 5], [7, 3]]).amax(1).tolist()
+        [5, 7]
+        """
+        if self._count(dim) == 0:
+            fail(ShapeError, f"max: shape {list(self.shape)} has no elements along dim {dim}")
+        return self._reduce(Combine.MAX, dim, keepdim)
+
+    def amin(self, dim: Dims = None, keepdim: bool = False) -> Self:
+        """The smallest element, nan if there is one; equal ones share the gradient. ShapeError for no elements.
+
+        >>> Tensor([[1, 5], [7, 3]]).amin(1).tolist()
+        [1, 3]
+        """
+        return self._reversed().amax(dim, keepdim)._reversed()
+
+    def _reversed(self) -> Self:
+        """The elements in reversed order of size; its own inverse."""
+        return self * -1 if self.dtype.is_float else self.bitwise_not()
+
+    @overload
+    def max(self, dim: None = None, keepdim: bool = False) -> Self: ...
+    @overload
+    def max(self, dim: int, keepdim: bool = False) -> MinMax[Self]: ...
+    def max(self, dim: int | None = None, keepdim: bool = False) -> Self | MinMax[Self]:
+        """The largest element of all; with `dim`, the pair (values, indices) along it.
+
+        >>> Tensor([[1, 5], [7, 3]]).max().item()
+        7
+        >>> Tensor([[1, 5], [7, 3]]).max(1).indices.tolist()
+        [1, 0]
+        """
+        if dim is None:
+            return self.amax()
+        return MinMax(self.amax(dim, keepdim), self.argmax(dim, keepdim))
+
+    @overload
+    def min(self, dim: None = None, keepdim: bool = False) -> Self: ...
+    @overload
+    def min(self, dim: int, keepdim: bool = False) -> MinMax[Self]: ...
+    def min(self, dim: int | None = None, keepdim: bool = False) -> Self | MinMax[Self]:
+        """The smallest element of all; with `dim`, the pair (values, indices) along it.
+
+        >>> Tensor([[1, 5], [7, 3]]).min(0).values.tolist()
+        [1, 3]
+        """
+        if dim is None:
+            return self.amin()
+        return MinMax(self.amin(dim, keepdim), self.argmin(dim, keepdim))
+
+    def argmax(self, dim: int | None = None, keepdim: bool = False) -> Self:
+        """Where the largest element (or the first nan) is along `dim`, int64; the first of equal ones.
+
+        Without `dim`, in the flattened tensor. ShapeError for no elements.
+
+        >>> Tensor([[1, 5, 5], [7, 3, 0]]).argmax(1).tolist()
+        [1, 0]
+        """
+        if dim is None:
+            place = self.detach().flatten().argmax(0) if self.ndim else self._new(graph.const(0, dtypes.int64))
+            return place.reshape((1,) * self.ndim) if keepdim else place
+        axis = self._axis(dim)
+        if not self.ndim:
+            return self._new(graph.const(0, dtypes.int64))
+        x = self.detach()
+        largest = put_back(x.amax(axis).node, (axis,), self.shape)
+        found = x.eq(self._new(largest))
+        if self.dtype.is_float:
+            found = found | x.isnan()
+        n = self.shape[axis]
+        left = self._new(graph.flip(positions(self.shape, axis, dtypes.int32), [axis]))  # n-1 at the first place
+        furthest = found._choose(left, -1)._reduce(Combine.MAX, axis, keepdim)
+        assert isinstance(n, int)
+        return (n - 1 - furthest).cast(dtypes.int64)
+
+    def argmin(self, dim: int | None = None, keepdim: bool = False) -> Self:
+        """Where the smallest element (or the first nan) is along `dim`, int64; the first of equal ones.
+
+        >>> Tensor([4, 1, 1]).argmin().item()
+        1
+        """
+        return self.detach()._reversed().argmax(dim, keepdim)
+
+    def any(self, dim: Dims = None, keepdim: bool = False) -> Self:
+        """Whether any element is not zero.
+
+        >>> Tensor([[0, 1], [0, 0]]).any(1).tolist()
+        [True, False]
+        """
+        return self.bool()._reduce(Combine.MAX, dim, keepdim)
+
+    def all(self, dim: Dims = None, keepdim: bool = False) -> Self:
+        """Whether no element is zero.
+
+        >>> Tensor([[0, 1], [1, 1]]).all(1).tolist()
+        [False, True]
+        """
+        return self.bool()._reduce(Combine.MUL, dim, keepdim)
+
+    def var(self, dim: Dims = None, keepdim: bool = False, correction: int = 1) -> Self:
+        """The variance: squared distances from the mean, over the number of elements less `correction`.
+
+        >>> Tensor([1.0, 2.0, 3.0]).var().item()
+        1.0
+        """
+        self._need_float("var")
+        if self.dtype in HALF:
+            return self.cast(dtypes.float32).var(dim, keepdim, correction).cast(self.dtype)
+        distance = self - self.mean(self._axes(dim), keepdim=True)
+        n = self._size_tensor(self._count(dim))
+        assert isinstance(n, int)
+        total = distance.square().sum(self._axes(dim), keepdim)
+        return total / (n - correction) if n > correction else total * math.nan
+
+    def std(self, dim: Dims = None, keepdim: bool = False, correction: int = 1) -> Self:
+        """The standard deviation, the square root of `var`; its gradient is zero where it is zero.
+
+        >>> Tensor([1.0, 2.0, 3.0]).std().item()
+        1.0
+        """
+        return self.var(dim, keepdim, correction)._root()
+
+    def norm(self, p: float = 2, dim: Dims = None, keepdim: bool = False) -> Self:
+        """The p-norm (p may be inf or 0); the gradient of the 2-norm is zero where it is zero.
+
+        >>> Tensor([3.0, 4.0]).norm().item()
+        5.0
+        """
+        self._need_float("norm")
+        if p == 2:
+            return self.square().sum(dim, keepdim)._root()
+        if p == math.inf:
+            return self.abs().amax(dim, keepdim)
+        if p == 0:
+            return self.ne(0).sum(dim, keepdim).cast(self.dtype)
+        size = self.abs() if p == 1 else self.abs() ** p
+        total = size.sum(dim, keepdim)
+        return total if p == 1 else total ** (1 / p)
+
+    def _root(self) -> Self:
+        """The square root, whose gradient at 0 counts as 0."""
+        zero = self.eq(0)
+        return zero._choose(0.0, zero._choose(1.0, self).sqrt())
+
+    def logsumexp(self, dim: Dims = None, keepdim: bool = False) -> Self:
+        """log(sum(exp(self))), without overflow.
+
+        >>> Tensor([1000.0, 1000.0]).logsumexp(0)
+        tensor(1000.6931)
+        """
+        if self.dtype in HALF or not self.dtype.is_float:
+            result = self.cast(dtypes.float32).logsumexp(dim, keepdim)
+            return result.cast(self.dtype) if self.dtype.is_float else result
+        axes = self._axes(dim)
+        largest = self.detach().amax(axes, keepdim=True)
+        largest = largest.isinf()._choose(0.0, largest)  # inf - inf would be nan
+        total = (self - largest).exp().sum(axes, keepdim=True).log() + largest
+        return total if keepdim else total.reshape(tuple(n for i, n in enumerate(self.shape) if i not in axes))
+
+    # ---- prefixes ----
+
+    def _scan(self, combine: Combine, dim: int) -> Self:
+        x = self if self.dtype.is_float or combine is Combine.MAX else self.cast(dtypes.int64)
+        axis = self._axis(dim)
+        return x._out(graph.scan(x._in(), combine, axis)) if self.ndim else x
+
+    def cumsum(self, dim: int) -> Self:
+        """The sum of every element and those before it along `dim`.
+
+        >>> Tensor([1, 2, 3]).cumsum(0).tolist()
+        [1, 3, 6]
+        """
+        return self._scan(Combine.ADD, dim)
+
+    def cumprod(self, dim: int) -> Self:
+        """The product of every element and those before it along `dim`.
+
+        >>> Tensor([1, 2, 3]).cumprod(0).tolist()
+        [1, 2, 6]
+        """
+        return self._scan(Combine.MUL, dim)
