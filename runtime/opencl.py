@@ -75,7 +75,7 @@ class OpenCLRuntime(Runtime):
         total = host.memory_bytes() if self._unified else device.global_mem_size
         limit = min(total, settings.memory_limit << 20) if settings.memory_limit else total
         granule = host.PAGE if self._unified else DEVICE_GRANULE
-        self.pool = Pool(name, self._new_block, self._queue.finish, limit, own.max_alloc, granule)
+        self.pool = Pool(name, self._new_block, self._finish, limit, own.max_alloc, granule)
 
     @property
     def info(self) -> DeviceInfo:  # type: ignore[override]  # read only
@@ -169,10 +169,7 @@ class OpenCLRuntime(Runtime):
 
     def synchronize(self) -> None:
         """See `Runtime.synchronize`."""
-        try:
-            self._queue.finish()
-        except self._cl.Error as error:
-            raise self._failure(error, "earlier commands") from error
+        self._finish()
         self._builder.save()
 
     @property
@@ -182,6 +179,12 @@ class OpenCLRuntime(Runtime):
         self._counters.cached_bytes = self.pool.cached_bytes
         self._counters.allocations, self._counters.reuses = self.pool.allocations, self.pool.reuses
         return self._counters
+
+    def _finish(self) -> None:
+        try:
+            self._queue.finish()
+        except self._cl.Error as error:
+            raise self._failure(error, "earlier commands") from error
 
     def _new_block(self, size: int) -> Block:
         """A block for the pool; MemoryError where the device has no room."""
@@ -199,7 +202,7 @@ class OpenCLRuntime(Runtime):
     def _mapped(self, memory: Memory, nbytes: int, access: Any) -> Iterator[Bytes]:
         """The first bytes of `memory` for the host's use, after all commands so far and before all later ones."""
         if self._in_process and memory.host is not None:
-            self._queue.finish()
+            self._finish()
             yield memory.host[:nbytes]
             return
         mapped, _ = self._cl.enqueue_map_buffer(
