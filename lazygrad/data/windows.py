@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -75,11 +76,15 @@ class TokenWindows:
         Windows that fill no whole batch are left out; a sequence of less than one batch repeats its windows.
         """
         starts = np.arange(0, len(self._windows), self.context)
-        whole = max(1, len(starts) // self.batch)
-        count = whole if batches is None else min(batches, whole)
+        count = self.whole_batches if batches is None else min(batches, self.whole_batches)
         chosen = starts[np.linspace(0, len(starts) - 1, count * self.batch).round().astype(np.int64)]
         for row in chosen.reshape(count, self.batch):
             yield self._at(row)
+
+    @property
+    def whole_batches(self) -> int:
+        """How many batches `spread` has, at least 1."""
+        return max(1, math.ceil(len(self._windows) / self.context) // self.batch)
 
     def _at(self, starts: npt.NDArray[np.int64]) -> Batch:
         windows = self._windows[starts]

@@ -2,5 +2,14 @@
 
 from lazygrad.io.atomic import atomic_write, remove_leftovers
 from lazygrad.io.safetensors import StoredArray, read_arrays, write_arrays
+from lazygrad.io.state import load_state, save_state
 
-__all__ = ["StoredArray", "atomic_write", "read_arrays", "remove_leftovers", "write_arrays"]
+__all__ = [
+    "StoredArray",
+    "atomic_write",
+    "load_state",
+    "read_arrays",
+    "remove_leftovers",
+    "save_state",
+    "write_arrays",
+]
