@@ -36,6 +36,9 @@ _RECIPE = "recipe.json"
 _kept: list[Any] = []  # what must live as long as the process: a locked file, and text that PoCL points at
 
 
+_renamed: set[int] = set()  # the device records that have got a CPU name from us
+
+
 @functools.cache
 def private_folder() -> Path:
     """Where PoCL keeps this process's kernels; made at the first call, which must come before any use of OpenCL."""
@@ -73,7 +76,8 @@ def fix_cpu_name(device: Any) -> str:
     if platform.machine() not in ("x86_64", "AMD64") or not device.version.endswith("-generic"):
         return ""
     name = _cpu_name(_cpu_flags())
-    if name and _replace_pointer(device.int_ptr, b"generic\0", name):
+    if device.int_ptr in _renamed or (name and _replace_pointer(device.int_ptr, b"generic\0", name)):
+        _renamed.add(device.int_ptr)
         return name
     raise DeviceError(
         f"PoCL ({device.platform.version}) does not know this CPU ({device.name.strip()}) and cannot compile for it; "
