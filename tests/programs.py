@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from lazygrad.dtype import DType, dtypes
-from lazygrad.ir.elements import Array, array_type
+from lazygrad.ir.elements import Array, array_type, round_bfloat16
 from lazygrad.ir.evaluate import evaluate
 from lazygrad.ir.node import Node, buffer, contiguous, detach, new_uid, node, topological
 from lazygrad.ir.op import Op
@@ -41,7 +41,8 @@ class HostStorage:
 
 def stored(array: Array, dtype: DType) -> Node:
     """A BUFFER node for `array`; `read_stored` gives its elements to the evaluator."""
-    return buffer(HostStorage(np.ascontiguousarray(array, array_type(dtype)), dtype), dtype, array.shape)
+    held = np.ascontiguousarray(array, array_type(dtype)).reshape(array.shape)
+    return buffer(HostStorage(round_bfloat16(held) if dtype is dtypes.bfloat16 else held, dtype), dtype, array.shape)
 
 
 def read_stored(n: Node) -> Array:
