@@ -17,8 +17,6 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-import lazygrad
-
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENTS = [path for path in (ROOT / "README.md", ROOT / "lazygrad" / "ARCHITECTURE.md") if path.exists()]
 
@@ -181,7 +179,7 @@ DOCTESTED = [path for path in python_files("lazygrad", "runtime") if ">>> " in p
 @pytest.mark.parametrize("path", DOCTESTED, ids=relative)
 def test_docstring_examples(path: Path) -> None:
     """Examples may use lazygrad's public names and `np` without importing them."""
-    module = importlib.import_module(module_name(path))
+    lazygrad, module = importlib.import_module("lazygrad"), importlib.import_module(module_name(path))
     public = {name: getattr(lazygrad, name) for name in getattr(lazygrad, "__all__", ())} | {"np": np}
     flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
     result = doctest.testmod(module, extraglobs=public, optionflags=flags)

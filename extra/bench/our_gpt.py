@@ -35,7 +35,7 @@ def training_step(sizes: Sizes, weights: Mapping[str, Any]) -> Callable[[Tensor,
         loss = model.loss(inputs, targets)
         optimizer.zero_grad()
         loss.backward()
-        nn.utils.clip_grad_norm_(parameters, 1.0)
+        nn.clip_grad_norm_(parameters, 1.0)
         optimizer.step()
         return loss.detach()
 

@@ -22,8 +22,8 @@ from extra.bench import harness
 
 # Runs the example unchanged, but for a note on stdout of when each step was reported done.
 WATCHED = """
-import runpy, sys, time
-from lazygrad.train import progress
+import importlib, runpy, sys, time
+progress = importlib.import_module("lazygrad.train.progress")
 advance = progress.PlainProgress.advance
 def noted(self, steps, **values):
     print("STEP", time.time(), flush=True)
