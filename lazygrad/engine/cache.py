@@ -8,6 +8,7 @@ here raises: a folder that cannot be written, or a disk that is full, only means
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import os
 import struct
@@ -148,8 +149,14 @@ class DiskCache:
                     yield path, path.stat()
 
 
+@functools.cache
+def shared_cache() -> DiskCache:
+    """The cache of this process, as `default_cache` made it at the first call."""
+    return default_cache()
+
+
 def default_cache() -> DiskCache:
-    """The cache that the settings ask for; with `LAZYGRAD_CACHE=0`, one that keeps nothing."""
+    """A cache as the settings ask for it; with `LAZYGRAD_CACHE=0`, one that keeps nothing."""
     return DiskCache(settings.cache_dir if settings.cache else None, settings.cache_limit << 20)
 
 

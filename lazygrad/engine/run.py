@@ -5,33 +5,42 @@ graph that contains such a node reads its storage instead of computing it again.
 """
 from __future__ import annotations
 
+import time
 import weakref
-from collections.abc import Sequence
-from typing import Any, Protocol
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 
 from lazygrad.dtype import DType
+from lazygrad.engine.cache import default_cache
+from lazygrad.engine.slots import Input, Output, Slot
+from lazygrad.engine.report import counters
+from lazygrad.errors import GraphError
 from lazygrad.ir.evaluate import evaluate, from_storage, to_storage
 from lazygrad.ir.node import Node, buffer, node, topological
-from lazygrad.ir.op import BufferArg, Op
-from lazygrad.runtime.base import Storage
+from lazygrad.ir.op import Arg, BufferArg, DeviceArg, Op, StoreArg
+from lazygrad.ir.verify import verify
+from lazygrad.runtime.base import Memory, Runtime, Storage
 from lazygrad.runtime.registry import open_device
-
-
-class HasNode(Protocol):
-    node: Node
-
+from lazygrad.schedule.kernel import is_empty
+from lazygrad.schedule.stored import nbytes
+from lazygrad.settings import settings
 
 live: weakref.WeakSet[Any] = weakref.WeakSet()  # every Tensor, so that a store knows who still reads the old value
 _realized: weakref.WeakKeyDictionary[Node, Node] = weakref.WeakKeyDictionary()
+_runners: dict[tuple[object, ...], Any] = {}
+PLANS_KEPT = 1024
+
+
+def device(name: str) -> Runtime:
+    """The runtime of a device, with our kernel cache."""
+    return open_device(name, default_cache())
 
 
 def realized(n: Node) -> Node | None:
     """The BUFFER (under a RESHAPE at most) that holds the value of `n`, or None when it was not computed yet."""
-    if n.op is Op.BUFFER:
-        return n
-    if n.op is Op.RESHAPE and n.src[0].op is Op.BUFFER:
+    if n.op is Op.BUFFER or (n.op is Op.RESHAPE and n.src[0].op is Op.BUFFER):
         return n
     return _realized.get(n)
 
@@ -47,13 +56,13 @@ def storage_of(n: Node) -> Storage:
     return storage
 
 
-def upload(array: np.ndarray[Any, Any], dtype: DType, device: str) -> Node:
-    """A BUFFER node on `device` with the elements of `array` (whose type is `dtype.storage`)."""
-    array = np.ascontiguousarray(array)
-    runtime = open_device(device)
-    storage = Storage(device, array.nbytes)
-    storage.memory = runtime.allocate(array.nbytes)
+def upload(array: np.ndarray[Any, Any], dtype: DType, name: str) -> Node:
+    """A BUFFER node on device `name` with the elements of `array` (whose type is `dtype.storage`)."""
+    array = np.ascontiguousarray(array).reshape(array.shape)
+    storage = Storage(name, array.nbytes)
     if array.nbytes:
+        runtime = device(name)
+        storage.memory = runtime.allocate(array.nbytes)
         runtime.write(storage.memory, array)
     return buffer(storage, dtype, tuple(array.shape))
 
@@ -64,15 +73,23 @@ def download(n: Node) -> np.ndarray[Any, Any]:
     shape = tuple(int(d) for d in n.shape)  # type: ignore[arg-type]
     if storage.nbytes == 0:
         return np.zeros(shape, n.dtype.storage)
-    assert storage.memory is not None
-    raw = open_device(storage.device).read(storage.memory, storage.nbytes)
+    raw = device(storage.device).read(memory_of(storage), storage.nbytes)
     return raw.view(n.dtype.storage).reshape(shape)
+
+
+def memory_of(storage: Storage) -> Memory:
+    if storage.memory is None:
+        raise GraphError(
+            "a value that this computation needs was overwritten in place since; compute what depends on the old value "
+            "before the in-place update (for example call backward() before optimizer.step())"
+        )
+    return storage.memory
 
 
 def substitute(roots: Sequence[Node], known: dict[Node, Node]) -> list[Node]:
     """`roots` with every node in `known` replaced, rebuilding only what is above a replaced one."""
     new = dict(known)
-    for n in topological(roots, stop=lambda n: n in known):
+    for n in topological(roots, stop=known.__contains__):
         if n not in new:
             src = tuple(new[s] for s in n.src)
             same = all(a is b for a, b in zip(src, n.src))
@@ -80,15 +97,126 @@ def substitute(roots: Sequence[Node], known: dict[Node, Node]) -> list[Node]:
     return [new[r] for r in roots]
 
 
-def realize(nodes: Sequence[Node], device: str) -> None:
-    """Compute every node of `nodes` that has no storage yet, all in one schedule, on `device`."""
+def realize(nodes: Sequence[Node], name: str) -> None:
+    """Compute every node of `nodes` that has no storage yet, all in one schedule, on device `name`."""
     pending = [n for n in dict.fromkeys(nodes) if realized(n) is None]
     if not pending:
         return
-    leaves = {n: base for n in topological(pending, stop=lambda n: realized(n) is not None) if (base := realized(n))}
-    roots = substitute(pending, leaves)
-    if device.startswith("NUMPY"):
-        for n, value in zip(pending, evaluate(roots, download)):
-            _realized[n] = upload(to_storage(value, n.dtype), n.dtype, device)
+    _move_between_devices(pending)
+    pending = [n for n in pending if realized(n) is None]
+    if name.startswith("NUMPY"):
+        for n, value in zip(pending, evaluate(_over_buffers(pending), download)):
+            _realized[n] = upload(to_storage(value, n.dtype), n.dtype, name)
         return
-    raise NotImplementedError(device)
+    pending += _readers_of_overwritten(pending)
+    roots = _over_buffers(pending)
+    if settings.verify:
+        verify(roots)
+    _run(pending, roots, device(name))
+
+
+def _over_buffers(pending: Sequence[Node]) -> list[Node]:
+    """The graphs of `pending` down to what has been computed already."""
+    order = topological(pending, stop=lambda n: realized(n) is not None)
+    return substitute(pending, {n: base for n in order if (base := realized(n)) is not None})
+
+
+def _move_between_devices(pending: Sequence[Node]) -> None:
+    """Perform the COPY nodes that `pending` needs: each source is computed where it lives, then moved over the host."""
+    for n in topological(pending, stop=lambda n: realized(n) is not None):
+        if n.op is Op.COPY and realized(n) is None and n.src[0].device not in (None, n.argument(DeviceArg).device):
+            source, target = n.src[0], n.argument(DeviceArg).device
+            assert source.device is not None
+            realize([source], source.device)
+            _realized[n] = upload(download(source), n.dtype, target)
+
+
+def _readers_of_overwritten(pending: Sequence[Node]) -> list[Node]:
+    """Live tensors' nodes that were built on values which `pending` overwrites; they are computed along with it, from the
+    old values."""
+    targets = {id(n.argument(StoreArg).storage) for n in topological(pending) if n.op is Op.STORE and realized(n) is None}
+    if not targets:
+        return []
+    ours = set(pending)
+    waiting = [t.node for t in list(live) if t.node not in ours and realized(t.node) is None]
+    depends: set[Node] = set()
+    for n in topological(waiting, stop=lambda n: realized(n) is not None):
+        if realized(n) is not None:
+            if id(storage_of(n)) in targets:
+                depends.add(n)
+        elif any(s in depends for s in n.src):
+            depends.add(n)
+    return [n for n in dict.fromkeys(waiting) if n in depends]
+
+
+def _run(pending: Sequence[Node], roots: Sequence[Node], runtime: Runtime) -> None:
+    from lazygrad.engine.execute import Runner
+    from lazygrad.engine.plan import make_plan
+
+    inputs = [n for n in topological(roots) if n.op is Op.BUFFER]
+    replaces = _replaceable(pending, inputs)
+    key = (runtime.name, *structure(roots), tuple(sorted(replaces.items())))
+    runner = _runners.get(key)
+    counters.schedules += 1
+    if runner is None:
+        start = time.perf_counter()
+        runner = Runner(make_plan(roots, inputs, replaces, runtime.info), runtime)
+        counters.schedule_seconds += time.perf_counter() - start
+        if len(_runners) >= PLANS_KEPT:
+            del _runners[next(iter(_runners))]
+        _runners[key] = runner
+    else:
+        counters.plan_hits += 1
+    storages = [storage_of(n) for n in inputs]
+    outputs = [Storage(runtime.name, size, runtime.allocate(size)) for size in runner.plan.outputs]
+    runner.run([memory_of(s) for s in storages], [memory_of(s) for s in outputs])
+    runner.release()
+    for n, slot in zip(pending, runner.plan.results):
+        overwritten = n.op is Op.STORE and isinstance(slot, Input)
+        storage = _result(slot, storages, outputs, runtime)
+        if overwritten and storage is n.argument(StoreArg).storage:
+            storage, old = Storage(runtime.name, storage.nbytes, storage.memory), storage
+            old.memory = None  # whoever still needs the old value gets an error instead of the new one
+        _realized[n] = buffer(storage, n.dtype, n.shape)
+
+
+def _result(slot: Slot | None, storages: Sequence[Storage], outputs: Sequence[Storage], runtime: Runtime) -> Storage:
+    if isinstance(slot, Input):
+        return storages[slot.number]
+    if isinstance(slot, Output):
+        return outputs[slot.number]
+    assert slot is None, slot
+    return Storage(runtime.name, 0)
+
+
+def _replaceable(pending: Sequence[Node], inputs: Sequence[Node]) -> dict[int, int]:
+    """For each STORE among the roots, the input whose memory it may take: nothing else holds it afterwards."""
+    number: dict[int, list[int]] = {}
+    for i, n in enumerate(inputs):
+        number.setdefault(id(storage_of(n)), []).append(i)
+    held = {id(storage_of(t.node)) for t in list(live) if realized(t.node) is not None}
+    replaces = {}
+    for k, n in enumerate(pending):
+        if n.op is Op.STORE:
+            target = id(n.argument(StoreArg).storage)
+            if len(number.get(target, ())) == 1 and target not in held:
+                replaces[k] = number[target][0]
+    return replaces
+
+
+def structure(roots: Iterable[Node]) -> tuple[object, ...]:
+    """What decides a plan: the graph with its buffers numbered, and without identities."""
+    roots = list(roots)
+    number: dict[Node, int] = {}
+    rows: list[tuple[object, ...]] = []
+    for n in topological(roots):
+        number[n] = len(number)
+        rows.append((n.op, n.dtype, n.shape, tuple([number[s] for s in n.src]), _stable(n.arg)))
+    return tuple(rows), tuple(number[r] for r in roots)
+
+
+def _stable(arg: Arg | None) -> Arg | None:
+    return None if isinstance(arg, (BufferArg, StoreArg)) else arg
+
+
+__all__ = ["device", "download", "from_storage", "is_empty", "live", "nbytes", "realize", "realized", "upload"]

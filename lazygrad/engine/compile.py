@@ -1,0 +1,111 @@
+"""From scheduled kernels to source: build, optimize, lower, render; kernels of one structure share one source."""
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from lazygrad.index.expr import dim_product
+from lazygrad.ir.node import Node, topological
+from lazygrad.ir.op import Arg, BufferArg, StoreArg
+from lazygrad.render.opencl import render
+from lazygrad.runtime.base import DeviceInfo, KernelSource
+from lazygrad.schedule.fuse import GroupKind
+from lazygrad.schedule.kernel import Kernel
+from lazygrad.tile.build import build
+from lazygrad.tile.cost import operations, traffic
+from lazygrad.tile.lower import lower
+from lazygrad.tile.optimize import optimize
+from lazygrad.tile.program import Array, Program
+from lazygrad.tile.values import reads_elsewhere
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Compiled:
+    """A kernel as text. Its parameters are the kernel's inputs in order, then its outputs that share no input's memory.
+
+    `bytes` and `flops` are the least it has to move and compute; `plain` and `program` are its tile program before and
+    after optimization.
+    """
+
+    source: KernelSource
+    global_size: tuple[int, ...]
+    local_size: tuple[int, ...]
+    bytes: int
+    flops: int
+    plain: Program
+    program: Program
+
+
+Aliases = Mapping[Node, Node]
+"""Outputs that are written over an input: output -> input."""
+
+_compiled: dict[tuple[object, ...], Compiled] = {}
+
+
+def compile_kernel(kernel: Kernel, aliases: Aliases, info: DeviceInfo) -> Compiled:
+    """The source of `kernel` for a device; from memory if a kernel of the same structure was compiled before."""
+    ours = {n: aliases[n] for n in kernel.outputs if n in aliases}
+    key = (structure(kernel, ours), info)
+    if key not in _compiled:
+        plain = plain_program(kernel, ours)
+        name = _name(kernel, key[0])
+        program = replace(optimize(plain, info), name=name, bytes=traffic(plain), flops=operations(plain))
+        machine = lower(program, info)
+        source = render(machine, info)
+        _compiled[key] = Compiled(
+            source, machine.global_size, machine.local_size, traffic(plain), operations(plain), plain, program
+        )
+    return _compiled[key]
+
+
+def plain_program(kernel: Kernel, aliases: Aliases) -> Program:
+    arrays: dict[Node, Array] = {}
+    written = set(aliases.values())
+    for i, n in enumerate(kernel.inputs):
+        arrays[n] = Array(f"in{i}", n.dtype, dim_product(n.shape), written=n in written)
+    for i, n in enumerate(kernel.outputs):
+        arrays[n] = arrays[aliases[n]] if n in aliases else Array(f"out{i}", n.dtype, dim_product(n.shape), written=True)
+    return build("kernel", kernel.group, arrays, kernel.outputs)
+
+
+def can_overwrite(kernel: Kernel, output: Node, source: Node) -> bool:
+    """Whether `kernel` may write `output` over its input `source`: it then reads of it only the element being written."""
+    if source.dtype is not output.dtype or dim_product(source.shape) != dim_product(output.shape):
+        return False
+    if kernel.group.kind is GroupKind.ALONE:
+        return False
+    program = plain_program(kernel, {output: source})
+    array = next(a for a in program.params if a.written and a.name.startswith("in"))
+    return not reads_elsewhere(program.body, array)
+
+
+def structure(kernel: Kernel, aliases: Aliases) -> tuple[object, ...]:
+    """What decides a kernel's source: its nodes with their inputs numbered, and how they are grouped."""
+    number: dict[Node, int] = {}
+    rows: list[tuple[object, ...]] = []
+    inputs = set(kernel.inputs)
+    for n in topological([m.node for m in kernel.group.members], stop=inputs.__contains__):
+        number[n] = len(number)
+        if n in inputs:
+            rows.append((kernel.inputs.index(n), n.dtype, n.shape))
+        else:
+            rows.append((n.op, n.dtype, n.shape, tuple(number[s] for s in n.src), _stable(n.arg)))
+    members = tuple((number[m.node], m.outer) for m in kernel.group.members)
+    outputs = tuple(number[n] for n in kernel.outputs)
+    shared = tuple((number[a], kernel.inputs.index(b)) for a, b in aliases.items())
+    return (tuple(rows), kernel.group.kind, kernel.group.outer, members, outputs, shared)
+
+
+def _stable(arg: Arg | None) -> Arg | None:
+    """The argument without identities, which do not show in the source."""
+    return None if isinstance(arg, (BufferArg, StoreArg)) else arg
+
+
+def _name(kernel: Kernel, key: object) -> str:
+    kind = {GroupKind.POINT: "map", GroupKind.ROWS: "rows", GroupKind.DOT: "dot"}.get(kernel.group.kind)
+    kind = kind or kernel.group.members[0].node.op.name.lower()
+    shape = "x".join(str(d) for d in kernel.outputs[0].shape if isinstance(d, int)) or "1"
+    return f"{kind}_{shape}_{hashlib.sha256(repr(key).encode()).hexdigest()[:8]}"
+
+

@@ -1,0 +1,93 @@
+"""Runs plans on a device: builds their kernels, sets arguments once, and afterwards only rebinds what changed."""
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from lazygrad.engine.plan import Plan
+from lazygrad.engine.slots import Input, Output, Slot, Temporary
+from lazygrad.engine.report import counters, print_kernel
+from lazygrad.render.opencl import PRELUDE
+from lazygrad.runtime.base import Executable, KernelSource, Launch, Memory, Prepared, Runtime
+from lazygrad.settings import settings
+
+_executables: dict[tuple[str, str], Executable] = {}
+
+
+def executables(runtime: Runtime, sources: Sequence[KernelSource]) -> list[Executable]:
+    """The compiled kernels; those not seen before are built together, as one program."""
+    new = {s.text: s for s in sources if (runtime.name, s.text) not in _executables}
+    if new:
+        start = time.perf_counter()
+        for source, made in zip(new.values(), runtime.build(list(new.values()), PRELUDE)):
+            _executables[runtime.name, source.text] = made
+        counters.compile_seconds += time.perf_counter() - start
+    return [_executables[runtime.name, s.text] for s in sources]
+
+
+@dataclass
+class Runner:
+    """A plan on a runtime, ready to be run many times."""
+
+    plan: Plan
+    runtime: Runtime
+    prepared: Prepared | None = None
+    bound: dict[Slot, Memory] = field(default_factory=dict)
+    uses: dict[Slot, list[tuple[int, int]]] = field(default_factory=dict)
+    arena: Memory | None = None
+
+    def run(self, inputs: Sequence[Memory], outputs: Sequence[Memory]) -> None:
+        """Enqueue every launch with these buffers."""
+        if not self.plan.steps:
+            return
+        memories = self._memories(inputs, outputs)
+        if self.prepared is None:
+            self._prepare(memories)
+        else:
+            for slot, memory in memories.items():
+                if self.bound.get(slot) is not memory:
+                    for launch, argument in self.uses.get(slot, ()):
+                        self.prepared.rebind(launch, argument, memory)
+        self.bound = memories
+        assert self.prepared is not None
+        profile = settings.debug >= 1
+        seconds = self.prepared.run(profile)
+        counters.kernels += len(self.plan.steps)
+        for i, step in enumerate(self.plan.steps):
+            counters.bytes += step.kernel.bytes
+            if profile and seconds is not None:
+                print_kernel(step.kernel, seconds[i])
+
+    def release(self) -> None:
+        """Give the temporaries' memory back to the pool; the next run takes some again."""
+        self.arena = None
+        self.bound = {slot: m for slot, m in self.bound.items() if not isinstance(slot, Temporary)}
+
+    def _memories(self, inputs: Sequence[Memory], outputs: Sequence[Memory]) -> dict[Slot, Memory]:
+        memories: dict[Slot, Memory] = {Input(i): m for i, m in enumerate(inputs)}
+        memories |= {Output(i): m for i, m in enumerate(outputs)}
+        if self.plan.arena and self.arena is None:
+            self.arena = self.runtime.allocate(self.plan.arena, "temporaries")
+        for step in self.plan.steps:
+            for slot in step.memories:
+                if isinstance(slot, Temporary) and slot not in memories:
+                    memories[slot] = self._temporary(slot)
+        return memories
+
+    def _temporary(self, slot: Temporary) -> Memory:
+        if slot in self.bound:
+            return self.bound[slot]
+        assert self.arena is not None
+        return self.runtime.sub(self.arena, slot.offset, slot.nbytes)
+
+    def _prepare(self, memories: dict[Slot, Memory]) -> None:
+        built = executables(self.runtime, [s.kernel.source for s in self.plan.steps])
+        launches = []
+        for i, (step, executable) in enumerate(zip(self.plan.steps, built)):
+            kernel = step.kernel
+            arguments = tuple(memories[s] for s in step.memories)
+            launches.append(Launch(executable, arguments, (), kernel.global_size, kernel.local_size))
+            for j, slot in enumerate(step.memories):
+                self.uses.setdefault(slot, []).append((i, j))
+        self.prepared = self.runtime.prepare(launches)

@@ -1,0 +1,82 @@
+"""The state of the random number generator, on the host.
+
+Random numbers are a function of a key (the seed) and a counter. A draw takes as many counters as it has elements, and
+the next draw continues behind them. Key and first counter reach the kernel through a small buffer, not through its
+code, so that every draw of one shape runs the same kernel; `on_draw` lets a trace that will be run again learn of
+that buffer, and write the counters of a new draw into it.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from lazygrad.dtype import dtypes
+from lazygrad.engine.run import upload
+from lazygrad.ir.node import Node
+
+DRAW_WORDS = 4  # key low, key high, counter low, counter high
+_WORD = 1 << 32
+
+
+class Generator:
+    """A key and the next counter. Thread-safe.
+
+    >>> g = Generator(7)
+    >>> g.draw(10).tolist(), g.draw(5).tolist()
+    ([7, 0, 0, 0], [7, 0, 10, 0])
+    """
+
+    def __init__(self, seed: int = 0) -> None:
+        self._lock = threading.Lock()
+        self.seed, self.counter = seed, 0
+
+    def draw(self, n: int) -> np.ndarray[Any, np.dtype[np.uint32]]:
+        """Key and first counter of `n` new numbers, as 4 words. The low counter word never wraps within a draw."""
+        with self._lock:
+            if self.counter % _WORD + n > _WORD:
+                self.counter += _WORD - self.counter % _WORD
+            first = self.counter
+            self.counter += n
+        words = (self.seed % _WORD, self.seed // _WORD % _WORD, first % _WORD, first // _WORD % _WORD)
+        return np.array(words, np.uint32)
+
+    def reseed(self, seed: int) -> None:
+        """Start again from `seed` (64 bits of it)."""
+        with self._lock:
+            self.seed, self.counter = seed, 0
+
+    def state(self) -> tuple[int, int]:
+        """(seed, counter): what `set_state` takes to continue from here."""
+        return self.seed, self.counter
+
+    def set_state(self, state: tuple[int, int]) -> None:
+        """Continue where `state` was taken."""
+        with self._lock:
+            self.seed, self.counter = state
+
+
+default_generator = Generator()
+on_draw: list[Callable[[Node, int], None]] = []  # called with the buffer and the number of elements of every draw
+
+
+def manual_seed(seed: int) -> Generator:
+    """Make the random numbers from here on depend on `seed` alone.
+
+    >>> manual_seed(1).state()
+    (1, 0)
+    """
+    default_generator.reseed(seed)
+    return default_generator
+
+
+def draw_buffer(n: int, device: str, generator: Generator | None = None) -> Node:
+    """A BUFFER of shape (4,), uint32, with what `n` new numbers are made from."""
+    source = default_generator if generator is None else generator
+    buffer = upload(source.draw(n), dtypes.uint32, device)
+    for notify in on_draw:
+        notify(buffer, n)
+    return buffer

@@ -1,0 +1,86 @@
+"""A plan: everything that has to be launched to compute some graph, with nothing left to decide.
+
+A plan names memory by slots, so that it can run again with other buffers: inputs (given), outputs (fresh storage, or
+an input's own where the value replaces it in place) and temporaries (offsets in an arena).
+"""
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from lazygrad.engine.slots import Input, Output, Slot, Temporary
+from lazygrad.engine.compile import Aliases, Compiled, can_overwrite, compile_kernel
+from lazygrad.ir.node import Node
+from lazygrad.ir.op import Op
+from lazygrad.runtime.base import DeviceInfo
+from lazygrad.schedule.kernel import Kernel, Schedule, is_empty, schedule
+from lazygrad.schedule.memory import plan as plan_memory
+from lazygrad.schedule.order import ordered
+from lazygrad.schedule.stored import nbytes
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Step:
+    """One launch."""
+
+    kernel: Compiled
+    memories: tuple[Slot, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Plan:
+    """`results[k]` is where root k ends up: None when it is empty. `outputs` are the sizes in bytes of the outputs."""
+
+    steps: tuple[Step, ...]
+    outputs: tuple[int, ...]
+    arena: int
+    results: tuple[Slot | None, ...]
+
+
+def make_plan(roots: Sequence[Node], inputs: Sequence[Node], replaces: Mapping[int, int], info: DeviceInfo) -> Plan:
+    """The plan for `roots`, whose buffers are `inputs`. Root k may be written over input `replaces[k]`, which nobody
+    needs afterwards; it is where that is possible."""
+    planned = schedule(roots)
+    kernels, aliases = _in_place(planned, inputs, replaces)
+    fresh = [n for n in dict.fromkeys(planned.results) if n.op is not Op.BUFFER and n not in aliases and not is_empty(n)]
+    slots: dict[Node, Slot] = {n: Input(i) for i, n in enumerate(inputs)}
+    slots |= {n: slots[source] for n, source in aliases.items()}
+    slots |= {n: Output(i) for i, n in enumerate(fresh)}
+    arena = plan_memory(kernels, set(slots), info.alignment)
+    slots |= {n: Temporary(offset, nbytes(n)) for n, offset in arena.offsets.items()}
+    steps = [_step(k, aliases, slots, info) for k in kernels]
+    results = tuple(None if is_empty(n) else slots[n] for n in planned.results)
+    return Plan(tuple(steps), tuple(nbytes(n) for n in fresh), arena.size, results)
+
+
+def _step(kernel: Kernel, aliases: Aliases, slots: Mapping[Node, Slot], info: DeviceInfo) -> Step:
+    memories = [slots[n] for n in kernel.inputs] + [slots[n] for n in kernel.outputs if n not in aliases]
+    return Step(compile_kernel(kernel, aliases, info), tuple(memories))
+
+
+def _in_place(
+    planned: Schedule, inputs: Sequence[Node], replaces: Mapping[int, int]
+) -> tuple[Sequence[Kernel], dict[Node, Node]]:
+    """Which results are written over which inputs, and an order of the kernels in which that harms no other reader."""
+    kernels: Sequence[Kernel] = planned.kernels
+    readers: dict[Node, list[int]] = {}
+    for i, k in enumerate(kernels):
+        for n in k.inputs:
+            readers.setdefault(n, []).append(i)
+    producer = {n: i for i, k in enumerate(kernels) for n in k.outputs}
+    wanted: dict[Node, Node] = {}
+    for k_root, number in replaces.items():
+        n, source = planned.results[k_root], inputs[number]
+        free = n not in wanted and source not in wanted.values() and source not in planned.results
+        if n in producer and free and (source not in kernels[producer[n]].inputs or can_overwrite(kernels[producer[n]], n, source)):
+            wanted[n] = source
+    edges = [(i, producer[n]) for n, source in wanted.items() for i in readers.get(source, ())]
+    order = ordered(kernels, edges)
+    if len(order) == len(kernels):
+        return order, _with_source_read(wanted, kernels, producer)
+    return kernels, {}
+
+
+def _with_source_read(wanted: dict[Node, Node], kernels: Sequence[Kernel], producer: Mapping[Node, int]) -> dict[Node, Node]:
+    """Only outputs whose kernel has the input among its parameters are written through that parameter."""
+    return {n: s for n, s in wanted.items() if s in kernels[producer[n]].inputs}

@@ -1,0 +1,207 @@
+"""Puts candidates together into groups, each of which becomes one kernel.
+
+A group runs an *outer* index space in parallel; each member adds loops of its own inside. Members are:
+
+    POINT   elementwise over the whole outer space
+    ROWS    reductions and elementwise members that share the outer space ("rows") and loop inside it
+    DOT     one contraction over the whole outer space, and elementwise members after it (its epilogue)
+    ALONE   a SCATTER or SCAN
+
+Candidates are visited sources first. Each may join the *latest* group among those it reads from, and no later one
+can depend on it yet; so groups never depend on each other in a circle, and the cost is linear. Reading a member at
+the same outer position is what makes joining possible: then the value is still at hand and need not be stored.
+"""
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum, auto
+
+from lazygrad.index import view
+from lazygrad.index.expr import Dim, Expr, Var, dim_max, dim_product
+from lazygrad.ir.node import Node
+from lazygrad.ir.op import Op, ReduceArg
+from lazygrad.schedule.access import Index, Walk, domain, reads
+from lazygrad.schedule.stored import element, product
+
+MIN_ROWS = 16  # a group with fewer parallel rows than this must be small, or it would leave cores idle
+SMALL = 1 << 15  # elements that one core handles faster than several kernels could be launched
+
+
+class GroupKind(Enum):
+    POINT = auto()
+    ROWS = auto()
+    DOT = auto()
+    ALONE = auto()
+
+
+@dataclass(eq=False, slots=True)
+class Member:
+    """A candidate in a group. `outer`: its axes that together run over the group's outer space, in order."""
+
+    node: Node
+    outer: tuple[int, ...]
+
+    @property
+    def inner(self) -> tuple[int, ...]:
+        return tuple(k for k in range(self.node.ndim) if k not in self.outer)
+
+
+@dataclass(eq=False, slots=True)
+class Group:
+    kind: GroupKind
+    outer: tuple[Dim, ...]
+    members: list[Member] = field(default_factory=list)
+    sources: dict[Node, None] = field(default_factory=dict)  # what members read from outside, in order
+
+    def member(self, n: Node) -> Member | None:
+        return next((m for m in self.members if m.node is n), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    node: Node
+    index: Index
+
+
+def fuse(order: list[Node], stored: set[Node]) -> list[Group]:
+    """Groups of the candidates `stored` among `order` (sources first), in an order in which they can run."""
+    groups: list[Group] = []
+    position: dict[Node, int] = {}
+    recent: dict[Node, int] = {}  # for each source, the last group that reads it
+    for n in order:
+        if n not in stored:
+            continue
+        found = [Read(m, at) for m, at, _ in reads(_places(n), stored)]
+        sources = dict.fromkeys(r.node for r in found)
+        latest = max((position[s] for s in sources if s in position), default=-1)
+        where = latest if latest >= 0 and _join(groups[latest], n, found, stored) else -1
+        if where < 0:
+            beside = max((recent[s] for s in sources if recent.get(s, -1) > latest), default=-1)
+            where = beside if beside >= 0 and _join_beside(groups[beside], n, found, stored) else -1
+        if where < 0:
+            where = len(groups)
+            groups.append(_alone(n, stored))
+        position[n] = where
+        outside = [s for s in sources if position.get(s) != where]
+        groups[where].sources |= dict.fromkeys(outside)
+        for s in outside:
+            recent[s] = where
+    return groups
+
+
+def _places(n: Node) -> list[tuple[Node, Index, Expr | None]]:
+    at = domain(n.shape, "d")
+    if n.op in (Op.SCATTER, Op.SCAN):
+        return [(s, domain(s.shape, "d"), None) for s in n.src]
+    if n.op is Op.REDUCE:
+        return [(*element(n, at), None)]
+    return Walk().sources((n, at, None))
+
+
+def _alone(n: Node, stored: set[Node]) -> Group:
+    if n.op in (Op.SCATTER, Op.SCAN):
+        kind = GroupKind.ALONE
+    elif n.op is Op.REDUCE:
+        kind = GroupKind.DOT if product(n, stored) else GroupKind.ROWS
+    else:
+        kind = GroupKind.POINT
+    return Group(kind, n.shape, [Member(n, tuple(range(n.ndim)))])
+
+
+def _join(group: Group, n: Node, found: list[Read], stored: set[Node]) -> bool:
+    """Add `n` to the group if everything it reads of the group is at its own outer position."""
+    inside = [r for r in found if group.member(r.node)]
+    if group.kind is GroupKind.ALONE or n.op in (Op.SCATTER, Op.SCAN):
+        return False
+    if n.op is Op.REDUCE and (group.kind is GroupKind.DOT or product(n, stored)):
+        return False
+    at = domain(n.shape, "d")
+    if group.kind is GroupKind.POINT and n.op is Op.REDUCE and not _split(group, n, inside, at):
+        return False
+    axes = _matching(group, inside, at)
+    whole = n.op is Op.REDUCE or group.kind is not GroupKind.ROWS  # such members have no loops of their own inside
+    if axes is None or (whole and len(axes) != len(_sized(n))):
+        return False
+    if not _enough_rows(group, n):
+        return False
+    if n.op is Op.REDUCE:
+        group.kind = GroupKind.ROWS
+    group.members.append(Member(n, axes))
+    return True
+
+
+def _sized(n: Node) -> list[int]:
+    return [k for k in range(n.ndim) if n.shape[k] != 1]
+
+
+def _enough_rows(group: Group, n: Node) -> bool:
+    """Whether running `n` row by row still leaves enough parallel work."""
+    if group.kind is not GroupKind.ROWS and n.op is not Op.REDUCE:
+        return True
+    work = dim_max(dim_product(n.src[0].shape if n.op is Op.REDUCE else n.shape))
+    return dim_max(dim_product(group.outer)) >= MIN_ROWS or work <= SMALL
+
+
+def _matching(group: Group, inside: list[Read], at: Index) -> tuple[int, ...] | None:
+    """The axes of the node with index `at` that are at the outer position of every read of the group, or None."""
+    axes: tuple[int, ...] | None = None
+    for r in inside:
+        member = group.member(r.node)
+        assert member is not None
+        position = view.flat([r.index[k] for k in member.outer], [r.node.shape[k] for k in member.outer])
+        mine = _axes_of(position, at, dim_product(group.outer))
+        if mine is None or (axes is not None and axes != mine):
+            return None
+        axes = mine
+    return axes
+
+
+def _axes_of(position: Expr, at: Index, size: Dim) -> tuple[int, ...] | None:
+    """The axes k1, k2, ... for which `position` is the row-major offset of (at[k1], at[k2], ...) over `size` elements."""
+    weight: dict[int, int] = {}
+    for k, var in enumerate(at):
+        if isinstance(var, Var) and var in position.vars:
+            c = position.coefficient(var)
+            if c is None or c <= 0:
+                return None
+            weight[k] = c
+    axes = tuple(sorted(weight, key=lambda k: -weight[k]))
+    shape = [dim_max(at[k]) + 1 for k in axes]
+    if dim_product(shape) != size or view.flat([at[k] for k in axes], shape) is not position:
+        return None
+    return axes
+
+
+def _split(group: Group, n: Node, inside: list[Read], at: Index) -> bool:
+    """Turn an elementwise group into rows, for a reduction `n` of its members along whole axes."""
+    if not inside or any(r.node.shape != inside[0].node.shape for r in inside):
+        return False
+    shape = inside[0].node.shape
+    if any(m.node.shape != shape for m in group.members):
+        return False
+    axes: tuple[int, ...] | None = None
+    for r in inside:
+        mine = tuple(k for k, e in enumerate(r.index) if e.vars and e.vars <= frozenset().union(*(v.vars for v in at)))
+        position = view.flat([r.index[k] for k in mine], [shape[k] for k in mine])
+        if (axes is not None and axes != mine) or _axes_of(position, at, dim_product(n.shape)) is None:
+            return False
+        axes = mine
+    if axes is None or not _enough_rows(Group(GroupKind.ROWS, n.shape), n):
+        return False
+    group.outer = tuple(shape[k] for k in axes)
+    for m in group.members:
+        m.outer = axes
+    return True
+
+
+def _join_beside(group: Group, n: Node, found: list[Read], stored: set[Node]) -> bool:
+    """Add a reduction to a group of reductions that read the same source over the same loops."""
+    first = group.members[0].node
+    if group.kind is not GroupKind.ROWS or n.op is not Op.REDUCE or product(n, stored):
+        return False
+    if first.op is not Op.REDUCE or n.shape != first.shape or n.src[0].shape != first.src[0].shape:
+        return False
+    if n.argument(ReduceArg).axes != first.argument(ReduceArg).axes or any(group.member(r.node) for r in found):
+        return False
+    group.members.append(Member(n, tuple(range(n.ndim))))
+    return True

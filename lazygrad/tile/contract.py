@@ -1,0 +1,245 @@
+"""Pass for CPUs: a contraction as register tiles over packed or contiguous operands.
+
+A plain contraction is `GRID i.. j.. > Reduction k: sum of a(i, k) * b(k, j) > stores`. One task computes a block of
+rows by one panel of columns: for each register tile of MR rows by NV vectors, the k loop multiplies MR broadcast
+scalars of `a` with NV vectors of `b`. When `b` does not lie contiguously along the columns, the panel is first packed
+into scratch memory, where it does. What follows the sum (the epilogue) is evaluated on the register tile.
+
+The blocking follows K. Goto and R. van de Geijn, "Anatomy of High-Performance Matrix Multiplication" (2008).
+"""
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from lazygrad.index.expr import Const, Expr, Var, dim_product
+from lazygrad.ir.op import Combine, Op
+from lazygrad.runtime.base import DeviceInfo
+from lazygrad.tile.program import (
+    Accumulator, Alu, Array, Axis, Kind, Loop, Program, Reduction, Scope, Stage, Stmt, Store, Value, load,
+)
+from lazygrad.tile.values import exprs, substitute, substitute_body
+from lazygrad.tile.vectorize import grid, lanes_for
+
+ACCUMULATORS = 24  # of 32 vector registers
+PANEL_VECTORS = (4, 2, 3, 5, 1)  # widths of a panel, the better ones first
+BLOCK_ROWS = 192
+TASKS = 16  # fewer leave cores waiting for the last one
+PACKED_BYTES = 192 << 10  # of scratch on a worker's stack
+MIN_ROWS = 4
+
+
+@dataclass(frozen=True)
+class Contraction:
+    """The parts of a plain contraction. `a` varies along `rows`, `b` along `columns`, both along `depth` and `batch`."""
+
+    batch: tuple[Axis, ...]
+    rows: tuple[Axis, ...]
+    columns: tuple[Axis, ...]
+    depth: tuple[Axis, ...]
+    acc: Accumulator
+    a: Value
+    b: Value
+    body: tuple[Stmt, ...]
+
+
+def contraction(program: Program) -> Contraction | None:
+    """The contraction that `program` is, with the columns where its output is contiguous; None when it is not one."""
+    axes, body = grid(program.body)
+    first = body[0] if body else None
+    if not isinstance(first, Reduction) or len(first.accumulators) != 1 or not all(isinstance(s, Store) for s in body[1:]):
+        return None
+    acc = first.accumulators[0]
+    if acc.combine is not Combine.ADD or not isinstance(acc.value, Alu) or acc.value.op is not Op.MUL or acc.value.accs:
+        return None
+    if any(not isinstance(a.extent, int) for a in (*axes, *first.axes)):
+        return None
+    a, b = acc.value.src
+    last = _contiguous(axes, body[1:])
+    if last is not None and last.var in a.vars and last.var not in b.vars:
+        a, b = b, a
+    if last is None or last.var in a.vars or last.var not in b.vars:
+        return None
+    rows = tuple(x for x in axes if x.var in a.vars and x.var not in b.vars)
+    columns = (*(x for x in axes if x.var in b.vars and x.var not in a.vars and x is not last), last)
+    batch = tuple(x for x in axes if x not in rows and x not in columns)
+    if not rows:
+        return None
+    return Contraction(batch, rows, columns, first.axes, acc, a, b, body)
+
+
+def _contiguous(axes: Sequence[Axis], stores: Sequence[Stmt]) -> Axis | None:
+    """The axis along which every store is contiguous."""
+    for axis in axes:
+        if all(isinstance(s, Store) and s.index.coefficient(axis.var) == 1 for s in stores):
+            return axis
+    return None
+
+
+def contract(program: Program, info: DeviceInfo) -> Program | None:
+    """`program` as register tiles, or None when it is no contraction or too thin for them."""
+    c = contraction(program)
+    if c is None or _size(c.rows[-1]) < MIN_ROWS or info.vector_bytes < 16:
+        return None
+    lanes = lanes_for([c.acc.value], info)
+    if _size(c.columns[-1]) < lanes // 2:
+        return None
+    return replace(program, body=_Tiler(c, lanes).body())
+
+
+def _size(axis: Axis) -> int:
+    assert isinstance(axis.extent, int)
+    return axis.extent
+
+
+class _Tiler:
+    """Builds the blocked statements of one contraction."""
+
+    def __init__(self, c: Contraction, lanes: int) -> None:
+        self.c, self.lanes = c, lanes
+        self.row, self.column = c.rows[-1], c.columns[-1]
+        self.depth = dim_product(a.extent for a in c.depth)
+        assert isinstance(self.depth, int)
+        self.vectors = self._panel_vectors()
+        self.width = self.vectors * lanes
+        self.tile_rows = max(1, ACCUMULATORS // self.vectors)
+        self.panels = -(-_size(self.column) // self.width)
+        self.block = self._block_rows()
+        self.blocks = -(-_size(self.row) // self.block)
+
+    def _panel_vectors(self) -> int:
+        """The panel width that wastes the fewest lanes, and fits the scratch memory if it has to be packed."""
+        size = _size(self.column)
+        assert isinstance(self.depth, int)
+        fits = [v for v in PANEL_VECTORS if v * self.lanes * self.depth * 4 <= PACKED_BYTES or not self._packed()] or [1]
+        return min(fits, key=lambda v: (-(-size // (v * self.lanes)) * v * self.lanes, fits.index(v)))
+
+    def _block_rows(self) -> int:
+        """Rows of one task: many, so that a packed panel is used often, but leaving enough tasks."""
+        others = self.panels
+        for axis in (*self.c.batch, *self.c.rows[:-1], *self.c.columns[:-1]):
+            others *= _size(axis)
+        tile, rows = self.tile_rows, _size(self.row)
+        block = -(-BLOCK_ROWS // tile) * tile
+        while block > 2 * tile and -(-rows // block) * others < TASKS:
+            block = -(-(block // 2) // tile) * tile
+        return min(block, -(-rows // tile) * tile)
+
+    def _packed(self) -> bool:
+        """Whether `b` has to be copied to lie contiguously along the columns."""
+        addresses = [e for e, address in exprs([self.c.b]) if address]
+        return any(e.coefficient(self.column.var) not in (0, 1) for e in addresses)
+
+    def body(self) -> tuple[Stmt, ...]:
+        panel = _variable("panel", self.panels)
+        block = _variable("block", self.blocks)
+        full, rest = divmod(_size(self.column), self.width)
+        parts: list[Stmt] = []
+        if full:
+            parts += self._panel(panel, block, self.width)
+        body: tuple[Stmt, ...] = tuple(parts)
+        if rest:
+            tail = tuple(self._panel(Const(full), block, rest))
+            body = (_when(panel.lt(full), body, tail),) if full else tail
+        for var, extent in ((block, self.blocks), (panel, self.panels)):
+            if isinstance(var, Var):
+                body = (Loop(Axis(var, extent, Kind.GRID), body),)
+        for axis in reversed((*self.c.batch, *self.c.rows[:-1], *self.c.columns[:-1])):
+            body = (Loop(replace(axis, kind=Kind.GRID), body),)
+        return body
+
+    def _panel(self, panel: Expr, block: Expr, width: int) -> list[Stmt]:
+        """One block of rows by the `width` columns of `panel`."""
+        statements: list[Stmt] = []
+        body = self.c.body
+        if self._packed():
+            stage, body = self._pack(panel, width)
+            statements.append(stage)
+        rows = _size(self.row)
+        whole = rows // self.tile_rows  # register tiles that are full
+        per_block = self.block // self.tile_rows
+        if whole:
+            tile = Var("tile", 0, per_block - 1) if per_block > 1 else Const(0)
+            first = (block * per_block + tile) * self.tile_rows
+            tiled: tuple[Stmt, ...] = tuple(self._columns(body, panel, first, self.tile_rows, width))
+            if isinstance(tile, Var):
+                # the last block may have fewer tiles; tiles beyond are skipped
+                inside = (block * per_block + tile).lt(whole)
+                tiled = tiled if inside.constant == 1 else (_when(inside, tiled, ()),)
+                tiled = (Loop(Axis(tile, per_block), tiled),)
+            elif self.blocks > whole:
+                tiled = (_when(block.lt(whole), tiled, ()),)
+            statements.extend(tiled)
+        if rest := rows % self.tile_rows:
+            tail = tuple(self._columns(body, panel, Const(whole * self.tile_rows), rest, width))
+            statements.append(_when(block.eq(self.blocks - 1), tail, ()))
+        return _flat(statements)
+
+    def _columns(self, body: tuple[Stmt, ...], panel: Expr, first: Expr, rows: int, width: int) -> Iterator[Stmt]:
+        """Register tiles of `rows` rows over `width` columns: whole vectors, then ever shorter ones for the rest."""
+        start, lanes = 0, self.lanes
+        while start < width:
+            while lanes > width - start:
+                lanes //= 2
+            count = (width - start) // lanes
+            yield self._tile(body, panel * self.width + start, first, rows, count, lanes)
+            start += count * lanes
+
+    def _tile(self, body: tuple[Stmt, ...], column: Expr, first: Expr, rows: int, vectors: int, lanes: int) -> Stmt:
+        i, j, lane = _variable("i", rows), _variable("j", vectors), _variable("lane", lanes)
+        variables = {self.row.var: first + i, self.column.var: column + j * lanes + lane}
+        inner = substitute_body(body, variables)
+        for var, extent, kind in ((lane, lanes, Kind.VECTOR), (j, vectors, Kind.UNROLL), (i, rows, Kind.UNROLL)):
+            if isinstance(var, Var):
+                inner = (Loop(Axis(var, extent, kind), inner),)
+        return inner[0] if len(inner) == 1 else Loop(Axis(Var("once", 0, 0), 1, Kind.UNROLL), inner)
+
+    def _pack(self, panel: Expr, width: int) -> tuple[Stage, tuple[Stmt, ...]]:
+        """Scratch memory with the panel of `b` as [depth][width], and the statements that read it there."""
+        assert isinstance(self.depth, int)
+        array = Array("packed", self.c.b.dtype, self.depth * self.width, Scope.PRIVATE)
+        ours = tuple(replace(a, var=Var(f"k{n}", 0, _size(a) - 1)) for n, a in enumerate(self.c.depth))
+        column = _variable("c", width)
+        variables: dict[Var, Expr] = {a.var: b.var for a, b in zip(self.c.depth, ours)}
+        source = substitute([self.c.b], variables | {self.column.var: panel * self.width + column}, {})[0]
+        offset = _row_major(ours)
+        fill: tuple[Stmt, ...] = (Store(array, offset * self.width + column, source),)
+        if isinstance(column, Var):
+            fill = (Loop(Axis(column, width, lanes=self.lanes), fill),)
+        for axis in reversed(ours):
+            fill = (Loop(axis, fill),)
+        packed = load(array, _row_major(self.c.depth) * self.width + (self.column.var - panel * self.width))
+        value = substitute([self.c.acc.value], {}, {self.c.b: packed})[0]
+        new = replace(self.c.acc, value=value, vars=value.vars - {a.var for a in self.c.depth})
+        return Stage(array, fill), _with_accumulator(self.c, new)
+
+
+def _with_accumulator(c: Contraction, new: Accumulator) -> tuple[Stmt, ...]:
+    from lazygrad.tile.program import ref
+
+    changed: list[Stmt] = [Reduction(c.depth, (new,))]
+    for s in c.body[1:]:
+        assert isinstance(s, Store)
+        changed.append(replace(s, value=substitute([s.value], {}, {ref(c.acc): ref(new)})[0]))
+    return tuple(changed)
+
+
+def _row_major(axes: Sequence[Axis]) -> Expr:
+    offset: Expr = Const(0)
+    for a in axes:
+        offset = offset * _size(a) + a.var
+    return offset
+
+
+def _variable(name: str, extent: int) -> Expr:
+    return Var(name, 0, extent - 1) if extent > 1 else Const(0)
+
+
+def _when(condition: Expr, body: tuple[Stmt, ...], orelse: tuple[Stmt, ...]) -> Stmt:
+    from lazygrad.tile.program import If
+
+    return If(condition, body, orelse)
+
+
+def _flat(statements: Sequence[Stmt]) -> list[Stmt]:
+    return list(statements)

@@ -1,0 +1,14 @@
+"""From a plain tile program to the one that runs: the passes, in order, for a device."""
+from __future__ import annotations
+
+from lazygrad.runtime.base import DeviceInfo
+from lazygrad.tile.collapse import collapse
+from lazygrad.tile.contract import contract
+from lazygrad.tile.program import Program
+from lazygrad.tile.vectorize import vectorize
+
+
+def optimize(program: Program, info: DeviceInfo) -> Program:
+    """`program` as it should run on the device that `info` describes."""
+    plain = collapse(program)
+    return contract(plain, info) or vectorize(plain, info)

@@ -1,0 +1,190 @@
+"""Walking and rewriting values: what they read, and the same value at other indices."""
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from lazygrad.index.expr import Dim, Expr, Var, as_dim
+from lazygrad.tile.program import (
+    Accumulator, Alu, Array, Axis, Const, If, Index, Load, Loop, Reduction, Ref, Stage, Stmt, Store, Value, alu, index, load, ref,
+)
+
+
+def topological(roots: Iterable[Value]) -> list[Value]:
+    """Every value that `roots` need, sources first, each once; accumulators are not entered."""
+    order: list[Value] = []
+    done: set[Value] = set()
+    stack: list[tuple[Value, bool]] = [(r, False) for r in reversed(list(roots))]
+    while stack:
+        v, expanded = stack.pop()
+        if expanded:
+            order.append(v)
+        elif v not in done:
+            done.add(v)
+            stack.append((v, True))
+            stack.extend((s, False) for s in reversed(v.src) if s not in done)
+    return order
+
+
+def substitute(roots: Iterable[Value], variables: Mapping[Var, Expr], replaced: Mapping[Value, Value]) -> list[Value]:
+    """`roots` with loop variables and whole values replaced."""
+    roots = list(roots)
+    new: dict[Value, Value] = dict(replaced)
+    for v in topological(roots):
+        if v not in new:
+            new[v] = _rebuilt(v, tuple(new[s] for s in v.src), variables)
+    return [new[r] for r in roots]
+
+
+def _rebuilt(v: Value, src: tuple[Value, ...], variables: Mapping[Var, Expr]) -> Value:
+    touched = not v.vars.isdisjoint(variables)
+    if isinstance(v, (Const, Ref)) or (not touched and src == v.src):
+        return v
+    if isinstance(v, Alu):
+        return alu(v.op, v.dtype, *src)
+    assert isinstance(v, (Index, Load))
+    bindings = dict(zip(v.binds, src))
+    if isinstance(v, Index):
+        return index(v.expr.substitute(variables), v.dtype, bindings)
+    valid = None if v.valid is None else v.valid.substitute(variables)
+    return load(v.array, v.index.substitute(variables), valid, v.fill, bindings)
+
+
+def exprs(roots: Iterable[Value]) -> list[tuple[Expr, bool]]:
+    """The index expressions in values: (expression, whether it is the address of a load)."""
+    found: list[tuple[Expr, bool]] = []
+    for v in topological(roots):
+        if isinstance(v, Index):
+            found.append((v.expr, False))
+        elif isinstance(v, Load):
+            found.append((v.index, True))
+            if v.valid is not None:
+                found.append((v.valid, False))
+    return found
+
+
+def statement_values(body: Iterable[Stmt]) -> list[Value]:
+    """The values that statements use directly, those of accumulators included."""
+    found: list[Value] = []
+    stack = list(reversed(list(body)))
+    while stack:
+        s = stack.pop()
+        if isinstance(s, Store):
+            found.append(s.value)
+            found.extend(v for _, v in s.bindings)
+        elif isinstance(s, Reduction):
+            found.extend(a.value for a in s.accumulators)
+        elif isinstance(s, (Loop, Stage)):
+            stack.extend(reversed(s.body))
+        elif isinstance(s, If):
+            stack.extend(reversed(s.body + s.orelse))
+    return found
+
+
+def accumulators(roots: Iterable[Value]) -> list[Accumulator]:
+    """Every accumulator that `roots` need, directly or through others, each after those that it needs itself."""
+    order: list[Accumulator] = []
+    done: set[Accumulator] = set()
+    stack: list[tuple[Accumulator, bool]] = [(a, False) for r in roots for a in _by_name(r.accs)]
+    while stack:
+        a, expanded = stack.pop()
+        if expanded:
+            order.append(a)
+        elif a not in done:
+            done.add(a)
+            stack.append((a, True))
+            stack.extend((b, False) for b in _by_name(a.value.accs) if b not in done)
+    return order
+
+
+def _by_name(accs: Iterable[Accumulator]) -> list[Accumulator]:
+    return sorted(accs, key=lambda a: a.name)
+
+
+def substitute_body(body: Iterable[Stmt], variables: Mapping[Var, Expr]) -> tuple[Stmt, ...]:
+    """Statements with loop variables replaced in every expression; the loops that bound them are the caller's to change."""
+    return _Substitution(variables).body(body)
+
+
+class _Substitution:
+    def __init__(self, variables: Mapping[Var, Expr]) -> None:
+        self.variables = variables
+        self.refs: dict[Value, Value] = {}
+
+    def body(self, body: Iterable[Stmt]) -> tuple[Stmt, ...]:
+        return tuple(self._statement(s) for s in body)
+
+    def _value(self, v: Value) -> Value:
+        return substitute([v], self.variables, self.refs)[0]
+
+    def _dim(self, e: Dim) -> Dim:
+        return as_dim(e.substitute(self.variables)) if isinstance(e, Expr) else e
+
+    def _axis(self, axis: Axis) -> Axis:
+        return replace(axis, extent=self._dim(axis.extent))
+
+    def _statement(self, s: Stmt) -> Stmt:
+        if isinstance(s, Store):
+            bindings = tuple((var, self._value(v)) for var, v in s.bindings)
+            valid = None if s.valid is None else s.valid.substitute(self.variables)
+            return replace(s, index=s.index.substitute(self.variables), value=self._value(s.value), valid=valid, bindings=bindings)
+        if isinstance(s, Reduction):
+            axes = tuple(self._axis(a) for a in s.axes)
+            return Reduction(axes, tuple(self._accumulator(a, axes) for a in s.accumulators))
+        if isinstance(s, Loop):
+            return Loop(self._axis(s.axis), self.body(s.body))
+        if isinstance(s, If):
+            return If(s.condition.substitute(self.variables), self.body(s.body), self.body(s.orelse))
+        if isinstance(s, Stage):
+            return Stage(s.array, self.body(s.body))
+        return s
+
+    def _accumulator(self, old: Accumulator, axes: tuple[Axis, ...]) -> Accumulator:
+        value = self._value(old.value)
+        new = replace(old, value=value, vars=value.vars - {a.var for a in axes})
+        self.refs[ref(old)] = ref(new)
+        return new
+
+
+def statement_exprs(body: Iterable[Stmt]) -> list[tuple[Expr, bool]]:
+    """Every index expression in statements: (expression, whether it is an address)."""
+    found: list[tuple[Expr, bool]] = exprs(statement_values(body))
+    stack = list(body)
+    while stack:
+        s = stack.pop()
+        if isinstance(s, Store):
+            found.append((s.index, True))
+            if s.valid is not None:
+                found.append((s.valid, False))
+        elif isinstance(s, (Loop, Stage)):
+            stack.extend(s.body)
+        elif isinstance(s, If):
+            found.append((s.condition, False))
+            stack.extend(s.body + s.orelse)
+        for axis in s.axes if isinstance(s, Reduction) else (s.axis,) if isinstance(s, Loop) else ():
+            if isinstance(axis.extent, Expr):
+                found.append((axis.extent, False))
+    return found
+
+
+def reads_elsewhere(body: Iterable[Stmt], array: Array) -> bool:
+    """Whether an element of `array` is read anywhere but beside the statement that writes this same element.
+
+    Stores that follow each other compute all their values first, so each may read what the others overwrite.
+    """
+    body = list(body)
+    written = {s.index for s in body if isinstance(s, Store) and s.array is array}
+    for s in body:
+        if isinstance(s, Store):
+            read = topological([s.value, *(v for _, v in s.bindings)])
+            if any(isinstance(v, Load) and v.array is array and (v.valid is not None or {v.index} != written) for v in read):
+                return True
+        elif isinstance(s, Reduction):
+            if any(isinstance(v, Load) and v.array is array for v in topological(a.value for a in s.accumulators)):
+                return True
+        elif isinstance(s, (Loop, Stage)):
+            if reads_elsewhere(s.body, array):
+                return True
+        elif isinstance(s, If) and reads_elsewhere([*s.body, *s.orelse], array):
+            return True
+    return False
