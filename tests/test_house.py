@@ -32,7 +32,7 @@ UNSAFE_MODULES = {"pickle", "cPickle", "_pickle", "cloudpickle", "dill", "shelve
 
 # Absolute paths of one machine, and words that mean nothing to a reader of the repository.
 FOREIGN = re.compile(
-    r"(?<![\w.])/(?:work|tmp|home|root)/|\b(?:DESIGN|FACTS|FEATURES|CONTRACT)\.md|\bissue #?\d", re.IGNORECASE
+    r"(?<![\w.])/(?:work|home|root|tmp/(?:lg|env))/|\b(?:DESIGN|FACTS|FEATURES|CONTRACT)\.md|\bissue #?\d", re.IGNORECASE
 )
 
 

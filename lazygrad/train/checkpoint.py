@@ -1,0 +1,110 @@
+"""Everything that a run needs to go on, in one file: tensors, and a manifest of all that is not a tensor.
+
+One file, because one rename makes it the new one: there is no moment at which weights and optimizer state of different
+steps lie side by side. It is a safetensors file, so other programs can read the weights, as `model.<name>`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from lazygrad.errors import FileFormatError
+from lazygrad.io.atomic import PathLike
+from lazygrad.io.safetensors import StoredArray, read_arrays, write_arrays
+from lazygrad.io.state import State, stored_arrays
+from lazygrad.tensor import Tensor
+
+_KEY = "lazygrad_checkpoint"
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What a file holds.
+
+    Args:
+        path: where it was read from.
+        groups: group, such as "model" or "optimizer" -> name -> elements.
+        manifest: what JSON can say: step, settings, states of random generators.
+    """
+
+    path: str
+    groups: dict[str, dict[str, StoredArray]]
+    manifest: dict[str, Any]
+
+    def group(self, name: str) -> dict[str, StoredArray]:
+        """The tensors of one group; FileFormatError where the file has none of that name."""
+        if name not in self.groups:
+            raise FileFormatError(self.path, f"has no {name} in it; it has {', '.join(self.groups) or 'nothing'}")
+        return self.groups[name]
+
+    def entry(self, name: str) -> Any:
+        """An entry of the manifest; FileFormatError where there is none of that name."""
+        if name not in self.manifest:
+            raise FileFormatError(self.path, f"its manifest has no {name}; it was written by another program")
+        return self.manifest[name]
+
+
+def write_checkpoint(path: PathLike, groups: Mapping[str, State], manifest: Mapping[str, Any]) -> None:
+    """Write tensors and manifest to `path`, atomically: a crash leaves the old file or the new one.
+
+    Args:
+        groups: group -> name -> tensor; a group's name has no dot.
+        manifest: anything that JSON can hold; floats come back with every bit.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    named = {f"{group}.{name}": value for group, state in groups.items() for name, value in state.items()}
+    text = json.dumps({"version": VERSION, "groups": sorted(groups), "manifest": dict(manifest)})
+    write_arrays(path, stored_arrays(named), {_KEY: text})
+
+
+def read_checkpoint(path: PathLike) -> Checkpoint:
+    """The checkpoint in `path`. Its arrays are copies: the file can be replaced while they are in use.
+
+    Raises:
+        FileFormatError: no file that can be read, not a checkpoint, or of a version not known here.
+    """
+    arrays, metadata = read_arrays(path)
+    if _KEY not in metadata:
+        raise FileFormatError(path, "holds tensors but is not a lazygrad checkpoint, so no training can resume from it")
+    table = json.loads(metadata[_KEY])
+    if table["version"] != VERSION:
+        raise FileFormatError(
+            path, f"is a checkpoint of version {table['version']}; this lazygrad reads {VERSION}: update lazygrad"
+        )
+    groups: dict[str, dict[str, StoredArray]] = {name: {} for name in table["groups"]}
+    for name, stored in arrays.items():
+        group, _, rest = name.partition(".")
+        groups[group][rest] = StoredArray(stored.dtype, np.array(stored.array))
+    return Checkpoint(str(path), groups, table["manifest"])
+
+
+def require_same_layout(path: str, expected: State, stored: Mapping[str, StoredArray]) -> None:
+    """Raise FileFormatError where stored tensors are not of the names, shapes and dtypes that are expected."""
+    missing = [name for name in expected if name not in stored]
+    extra = [name for name in stored if name not in expected]
+    if missing or extra:
+        raise FileFormatError(
+            path,
+            f"does not fit this model: it lacks {_few(missing)} and has {_few(extra)} besides; "
+            "use the sizes that it was trained with",
+        )
+    for name, tensor in expected.items():
+        here, there = tuple(tensor.shape), stored[name].array.shape
+        if here != there or (isinstance(tensor, Tensor) and tensor.dtype is not stored[name].dtype):
+            raise FileFormatError(
+                path,
+                f"does not fit this model: it has {name} of shape {list(there)} and type {stored[name].dtype}, where "
+                f"the model has {list(here)} and {tensor.dtype}; use the sizes that it was trained with",
+            )
+
+
+def _few(names: list[str]) -> str:
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "") if names else "nothing"

@@ -1,0 +1,61 @@
+"""What a training run is to do, in numbers."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from lazygrad.errors import ArgumentError
+
+
+@dataclass(frozen=True)
+class TrainingPlan:
+    """The numbers of a run; the defaults are nanoGPT's for a CPU.
+
+    Args:
+        steps, batch: optimizer steps, and windows in each.
+        lr, min_lr, warmup: the learning rate rises over `warmup` steps to `lr`, and falls along a cosine to `min_lr`.
+        beta1, beta2, weight_decay: AdamW's; only parameters of two dimensions or more decay.
+        clip: the gradients' largest global norm; 0 for no limit.
+        eval_every, eval_batches: steps between estimates of the losses, and batches in each; a checkpoint goes with it.
+        seed: decides the first weights and the order of the batches.
+    """
+
+    steps: int = 2000
+    batch: int = 12
+    lr: float = 1e-3
+    min_lr: float = 1e-4
+    warmup: int = 100
+    beta1: float = 0.9
+    beta2: float = 0.99
+    weight_decay: float = 0.1
+    clip: float = 1.0
+    eval_every: int = 250
+    eval_batches: int = 20
+    seed: int = 1337
+
+    def __post_init__(self) -> None:
+        lowest = {"steps": 0, "batch": 1, "warmup": 0, "eval_every": 1, "eval_batches": 1, "seed": 0}
+        for name, low in lowest.items():
+            if getattr(self, name) < low:
+                raise ArgumentError(f"{name} is {getattr(self, name)}; it must be at least {low}")
+        for name in ("lr", "min_lr", "weight_decay", "clip"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise ArgumentError(f"{name} is {getattr(self, name)}; it must be a number from 0 up")
+        for name in ("beta1", "beta2"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ArgumentError(f"{name} is {getattr(self, name)}; it must lie from 0 to below 1")
+
+    def learning_rate(self, step: int) -> float:
+        """The learning rate of step number `step`, counted from 0.
+
+        >>> plan = TrainingPlan(steps=1000, lr=1.0, min_lr=0.2, warmup=100)
+        >>> [round(plan.learning_rate(step), 3) for step in (0, 50, 100, 550, 1000, 2000)]
+        [0.01, 0.505, 1.0, 0.6, 0.2, 0.2]
+        """
+        if step < self.warmup:
+            return self.lr * (step + 1) / (self.warmup + 1)
+        if step >= self.steps:
+            return self.min_lr
+        done = (step - self.warmup) / (self.steps - self.warmup)
+        return self.min_lr + 0.5 * (1 + math.cos(math.pi * done)) * (self.lr - self.min_lr)
