@@ -22,7 +22,7 @@ from lazygrad.ir.node import Node, buffer, node, topological
 from lazygrad.ir.op import Arg, BufferArg, DeviceArg, Op, StoreArg
 from lazygrad.ir.verify import verify
 from lazygrad.runtime.base import Memory, Runtime, Storage
-from lazygrad.runtime.registry import open_device
+from lazygrad.runtime.registry import open_device, use_cache
 from lazygrad.schedule.kernel import is_empty
 from lazygrad.schedule.stored import nbytes
 from lazygrad.settings import settings
@@ -31,11 +31,7 @@ live: weakref.WeakSet[Any] = weakref.WeakSet()  # every Tensor, so that a store 
 _realized: weakref.WeakKeyDictionary[Node, Node] = weakref.WeakKeyDictionary()
 _runners: dict[tuple[object, ...], Any] = {}
 PLANS_KEPT = 1024
-
-
-def device(name: str) -> Runtime:
-    """The runtime of a device, with our kernel cache."""
-    return open_device(name, default_cache())
+use_cache(default_cache)
 
 
 def realized(n: Node) -> Node | None:
@@ -61,7 +57,7 @@ def upload(array: np.ndarray[Any, Any], dtype: DType, name: str) -> Node:
     array = np.ascontiguousarray(array).reshape(array.shape)
     storage = Storage(name, array.nbytes)
     if array.nbytes:
-        runtime = device(name)
+        runtime = open_device(name)
         storage.memory = runtime.allocate(array.nbytes)
         runtime.write(storage.memory, array)
     return buffer(storage, dtype, tuple(array.shape))
@@ -73,7 +69,7 @@ def download(n: Node) -> np.ndarray[Any, Any]:
     shape = tuple(int(d) for d in n.shape)  # type: ignore[arg-type]
     if storage.nbytes == 0:
         return np.zeros(shape, n.dtype.storage)
-    raw = device(storage.device).read(memory_of(storage), storage.nbytes)
+    raw = open_device(storage.device).read(memory_of(storage), storage.nbytes)
     return raw.view(n.dtype.storage).reshape(shape)
 
 
@@ -112,7 +108,7 @@ def realize(nodes: Sequence[Node], name: str) -> None:
     roots = _over_buffers(pending)
     if settings.verify:
         verify(roots)
-    _run(pending, roots, device(name))
+    _run(pending, roots, open_device(name))
 
 
 def _over_buffers(pending: Sequence[Node]) -> list[Node]:
@@ -219,4 +215,4 @@ def _stable(arg: Arg | None) -> Arg | None:
     return None if isinstance(arg, (BufferArg, StoreArg)) else arg
 
 
-__all__ = ["device", "download", "from_storage", "is_empty", "live", "nbytes", "realize", "realized", "upload"]
+__all__ = ["download", "from_storage", "is_empty", "live", "nbytes", "realize", "realized", "upload"]

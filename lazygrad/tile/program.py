@@ -216,13 +216,18 @@ class Reduction:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Store:
-    """`array[index] = value`. `stream`: past the caches (for outputs larger than they are)."""
+    """`array[index] = value` where `valid` holds. `stream`: past the caches (for outputs larger than they are).
+
+    `bindings` are variables of `index` and `valid` that stand for run-time values, as in Load: how SCATTER writes.
+    """
 
     array: Array
     index: Expr
     value: Value
     stream: bool = False
     combine: Combine = Combine.SET  # ADD, MAX: array[index] = combine(array[index], value), by the one task that owns it
+    valid: Expr | None = None
+    bindings: tuple[tuple[Var, Value], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
