@@ -31,7 +31,7 @@ from .base import (
     RuntimeStats,
 )
 from .numpy import share_bytes
-from .opencl_device import GPU_VECTOR_BYTES, choose_device, device_info, load_pyopencl
+from .opencl_device import GPU_VECTOR_BYTES, choose_device, device_info, load_pyopencl, shares_memory
 from .opencl_launch import OpenCLPrepared
 from .opencl_program import Builder
 from .pool import Block, Lease, Pool
@@ -65,7 +65,7 @@ class OpenCLRuntime(Runtime):
         except cl.Error as error:
             raise DeviceError(f"{name} ({own.description}) does not start: {error}") from error
         self._timed_queue: Any = None
-        self._unified = bool(device.type & cl.device_type.CPU) and bool(device.host_unified_memory)
+        self._unified = shares_memory(device)
         # PoCL's kernels run in this very process: its buffers are the host's memory, and mapping changes nothing
         # but costs 30 us. Other CPU drivers are only known to promise the same bytes between a map and an unmap.
         self._in_process = self._unified and pocl.is_pocl(device)

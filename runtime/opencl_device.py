@@ -69,6 +69,11 @@ def choose_device(indices: tuple[int, ...]) -> Any:
     )
 
 
+def shares_memory(device: Any) -> bool:
+    """Whether kernels can use the host's memory where it lies."""
+    return bool(device.type & load_pyopencl().device_type.CPU) and bool(device.host_unified_memory)
+
+
 def device_info(device: Any, cpu_name: str, cache: ByteCache | None) -> DeviceInfo:
     """The device's limits, asked of the driver; what it cannot say is read from the host or estimated."""
     cl = load_pyopencl()

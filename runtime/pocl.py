@@ -33,7 +33,7 @@ STALE_SECONDS = 60.0
 SMALL_GRID = 1 << 16  # PoCL compiles a kernel apart for grids that stay below this in every axis
 _PREFIX = "pocl-"
 _RECIPE = "recipe.json"
-_kept: list[Any] = []  # what must live as long as the process: a locked file, and text that PoCL points at
+_names: list[Any] = []  # the texts that PoCL points at, which must live as long as the process
 
 
 _renamed: set[int] = set()  # the device records that have got a CPU name from us
@@ -45,9 +45,8 @@ def private_folder() -> Path:
     parent = _parent_folder()
     _remove_stale(parent)
     folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))
-    _kept.append(_lock(folder))
     os.environ["POCL_CACHE_DIR"] = str(folder)
-    atexit.register(_remove_private, os.getpid(), folder)
+    atexit.register(_remove_private, os.getpid(), folder, _lock(folder))
     return folder
 
 
@@ -153,8 +152,10 @@ def _remove_stale(parent: Path) -> None:
                 held.close()
 
 
-def _remove_private(pid: int, folder: Path) -> None:
+def _remove_private(pid: int, folder: Path, lock: Any) -> None:
     if os.getpid() == pid:  # not in a forked child, which shares its parent's folder
+        if lock is not None:
+            lock.close()
         shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -194,7 +195,7 @@ def _replace_pointer(record: int, old: bytes, new: str) -> bool:
                 continue  # not a pointer
             if found == old:
                 text = ctypes.create_string_buffer(new.encode())
-                _kept.append(text)
+                _names.append(text)
                 ctypes.c_uint64.from_address(record + at).value = ctypes.addressof(text)
                 return True
     finally:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import difflib
 import threading
 import warnings
+from collections.abc import Callable
 
 from lazygrad.errors import DeviceError, LazygradError
 from lazygrad.settings import settings
@@ -16,6 +17,7 @@ from .base import ByteCache, Runtime
 
 _MOST_INDICES = {"OPENCL": 2, "CUDA": 1, "NUMPY": 0}
 _open: dict[str, Runtime] = {}
+_cache_makers: list[Callable[[], ByteCache]] = []  # the last one counts
 _lock = threading.RLock()
 _chosen: list[str] = []  # the default device, once it has been looked for
 
@@ -50,29 +52,31 @@ def canonical(name: str) -> str:
     return ":".join([kind, *map(str, indices)])
 
 
-def open_device(name: str = "", cache: ByteCache | None = None) -> Runtime:
-    """The runtime of a device, opened at the first call; "" is the default device.
-
-    A `cache` given at any call is used from then on.
-    """
-    name = canonical(name) if name else default_device(cache)
-    with _lock:
-        runtime = _open.get(name)
-        if runtime is None:
-            runtime = _open[name] = _create(name, cache)
-        elif cache is not None and runtime.cache is None:
-            runtime.cache = cache
-        return runtime
+def use_cache(make: Callable[[], ByteCache]) -> None:
+    """Have devices that are opened from now on keep their compiled kernels in `make()`."""
+    _cache_makers.append(make)
 
 
-def default_device(cache: ByteCache | None = None) -> str:
+def open_device(name: str = "") -> Runtime:
+    """The runtime of a device, opened at the first call; "" is the default device."""
+    name = canonical(name) if name else default_device()
+    runtime = _open.get(name)
+    if runtime is None:
+        with _lock:
+            runtime = _open.get(name)
+            if runtime is None:
+                runtime = _open[name] = _create(name)
+    return runtime
+
+
+def default_device() -> str:
     """`LAZYGRAD_DEVICE` if set, else OPENCL if it can be used, else NUMPY with one warning."""
     if settings.device:
         return canonical(settings.device)
     with _lock:
         if not _chosen:
             try:
-                open_device("OPENCL", cache)
+                open_device("OPENCL")
                 _chosen.append("OPENCL")
             except DeviceError as error:
                 warnings.warn(f"using the slow device NUMPY: {error}", RuntimeWarning, stacklevel=2)
@@ -105,7 +109,7 @@ def available_devices() -> list[tuple[str, str]]:
 _NO_CUDA = "this build has no CUDA runtime; use OPENCL or NUMPY"
 
 
-def _create(name: str, cache: ByteCache | None) -> Runtime:
+def _create(name: str) -> Runtime:
     kind, indices = parse(name)
     if kind == "CUDA":
         raise DeviceError(_NO_CUDA)
@@ -115,4 +119,4 @@ def _create(name: str, cache: ByteCache | None) -> Runtime:
         return NumpyRuntime(name)
     from .opencl import OpenCLRuntime
 
-    return OpenCLRuntime(name, indices, cache)
+    return OpenCLRuntime(name, indices, _cache_makers[-1]() if _cache_makers else None)
