@@ -13,7 +13,7 @@ from .kinds import FloorDiv, Mod
 from .linear import atoms_of, build, factors_of, linear_form, monomial_of, multiply, scaled_sum
 from .memo import Memo
 from .node import Const, Expr
-from .prove import constant_quotient
+from .prove import constant_quotient, limit
 
 Rule = Callable[[Expr, Expr], "Expr | None"]
 _quotients: Memo[tuple[Expr, Expr]] = Memo()
@@ -29,7 +29,14 @@ def floordiv(x: Expr, k: Expr) -> Expr:
     if k.hi < 0:
         return floordiv(-x, -k)
     _check_divisor(x, k)
-    return _quotients.put((x, k), _first(FLOORDIV_RULES, x, k) or FloorDiv(x, k))
+    return _quotients.put((x, k), _first(FLOORDIV_RULES, x, k) or _quotient(x, k))
+
+
+def _quotient(x: Expr, k: Expr) -> Expr:
+    """The node of x // k; a symbolic limit of x bounds it better than the bounds of x and k apart do."""
+    node = FloorDiv(x, k)
+    most = None if isinstance(k, Const) else limit(node)
+    return node if most is None or most.hi > node.hi else FloorDiv(x, k, most.hi - 1)
 
 
 def modulo(x: Expr, k: Expr) -> Expr:
@@ -170,7 +177,15 @@ def nested_division(x: Expr, k: Expr) -> Expr | None:
     if len(inner) != 1 or inner[0][1] != 1:
         return None
     atom = inner[0][0]
-    return floordiv(atom.numerator + (x - atom) * atom.denominator, atom.denominator * k)
+    numerator = atom.numerator + (x - atom) * atom.denominator
+    return floordiv(numerator, atom.denominator * k) if _fits(numerator, (x, atom.numerator)) else None
+
+
+def _fits(result: Expr, parts: tuple[Expr, ...]) -> bool:
+    """Whether a result needs no wider machine integer than its parts do, and at most 64 bits."""
+    least, most = min(e.lo for e in parts), max(e.hi for e in parts)
+    limit = 1 << (31 if least >= -(1 << 31) and most < 1 << 31 else 63)
+    return -limit <= result.lo and result.hi < limit
 
 
 def division_of_modulo(x: Expr, k: Expr) -> Expr | None:

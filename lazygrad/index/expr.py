@@ -23,6 +23,7 @@ from . import divide, linear, logic, node, walk
 from .kinds import And, Equal, FloorDiv, Less, Maximum, Minimum, Mod, Product, Select
 from .linear import linear_form, scaled_sum
 from .logic import all_of, is_condition, maximum, minimum, select
+from .narrow import given
 from .node import Const, Expr, Sum, Var, lift
 from .prove import less as provably_less
 from .prove import positive as provably_positive
@@ -47,6 +48,7 @@ __all__ = [
     "as_dim",
     "dim_max",
     "dim_product",
+    "given",
     "index_variable",
     "is_condition",
     "lift",

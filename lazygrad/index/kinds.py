@@ -28,21 +28,21 @@ class Product(Expr):
 
 
 class FloorDiv(Expr):
-    """numerator // denominator, rounded down; the denominator is positive."""
+    """numerator // denominator, rounded down; the denominator is positive. `most` is a better upper bound, if known."""
 
     __slots__ = ("denominator", "numerator")
     rank = 3
     numerator: Expr
     denominator: Expr
 
-    def __new__(cls, numerator: Expr, denominator: Expr) -> FloorDiv:
-        return interned(cls, numerator, denominator)
+    def __new__(cls, numerator: Expr, denominator: Expr, most: int | None = None) -> FloorDiv:
+        return interned(cls, numerator, denominator, most)
 
-    def _set(self, numerator: Expr, denominator: Expr) -> None:
+    def _set(self, numerator: Expr, denominator: Expr, most: int | None) -> None:
         self.numerator = numerator
         self.denominator = denominator
         corners = [x // k for x in (numerator.lo, numerator.hi) for k in (denominator.lo, denominator.hi)]
-        self._finish((numerator, denominator), (min(corners), max(corners)))
+        self._finish((numerator, denominator), (min(corners), max(corners) if most is None else most))
 
 
 class Mod(Expr):

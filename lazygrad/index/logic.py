@@ -13,7 +13,7 @@ from .kinds import And, Equal, FloorDiv, Less, Maximum, Minimum, Select
 from .linear import build, linear_form, scaled_sum
 from .memo import Memo
 from .node import Const, Expr, Terms, lift
-from .prove import constant_quotient, positive
+from .prove import constant_quotient, negative, nonnegative, positive
 
 Rule = Callable[[Expr], "Expr | None"]
 _conditions: Memo[tuple[str, Expr]] = Memo()
@@ -74,9 +74,9 @@ def _coarser(d: Expr) -> tuple[Expr, Expr] | None:
 
 def decide_negative(d: Expr) -> Expr | None:
     """d < 0 -> 1 or 0, where bounds decide it."""
-    if positive(-d):
+    if negative(d):
         return Const(1)
-    return Const(0) if positive(d + 1) else None
+    return Const(0) if nonnegative(d) else None
 
 
 def drop_small_part(d: Expr) -> Expr | None:
@@ -99,7 +99,7 @@ def decide_zero(d: Expr) -> Expr | None:
     """d == 0 -> 1 or 0, where bounds decide it."""
     if d.is_constant:
         return Const(int(d.lo == 0))
-    return Const(0) if positive(d) or positive(-d) else None
+    return Const(0) if positive(d) or negative(d) else None
 
 
 def zero_of_multiple(d: Expr) -> Expr | None:
@@ -174,9 +174,9 @@ def _extreme(values: Iterable[Expr | int], kind: type[Minimum] | type[Maximum]) 
         flat.update(dict.fromkeys(value.values if isinstance(value, kind) else (value,)))
     kept: list[Expr] = []
     for value in flat:
-        if any(positive((value - other) * sign + 1) for other in kept):
+        if any(nonnegative((value - other) * sign) for other in kept):
             continue
-        kept = [other for other in kept if not positive((other - value) * sign + 1)] + [value]
+        kept = [other for other in kept if not nonnegative((other - value) * sign)] + [value]
     return kind(tuple(sorted(kept, key=lambda value: value.key))) if len(kept) > 1 else kept[0]
 
 

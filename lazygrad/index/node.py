@@ -59,6 +59,14 @@ def interned(cls: type[E], *fields: Any) -> E:
     return cast(E, found)
 
 
+def _union(children: tuple[Expr, ...]) -> frozenset[Var]:
+    """The variables of the children; one set is shared by all nodes above where nothing is added."""
+    widest: frozenset[Var] = max((child.vars for child in children), key=len, default=frozenset())
+    if all(child.vars <= widest for child in children):
+        return widest
+    return widest.union(*(child.vars for child in children))
+
+
 class Expr:
     """An integer expression. Immutable and interned: two expressions are equal when they are the same object.
 
@@ -85,7 +93,7 @@ class Expr:
         self.children = children
         self.lo, self.hi = bounds
         self.factor = factor
-        self.vars = frozenset().union(*(child.vars for child in children)) if children else frozenset()
+        self.vars = _union(children)
         digest = blake2b(f"{self.rank} {name} {extra} ".encode(), digest_size=8)
         for child in children:
             digest.update(child.key[2])

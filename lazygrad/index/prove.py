@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .kinds import Mod
+from .kinds import FloorDiv, Mod, Product
 from .linear import Coefficients, accumulate, build, factors_of, linear_form, monomial_of
 from .node import Const, Expr, Var
 
@@ -29,6 +29,21 @@ def positive(e: Expr) -> bool:
     return False
 
 
+def negative(e: Expr) -> bool:
+    """Whether e < 0 is provable."""
+    return e.hi < 0 or (e.lo < 0 and is_symbolic(e) and positive(-e))
+
+
+def nonnegative(e: Expr) -> bool:
+    """Whether e >= 0 is provable."""
+    return e.lo >= 0 or (e.hi >= 0 and is_symbolic(e) and positive(e + 1))
+
+
+def is_symbolic(e: Expr) -> bool:
+    """Whether more than the integer bounds is known of a term, so that a proof is worth trying."""
+    return any(isinstance(monomial, Product) or limit(monomial) is not None for monomial, _ in linear_form(e)[0])
+
+
 def less(a: Expr, b: Expr) -> bool:
     """Whether a < b is provable."""
     return a.hi < b.lo or positive(b - a)
@@ -41,16 +56,23 @@ def constant_quotient(x: Expr, k: Expr) -> int | None:
         return m if x.hi // k.value == m else None
     if x.lo >= 0:
         return 0 if less(x, k) else None
-    return -1 if x.hi < 0 and positive(x + k + 1) else None
+    return -1 if x.hi < 0 and nonnegative(x + k) else None
 
 
-def _limit(atom: Expr) -> Expr | None:
-    """The symbolic exclusive upper bound of an atom."""
+def limit(atom: Expr) -> Expr | None:
+    """The symbolic exclusive upper bound of an atom, if it has one."""
+    divisors: list[Expr] = []
+    while isinstance(atom, FloorDiv):
+        divisors.append(atom.denominator)
+        atom = atom.numerator
+    bound: Expr | None = None
     if isinstance(atom, Var):
-        return atom.below
-    if isinstance(atom, Mod) and not isinstance(atom.denominator, Const):
-        return atom.denominator
-    return None
+        bound = atom.below
+    elif isinstance(atom, Mod) and not isinstance(atom.denominator, Const):
+        bound = atom.denominator
+    while bound is not None and divisors:
+        bound = (bound - 1) // divisors.pop() + 1
+    return bound
 
 
 def _at_limit(e: Expr) -> Expr | None:
@@ -61,13 +83,13 @@ def _at_limit(e: Expr) -> Expr | None:
             continue
         factors = factors_of(monomial)
         for i, atom in enumerate(factors):
-            limit = _limit(atom)
+            most = limit(atom)
             others = factors[:i] + factors[i + 1 :]
-            if limit is None or any(other.lo < 0 for other in others):
+            if most is None or any(other.lo < 0 for other in others):
                 continue
             rest: Coefficients = dict(terms)
             del rest[monomial]
-            offset += accumulate(rest, monomial_of(others) * (limit - 1), c)
+            offset += accumulate(rest, monomial_of(others) * (most - 1), c)
             return build(rest, offset)
     return None
 
