@@ -8,7 +8,6 @@ here raises: a folder that cannot be written, or a disk that is full, only means
 from __future__ import annotations
 
 import contextlib
-import functools
 import hashlib
 import os
 import struct
@@ -147,12 +146,6 @@ class DiskCache:
                 path = Path(folder, name)
                 with contextlib.suppress(OSError):
                     yield path, path.stat()
-
-
-@functools.cache
-def shared_cache() -> DiskCache:
-    """The cache of this process, as `default_cache` made it at the first call."""
-    return default_cache()
 
 
 def default_cache() -> DiskCache:

@@ -20,11 +20,12 @@ from lazygrad.runtime.registry import open_device
 PROGRAM = """
 import json, sys, warnings
 import numpy as np
-from lazygrad.engine.cache import shared_cache
+from lazygrad.engine.cache import default_cache
 from lazygrad.runtime.base import KernelSource, Launch
-from lazygrad.runtime.registry import open_device
+from lazygrad.runtime.registry import open_device, use_cache
+use_cache(default_cache)
 runtime = open_device("OPENCL")
-cache = shared_cache()
+cache = runtime.cache
 print("ready", flush=True)
 numbers = json.loads(sys.argv[1])
 text = "__kernel void k{0}(__global int* o) {{ o[get_global_id(0)] = {0}; }}"
