@@ -4,39 +4,43 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
-from lazygrad.dtype import DType, dtypes, of_numpy
+from lazygrad.dtype import DType, of_scalar
 from lazygrad.engine import run
-from lazygrad.errors import ArgumentError, DTypeError, ShapeError
-from lazygrad.index.expr import dim_product
+from lazygrad.errors import ShapeError
+from lazygrad.index.expr import Dim, dim_product
 from lazygrad.ir.elements import from_storage
-from lazygrad.ir.node import Node, cast, const, contiguous, copy, new_uid, store
-from lazygrad.ir.op import Op
-from lazygrad.ops.activation import Activation
+from lazygrad.ir.node import Node, cast, const, contiguous, copy, new_uid
+from lazygrad.ops.attention import Attention
+from lazygrad.ops.casting import Casting
+from lazygrad.ops.conv import Conv
 from lazygrad.ops.core import Core, fail
-from lazygrad.ops.creation import Creation, as_array, device_name, leaf
+from lazygrad.ops.creation import as_array, device_name, leaf
 from lazygrad.ops.differentiate import Differentiate
-from lazygrad.ops.matmul import Matmul
-from lazygrad.dtype import of_scalar
+from lazygrad.ops.loss import Loss
+from lazygrad.ops.text import tensor_text
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
+    from lazygrad.engine.run import Kernel
 
-class Tensor(Activation, Matmul, Creation, Differentiate):
+
+class Tensor(Loss, Attention, Conv, Casting, Differentiate):
     """An array of `dtype` on `device`, with PyTorch's methods.
 
     Args:
         data: a number, nested lists of numbers, a NumPy array (anything that NumPy can read as one), raw bytes (the
-            elements of `dtype`, uint8 unless given), or a tensor.
+            elements of `dtype`, uint8 unless given), or a tensor. Arrays are copied.
         dtype: None for the type of the data: float32, int64 or bool for Python's numbers.
         device: "OPENCL", "CUDA", "NUMPY", ...; None for the default device.
         requires_grad: whether `backward` gathers a gradient in `.grad`.
 
     Nothing is computed until a value is needed: `numpy`, `item`, `tolist`, `print`, or `realize`.
+    ShapeError for ragged lists, DTypeError for elements that are no numbers.
 
     >>> x = Tensor([[1.0, 2.0], [3.0, 4.0]])
     >>> (x * 2 + 1).sum(1)
@@ -50,8 +54,7 @@ class Tensor(Activation, Matmul, Creation, Differentiate):
     ) -> Self:
         if isinstance(data, Core):
             name = data.device if device is None else device_name(device)
-            value = cast(data.node, dtype or data.dtype)
-            value = value if name == data.device else copy(value, name)
+            value = _moved(cast(data.detach().node, dtype or data.dtype), data.device, name)
             return leaf(cls, contiguous(value, new_uid()) if requires_grad else value, name, requires_grad)
         name = device_name(device)
         if isinstance(data, (bool, int, float)):
@@ -59,16 +62,66 @@ class Tensor(Activation, Matmul, Creation, Differentiate):
         array, kind = as_array(data, dtype)
         return leaf(cls, run.upload(array, kind, name), name, requires_grad)
 
+    # ---- sizes ----
+
+    @property
+    def itemsize(self) -> int:
+        """Bytes of one element.
+
+        >>> Tensor([1.0]).itemsize
+        4
+        """
+        return self.dtype.itemsize
+
+    @property
+    def nbytes(self) -> Dim:
+        """Bytes of all elements.
+
+        >>> Tensor.zeros(2, 3).nbytes
+        24
+        """
+        return self.numel() * self.dtype.itemsize
+
+    def numel(self) -> Dim:
+        """How many elements there are.
+
+        >>> Tensor.zeros(2, 3).numel()
+        6
+        """
+        return dim_product(self.shape)
+
+    def size(self, dim: int | None = None) -> Any:
+        """The shape, or its size at `dim`.
+
+        >>> Tensor.zeros(2, 3).size(), Tensor.zeros(2, 3).size(-1)
+        ((2, 3), 3)
+        """
+        return self.shape if dim is None else self.shape[self._axis(dim)]
+
+    def dim(self) -> int:
+        """How many dimensions there are.
+
+        >>> Tensor.zeros(2, 3).dim()
+        2
+        """
+        return self.ndim
+
+    def __len__(self) -> int:
+        if not self.ndim:
+            raise TypeError("a 0-d tensor has no length")
+        return int(self.shape[0])  # type: ignore[arg-type]
+
     # ---- values ----
 
     def realize(self, *others: Tensor) -> Self:
-        """Compute this tensor (and `others`, all in one schedule) now; returns it.
+        """Compute this tensor (and `others`, in one schedule for each device) now; returns it.
 
         >>> Tensor([1, 2]).add(1).realize().tolist()
         [2, 3]
         """
-        tensors = (self, *others)
-        run.realize([t.node for t in tensors], self.device)
+        tensors: tuple[Tensor, ...] = (self, *others)
+        for device in dict.fromkeys(t.device for t in tensors):
+            run.realize([t.node for t in tensors if t.device == device], device)
         for t in tensors:
             t._keep_value_only()
         return self
@@ -97,7 +150,7 @@ class Tensor(Activation, Matmul, Creation, Differentiate):
         """
         return self.numpy().tolist()
 
-    def item(self) -> bool | int | float:
+    def item(self) -> Any:
         """The value of a tensor with one element, as a Python number. ShapeError for any other.
 
         >>> Tensor([[2.5]]).item()
@@ -105,9 +158,86 @@ class Tensor(Activation, Matmul, Creation, Differentiate):
         """
         if any(n != 1 for n in self.shape):
             fail(ShapeError, f"item: shape {list(self.shape)} does not have one element; use .tolist()")
-        return self.numpy().item()  # type: ignore[no-any-return]
+        return self.numpy().item()
 
-    def __len__(self) -> int:
+    def schedule(self) -> Sequence[Kernel]:
+        """The kernels that would compute this tensor, without running them; each has .name .source .bytes .flops."""
+        return run.schedule([self.node], self.device)
+
+    def explain(self) -> str:
+        """How this tensor would be computed: graph, kernels, tile programs and source, with bytes, flops and bounds."""
+        return run.explain([self.node], self.device)
+
+    # ---- copies ----
+
+    def to(self, target: str | DType | Tensor) -> Self:
+        """On another device, in another dtype, or both those of another tensor.
+
+        >>> Tensor([1]).to(dtypes.float32).tolist(), Tensor([1]).to("NUMPY").device
+        ([1.0], 'NUMPY')
+        """
+        if isinstance(target, DType):
+            return self.cast(target)
+        if isinstance(target, Tensor):
+            return self.cast(target.dtype).to(target.device)
+        name = device_name(target)
+        if name == self.device:
+            return self
+        moved = self._out(_moved(self._in(), self.device, name))
+        moved.device = name
+        return moved
+
+    def clone(self) -> Self:
+        """The same values, stored anew; gradients pass.
+
+        >>> Tensor([1, 2]).clone().tolist()
+        [1, 2]
+        """
+        return self._out(contiguous(self._in(), new_uid()))
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        new = leaf(type(self), contiguous(self.detach().node, new_uid()), self.device, self.requires_grad)
+        memo[id(self)] = new
+        return new
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("tensors are never pickled: save them with lazygrad.io, or send tensor.numpy()")
+
+    # ---- as Python values ----
+
+    def __repr__(self) -> str:
+        if not all(isinstance(n, int) for n in self.shape):
+            return f"tensor(..., size={tuple(map(str, self.shape))}, dtype={self.dtype})"
+        return tensor_text(self.numpy(), self.dtype, self.requires_grad)
+
+    def __format__(self, spec: str) -> str:
+        return format(self.item(), spec) if spec else repr(self)
+
+    def __bool__(self) -> bool:
+        if any(n != 1 for n in self.shape):
+            fail(ShapeError, f"the truth of shape {list(self.shape)} is ambiguous; use .any() or .all()")
+        return bool(self.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __index__(self) -> int:
+        if not self.dtype.is_int:
+            raise TypeError(f"only an integer tensor can be an index, not {self.dtype}")
+        return int(self.item())
+
+    def __iter__(self) -> Iterator[Self]:
         if not self.ndim:
-            raise TypeError("a 0-d tensor has no length")
-        return int(self.shape[0])  # type: ignore[arg-type]
+            raise TypeError("a 0-d tensor cannot be iterated over")
+        return iter(self.unbind(0))
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
+        return self.numpy() if dtype is None else self.numpy().astype(dtype)
+
+
+def _moved(value: Node, here: str, there: str) -> Node:
+    """`value` on another device; what reads no storage is computed there as well as here."""
+    return value if here == there or value.device is None else copy(value, there)

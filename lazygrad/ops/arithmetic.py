@@ -9,8 +9,8 @@ from lazygrad.errors import ArgumentError, DTypeError
 from lazygrad.ir.build import add, mul, sub
 from lazygrad.ir.node import Node, cast, const, node, where
 from lazygrad.ir.op import Op
-from lazygrad.ops.core import Core, Operand, fail, in_float
 from lazygrad.ops.compare import equal
+from lazygrad.ops.core import Core, Operand, fail, in_float
 from lazygrad.ops.rounding import Rounding, floor
 
 if TYPE_CHECKING:
@@ -90,8 +90,7 @@ class Arithmetic(Rounding):
         >>> Tensor([1.0, 2.0, 3.0]).pow(2).tolist(), Tensor([2, 3]).pow(3).tolist()
         ([1.0, 4.0, 9.0], [8, 27])
         """
-        from_scalar = isinstance(exponent, (int, float)) and not isinstance(exponent, bool)
-        if from_scalar and (short := _short_power(self, exponent)) is not None:
+        if isinstance(exponent, (int, float)) and (short := _short_power(self, exponent)) is not None:
             return short
         a, b = self._pair("pow", exponent)
         if a.dtype.is_float:

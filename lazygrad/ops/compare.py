@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,6 +15,9 @@ from lazygrad.ops.core import Core, Operand, broadcast_shape, broadcast_to, fail
 
 if TYPE_CHECKING:
     from typing_extensions import Self
+
+
+OPERANDS = (Core, bool, int, float, np.generic)
 
 
 def logical_not(x: Node) -> Node:
@@ -204,10 +208,10 @@ class Compare(Core):
     # ---- operators ----
 
     def __eq__(self, other: object) -> Self:  # type: ignore[override]
-        return self.eq(other) if _is_operand(other) else NotImplemented
+        return self.eq(other) if isinstance(other, OPERANDS) else NotImplemented
 
     def __ne__(self, other: object) -> Self:  # type: ignore[override]
-        return self.ne(other) if _is_operand(other) else NotImplemented
+        return self.ne(other) if isinstance(other, OPERANDS) else NotImplemented
 
     __hash__ = object.__hash__
 
@@ -244,10 +248,6 @@ class Compare(Core):
         return self._binary(Op.SHR, other)
 
 
-def _is_operand(x: object) -> bool:
-    return isinstance(x, (Core, bool, int, float, np.generic))
-
-
 def _choices(a: Operand, b: Operand) -> tuple[Node, Node]:
     """Two values of one dtype; scalars are weak beside a tensor."""
     if isinstance(a, Core) and isinstance(b, Core):
@@ -273,7 +273,7 @@ def _less_or_equal(a: Node, b: Node) -> Node:
     return logical_not(node(Op.LT, (b, a)))
 
 
-_FORMULAS = {
+_FORMULAS: dict[str, Callable[[Node, Node], Node]] = {
     "==": equal,
     "!=": lambda a, b: node(Op.NE, (a, b)),
     "<": lambda a, b: node(Op.LT, (a, b)),

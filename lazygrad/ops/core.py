@@ -23,7 +23,7 @@ from lazygrad.ops.mode import mode
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-Operand = Union["Core", Scalar, "np.generic"]
+Operand = Union["Core", Scalar, "np.generic"]  # what stands beside a tensor
 P = ParamSpec("P")
 T = TypeVar("T", bound="Core")
 HALF = (dtypes.float16, dtypes.bfloat16)
@@ -75,6 +75,14 @@ class Core:
         tensor([ 1, -1], dtype=int32)
         """
         return self if self.node.dtype is dtype else self._out(cast(self._in(), dtype))
+
+    def detach(self) -> Self:
+        """The same values, through which no gradient flows.
+
+        >>> Tensor([1.0], requires_grad=True).detach().requires_grad
+        False
+        """
+        return self._new(detach(self.node) if self.requires_grad else self.node)
 
     # ---- inputs and results ----
 
@@ -223,4 +231,4 @@ def in_float(method: Callable[Concatenate[T, P], T]) -> Callable[Concatenate[T, 
             return method(self.cast(dtypes.float32), *args, **kwargs).cast(dtype)
         return method(self if dtype.is_float else self.cast(dtypes.float32), *args, **kwargs)
 
-    return wide
+    return wide  # type: ignore[return-value]

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from lazygrad.dtype import DType, Scalar, dtypes, of_numpy, of_scalar
-from lazygrad.engine.run import upload
 from lazygrad.errors import ArgumentError, DTypeError, GradientError, ShapeError
-from lazygrad.ir.build import add, sub
+from lazygrad.ir.build import add
 from lazygrad.ir.elements import array_type, to_storage
 from lazygrad.ir.node import Node, alu, cast, const, contiguous, iota, new_uid, where
 from lazygrad.ir.op import Op

@@ -60,8 +60,8 @@ class Functions(Arithmetic):
     def log10(self) -> Self:
         """The logarithm to base 10.
 
-        >>> Tensor([1.0, 1000.0]).log10()
-        tensor([0.0000, 3.0000])
+        >>> Tensor([1.0, 2.0]).log10()
+        tensor([0.0000, 0.3010])
         """
         return self._unary(Op.LOG2) * math.log10(2)
 
@@ -153,7 +153,7 @@ class Functions(Arithmetic):
         x = self.detach()
         return (x > 0)._choose(1, (x < 0)._choose(-1, x * 0 if self.dtype.is_float else 0)).cast(self.dtype)
 
-    def clamp(self, min: Operand | None = None, max: Operand | None = None) -> Self:  # noqa: A002 - PyTorch's names
+    def clamp(self, min: Operand | None = None, max: Operand | None = None) -> Self:
         """Elements below `min` become `min`, those above `max` become `max`; nan stays. None is no limit.
 
         The gradient passes where the element is within the limits, they included.
@@ -170,7 +170,7 @@ class Functions(Arithmetic):
             result = (high < result)._choose(high, result)
         return result
 
-    def clip(self, min: Operand | None = None, max: Operand | None = None) -> Self:  # noqa: A002 - PyTorch's names
+    def clip(self, min: Operand | None = None, max: Operand | None = None) -> Self:
         """`clamp`.
 
         >>> Tensor([1, 9]).clip(max=5).tolist()

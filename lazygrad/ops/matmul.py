@@ -177,8 +177,9 @@ class Matmul(Reduce):
         n = self.shape[axis]
         if n != self.shape[axis + 1]:
             fail(ShapeError, f"einsum: a repeated letter stands for sizes {n} and {self.shape[axis + 1]}")
+        assert isinstance(n, int)
         before, after = self.shape[:axis], self.shape[axis + 2 :]
         flat = self.reshape((*before, n * n, *after))
-        padded = flat.pad((0, 0) * len(after) + (0, n))  # type: ignore[arg-type]
+        padded = flat.pad((0, 0) * len(after) + (0, n))
         square = padded.reshape((*before, n, n + 1, *after))
         return square.narrow(axis + 1, 0, 1).squeeze(axis + 1)

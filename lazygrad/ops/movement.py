@@ -259,11 +259,3 @@ class Movement(Core):
         [1, 2]
         """
         return self._out(graph.contiguous(self._in()))
-
-    def detach(self) -> Self:
-        """The same values, through which no gradient flows.
-
-        >>> Tensor([1.0], requires_grad=True).detach().requires_grad
-        False
-        """
-        return self._new(graph.detach(self.node) if self.requires_grad else self.node)

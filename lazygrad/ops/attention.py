@@ -1,0 +1,53 @@
+"""Scaled dot-product attention, written out: making one kernel of it is the scheduler's business."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from lazygrad.errors import ArgumentError, ShapeError
+from lazygrad.ops.core import Core, fail
+from lazygrad.ops.joining import Joining, below_diagonal
+from lazygrad.ops.matmul import Matmul
+from lazygrad.ops.normalize import Normalize
+from lazygrad.ops.random import Random
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+
+class Attention(Normalize, Matmul, Joining, Random):
+    """Attention."""
+
+    __slots__ = ()
+
+    def scaled_dot_product_attention(
+        self, key: Core, value: Core, attn_mask: Core | None = None, dropout_p: float = 0.0, is_causal: bool = False,
+        scale: float | None = None,
+    ) -> Self:
+        """softmax(self @ key.mT * scale + mask) @ value, this tensor being the queries.
+
+        Queries (..., L, d), keys (..., S, d) and values (..., S, e) give (..., L, e). A boolean mask keeps where it is
+        true, a floating one is added; both broadcast to (..., L, S). `is_causal` lets query i see keys 0 to i.
+        `scale` is 1 / sqrt(d) unless given; `dropout_p` drops weights (always: pass 0 outside training).
+
+        >>> q = k = v = Tensor([[1.0, 0.0], [0.0, 1.0]])
+        >>> q.scaled_dot_product_attention(k, v, is_causal=True)[0].tolist()
+        [1.0, 0.0]
+        """
+        what = "scaled_dot_product_attention"
+        if min(self.ndim, key.ndim, value.ndim) < 2 or key.shape[-2] != value.shape[-2]:
+            shapes = ", ".join(str(list(t.shape)) for t in (self, key, value))
+            fail(ShapeError, f"{what}: queries, keys, values of shapes {shapes} do not fit; see the rule in its docstring")
+        if attn_mask is not None and is_causal:
+            fail(ArgumentError, f"{what}: give attn_mask or is_causal, not both")
+        width = self.shape[-1]
+        assert isinstance(width, int)
+        factor = (1 / math.sqrt(width) if width else 1.0) if scale is None else scale
+        scores = self.matmul(self._beside(key).mT) * factor
+        if is_causal:
+            scores = self._new(below_diagonal(scores.shape[-2:], 0))._choose(scores, -math.inf)
+        elif attn_mask is not None:
+            mask = self._beside(attn_mask)
+            scores = mask._choose(scores, -math.inf) if mask.dtype.is_bool else scores + mask
+        return scores.softmax(-1).dropout(dropout_p).matmul(value)

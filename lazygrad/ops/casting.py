@@ -1,0 +1,89 @@
+"""Casts by PyTorch's method names."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lazygrad.dtype import dtypes
+from lazygrad.ops.core import Core
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+
+class Casting(Core):
+    """`cast` to one dtype each. Floats are truncated to integers; what does not fit an integer is undefined."""
+
+    __slots__ = ()
+
+    def type_as(self, other: Core) -> Self:
+        """In the dtype of `other`.
+
+        >>> Tensor([1]).type_as(Tensor([0.5])).tolist()
+        [1.0]
+        """
+        return self.cast(other.dtype)
+
+    def float(self) -> Self:
+        """As float32.
+
+        >>> Tensor([1]).float().dtype
+        float32
+        """
+        return self.cast(dtypes.float32)
+
+    def double(self) -> Self:
+        """As float64.
+
+        >>> Tensor([1]).double().dtype
+        float64
+        """
+        return self.cast(dtypes.float64)
+
+    def half(self) -> Self:
+        """As float16.
+
+        >>> Tensor([1]).half().dtype
+        float16
+        """
+        return self.cast(dtypes.float16)
+
+    def bfloat16(self) -> Self:
+        """As bfloat16.
+
+        >>> Tensor([1]).bfloat16().dtype
+        bfloat16
+        """
+        return self.cast(dtypes.bfloat16)
+
+    def int(self) -> Self:
+        """As int32.
+
+        >>> Tensor([1.5]).int().tolist()
+        [1]
+        """
+        return self.cast(dtypes.int32)
+
+    def long(self) -> Self:
+        """As int64.
+
+        >>> Tensor([1.5]).long().tolist()
+        [1]
+        """
+        return self.cast(dtypes.int64)
+
+    def short(self) -> Self:
+        """As int16.
+
+        >>> Tensor([1.5]).short().dtype
+        int16
+        """
+        return self.cast(dtypes.int16)
+
+    def byte(self) -> Self:
+        """As uint8.
+
+        >>> Tensor([1.5]).byte().dtype
+        uint8
+        """
+        return self.cast(dtypes.uint8)

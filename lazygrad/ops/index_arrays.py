@@ -1,0 +1,108 @@
+"""Integer arrays as indices: one GATHER or SCATTER along one dimension, into which the indexed ones are merged."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from lazygrad.dtype import dtypes
+from lazygrad.engine.run import upload
+from lazygrad.errors import BoundsError, DTypeError
+from lazygrad.index.expr import Dim, dim_product
+from lazygrad.ir.node import Node, alu, cast, const, gather, permute, reshape, scatter, where
+from lazygrad.ir.op import Combine, Op
+from lazygrad.ir.signature import Shape
+from lazygrad.ops.compare import logical_not
+from lazygrad.ops.core import Core, broadcast_shape, broadcast_to, fail
+from lazygrad.ops.index_plan import Plan
+
+
+class IndexArrays:
+    """The integer arrays of an index, applied to the tensor that its plan leaves.
+
+    Neighbouring arrays put the result's new dimensions in their place; arrays that are apart, in front.
+    """
+
+    def __init__(self, owner: Core, plan: Plan) -> None:
+        self.axes = sorted(plan.arrays)
+        self.shape = plan.shape()
+        sizes = [self.shape[a] for a in self.axes]
+        items = [_as_index(plan.arrays[a], owner) for a in self.axes]
+        if all(isinstance(i, np.ndarray) for i in items):
+            flat: Node = _from_host(items, sizes, self.shape, owner.device)
+        else:
+            flat = _from_nodes([_on_device(i, owner) for i in items], sizes)
+        adjacent = self.axes[-1] - self.axes[0] == len(self.axes) - 1
+        others = [a for a in range(len(self.shape)) if a not in self.axes]
+        self.place = self.axes[0] if adjacent else 0
+        self.order = [*others[: self.place], *self.axes, *others[self.place :]]
+        permuted = tuple(self.shape[a] for a in self.order)
+        self.before, self.after = permuted[: self.place], permuted[self.place + len(self.axes) :]
+        self.result: Shape = (*self.before, *flat.shape, *self.after)
+        count = dim_product(flat.shape)
+        line = reshape(flat, (*(1 for _ in self.before), count, *(1 for _ in self.after)))
+        self.index = broadcast_to(line, (*self.before, count, *self.after))
+
+    def _merged(self, x: Node) -> Node:
+        """`x` with the indexed dimensions as one, at `place`."""
+        merged: Dim = dim_product(self.shape[a] for a in self.axes)
+        return reshape(permute(x, self.order), (*self.before, merged, *self.after))
+
+    def read(self, x: Node) -> Node:
+        """The elements of `x` that the arrays name."""
+        return reshape(gather(self._merged(x), self.index, self.place), self.result)
+
+    def write(self, x: Node, values: Node) -> Node:
+        """`x` with `values`, of shape `result`, at the places that the arrays name."""
+        updates = reshape(values, self.index.shape)
+        merged = scatter(self._merged(x), self.index, updates, self.place, Combine.SET)
+        apart = reshape(merged, tuple(self.shape[a] for a in self.order))
+        return permute(apart, [self.order.index(a) for a in range(len(self.order))])
+
+
+def _as_index(item: Any, owner: Core) -> Core | np.ndarray[Any, Any]:
+    """An index as a tensor on the owner's device, or as an integer array on the host."""
+    if isinstance(item, Core):
+        if not item.dtype.is_int:
+            fail(DTypeError, f"index: an index tensor is {item.dtype}; it must be integer or bool")
+        owner._same_device("index", item)
+        return item
+    array = np.asarray(item)
+    if array.size and array.dtype.kind not in "iu":
+        fail(DTypeError, f"index: an index array is {array.dtype}; it must be integer or bool")
+    return array.astype(np.int64)
+
+
+def _from_host(arrays: list[Any], sizes: list[Dim], shape: Shape, device: str) -> Node:
+    """The place in the merged dimension, from arrays on the host; BoundsError outside it."""
+    flat = np.zeros((), np.int64)
+    for array, size in zip(arrays, sizes):
+        assert isinstance(size, int)
+        outside = array[(array < -size) | (array >= size)]
+        if outside.size:
+            fail(BoundsError, f"index {outside.flat[0]} is not inside a dimension of size {size} of shape {list(shape)}")
+        flat = flat * size + np.where(array < 0, array + size, array)
+    return upload(np.asarray(flat), dtypes.int64, device)
+
+
+def _on_device(item: Core | np.ndarray[Any, Any], owner: Core) -> Node:
+    return item.node if isinstance(item, Core) else upload(item, dtypes.int64, owner.device)
+
+
+def _from_nodes(nodes: list[Node], sizes: list[Dim]) -> Node:
+    """The place in the merged dimension; of several arrays, -1 (which reads 0) where one is outside its dimension."""
+    shape = broadcast_shape("index", *(n.shape for n in nodes))
+    flat: Node | None = None
+    outside: Node | None = None
+    for index, size in zip(nodes, sizes):
+        assert isinstance(size, int)
+        index = broadcast_to(cast(index, dtypes.int64), shape)
+        zero, length = const(0, dtypes.int64, shape), const(size, dtypes.int64, shape)
+        index = where(alu(Op.LT, index, zero), alu(Op.ADD, index, length), index)
+        if len(nodes) > 1:
+            wrong = alu(Op.OR, alu(Op.LT, index, zero), logical_not(alu(Op.LT, index, length)))
+            outside = wrong if outside is None else alu(Op.OR, outside, wrong)
+        flat = index if flat is None else alu(Op.ADD, alu(Op.MUL, flat, length), index)
+    assert flat is not None
+    return flat if outside is None else where(outside, const(-1, dtypes.int64, shape), flat)

@@ -1,0 +1,251 @@
+"""`t[index]` and what else reads or writes elements by their place. Repeated places accumulate gradients."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lazygrad.dtype import dtypes
+from lazygrad.engine.run import download, realize, realized, upload
+from lazygrad.errors import BoundsError, DTypeError, ShapeError
+from lazygrad.index.expr import dim_product
+from lazygrad.ir import node as graph
+from lazygrad.ir.build import positions
+from lazygrad.ir.node import Node, const, where
+from lazygrad.ir.op import Combine
+from lazygrad.ir.signature import Shape
+from lazygrad.ops.core import Core, Operand, broadcast_shape, broadcast_to, fail, scalar
+from lazygrad.ops.index_arrays import IndexArrays
+from lazygrad.ops.index_plan import Plan, plan_index, put, take
+from lazygrad.ops.inplace import InPlace
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+
+class Indexing(InPlace):
+    """Reading and writing elements by their place."""
+
+    __slots__ = ()
+
+    def __getitem__(self, index: Any) -> Self:
+        """Integers, slices with any step, `...`, None, boolean and integer arrays, as in PyTorch.
+
+        Boolean arrays are realized, since the shape of the result depends on them. BoundsError outside the tensor;
+        integer tensors cannot be checked, and read 0 there.
+
+        >>> x = Tensor.arange(12).reshape(3, 4)
+        >>> x[1, ::-2].tolist(), x[[0, 2], -1].tolist(), x[x > 9].tolist()
+        ([7, 5], [3, 11], [10, 11])
+        """
+        plan = plan_index(self._without_masks(index), self.shape)
+        x = graph.reshape(take(self._in(), plan.steps), plan.shape())
+        return self._out(IndexArrays(self, plan).read(x) if plan.arrays else x)
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        """Replace the elements that `self[index]` reads; `value` broadcasts to them and takes their dtype.
+
+        GradientError for a leaf that requires a gradient, outside no_grad(). Where an index names an element twice,
+        the later value stays.
+
+        >>> x = Tensor.zeros(4)
+        >>> x[1::2] = Tensor([5.0, 6.0])
+        >>> x.tolist()
+        [0.0, 5.0, 0.0, 6.0]
+        """
+        new = self._value_for("index assignment", value)
+        if _is_mask(index) and new.ndim == 0 and np.ndim(index) == self.ndim:
+            mask = index if isinstance(index, Core) else self._from_host(np.asarray(index))
+            self._become(self._new(mask.node)._choose(new, self))
+            return
+        plan = plan_index(self._without_masks(index), self.shape)
+        values = new._in()
+        if plan.arrays:
+            part = graph.reshape(take(self._in(), plan.steps), plan.shape())
+            arrays = IndexArrays(self, plan)
+            values = arrays.write(part, _fit(values, arrays.result))
+        else:
+            values = _fit(values, plan.shape())
+        self._become(self._out(_replaced(self._in(), values, plan), new))
+
+    def _value_for(self, what: str, value: Any) -> Self:
+        """`value` as a tensor of this one's dtype and device."""
+        if isinstance(value, Core):
+            self._same_device(what, value)
+            return self._new(value.node, value.requires_grad).cast(self.dtype)
+        if isinstance(value, (list, np.ndarray)):
+            return self._from_host(np.asarray(value)).cast(self.dtype)
+        return self._new(const(scalar(what, value), self.dtype))
+
+    def _from_host(self, array: np.ndarray[Any, Any]) -> Self:
+        kind = dtypes.bool if array.dtype == np.bool_ else dtypes.int64 if array.dtype.kind in "iu" else dtypes.float64
+        return self._new(upload(array.astype(kind.storage), kind, self.device))
+
+    def _without_masks(self, index: Any) -> Any:
+        """`index` with every boolean array replaced by the places where it is true."""
+        items = index if isinstance(index, tuple) else (index,)
+        if not any(_is_mask(item) for item in items):
+            return index
+        result: list[Any] = []
+        for item in items:
+            result.extend(self._places(item, len(result)) if _is_mask(item) else [item])
+        return tuple(result)
+
+    def _places(self, mask: Any, first: int) -> Sequence[Any]:
+        values = mask_values(mask)
+        shape = self.shape[first : first + values.ndim]
+        if values.shape != shape:
+            fail(BoundsError, f"index: a mask of shape {list(values.shape)} does not fit {list(shape)} of {list(self.shape)}")
+        return np.nonzero(values)
+
+    # ---- gather and scatter ----
+
+    def gather(self, dim: int, index: Core) -> Self:
+        """result[i..., k, j...] = self[i..., index[i..., k, j...], j...] along `dim`, in the shape of `index`.
+
+        ShapeError where `index` has other dimensions, or is longer than this tensor in one that is not `dim`.
+
+        >>> Tensor([[1, 2], [3, 4]]).gather(1, Tensor([[0], [1]])).tolist()
+        [[1], [4]]
+        """
+        self._check_index("gather", index)
+        return self._out(graph.gather(self._in(), index.node, self._axis(dim)))
+
+    def take_along_dim(self, index: Core, dim: int) -> Self:
+        """`gather`, where the other dimensions broadcast.
+
+        >>> Tensor([[1, 2], [3, 4]]).take_along_dim(Tensor([[1]]), 1).tolist()
+        [[2], [4]]
+        """
+        self._check_index("take_along_dim", index)
+        axis = self._axis(dim)
+        ones = tuple(1 if i == axis else n for i, n in enumerate(self.shape))
+        shape = broadcast_shape("take_along_dim", index.shape, ones)
+        whole = tuple(n if i == axis else m for i, (n, m) in enumerate(zip(self.shape, shape)))
+        return self._out(graph.gather(broadcast_to(self._in(), whole), broadcast_to(index.node, shape), axis))
+
+    def index_select(self, dim: int, index: Core) -> Self:
+        """The slices of `dim` that a vector of integers names.
+
+        >>> Tensor([[1, 2], [3, 4]]).index_select(1, Tensor([1, 1])).tolist()
+        [[2, 2], [4, 4]]
+        """
+        if index.ndim > 1:
+            fail(ShapeError, f"index_select: the index is a vector, not of shape {list(index.shape)}")
+        return self[(slice(None),) * self._axis(dim) + (index.reshape(-1),)]  # type: ignore[attr-defined]
+
+    def scatter(self, dim: int, index: Core, src: Operand) -> Self:
+        """This tensor with self[i..., index[i..., k, j...], j...] = src[i..., k, j...] along `dim`.
+
+        `src` is a tensor of at least the shape of `index`, or a scalar. Of equal places the later stays; places outside
+        are dropped.
+
+        >>> Tensor([0, 0, 0]).scatter(0, Tensor([2]), 7).tolist()
+        [0, 0, 7]
+        """
+        return self._scatter("scatter", dim, index, src, Combine.SET)
+
+    def scatter_add(self, dim: int, index: Core, src: Operand) -> Self:
+        """`scatter` that adds to what is there; equal places accumulate, in the order of `index`.
+
+        >>> Tensor([0, 0, 1]).scatter_add(0, Tensor([2, 2]), Tensor([5, 6])).tolist()
+        [0, 0, 12]
+        """
+        return self._scatter("scatter_add", dim, index, src, Combine.ADD)
+
+    def _scatter(self, what: str, dim: int, index: Core, src: Operand, combine: Combine) -> Self:
+        self._check_index(what, index)
+        if isinstance(src, Core) and src.dtype is not self.dtype:
+            fail(DTypeError, f"{what}: src is {src.dtype}, the tensor {self.dtype}; cast one of them first")
+        new = self._value_for(what, src)
+        if not new.ndim and index.ndim:
+            updates = broadcast_to(new._in(), index.shape)
+        elif new.ndim == index.ndim and all(n >= m for n, m in zip(new.shape, index.shape)):  # type: ignore[operator]
+            updates = graph.shrink(new._in(), [(0, n) for n in index.shape])
+        else:
+            fail(ShapeError, f"{what}: src {list(new.shape)} is smaller than its index {list(index.shape)}")
+        return self._out(graph.scatter(self._in(), index.node, updates, self._axis(dim), combine), new)
+
+    def _check_index(self, what: str, index: Core) -> None:
+        self._same_device(what, index)
+        if not index.dtype.is_int:
+            fail(DTypeError, f"{what}: the index is {index.dtype}; it must be an integer tensor")
+
+    def embedding(self, index: Core) -> Self:
+        """Rows of this (n, d) matrix: for an index of any shape (...), the rows that it names, (..., d).
+
+        Rows outside the matrix read 0. Repeated rows accumulate gradients.
+
+        >>> Tensor([[1, 2], [3, 4]]).embedding(Tensor([[1, 0]])).tolist()
+        [[[3, 4], [1, 2]]]
+        """
+        if self.ndim != 2:
+            fail(ShapeError, f"embedding: the table is a matrix, not of shape {list(self.shape)}")
+        self._check_index("embedding", index)
+        m, d = dim_product(index.shape), self.shape[1]
+        rows = broadcast_to(graph.reshape(index.node, (m, 1)), (m, d))
+        return self._out(graph.reshape(graph.gather(self._in(), rows, 0), (*index.shape, d)))
+
+    def one_hot(self, num_classes: int) -> Self:
+        """For integers of shape (...), int64 of shape (..., num_classes): 1 at the place named, else 0.
+
+        >>> Tensor([1, 0]).one_hot(3).tolist()
+        [[0, 1, 0], [1, 0, 0]]
+        """
+        self._check_index("one_hot", self)
+        places = positions((*self.shape, num_classes), self.ndim, self.dtype)
+        return self.unsqueeze(-1).eq(self._new(places)).cast(dtypes.int64)
+
+    def nonzero(self) -> Self:
+        """The places of the elements that are not zero, (how many, ndim); realizes this tensor.
+
+        >>> Tensor([[0, 5], [7, 0]]).nonzero().tolist()
+        [[0, 1], [1, 0]]
+        """
+        places = np.argwhere(mask_values(self.bool()))
+        return self._from_host(places.astype(np.int64))
+
+    def masked_select(self, mask: Core) -> Self:
+        """A vector of the elements where `mask` is true, both broadcast; realizes the mask.
+
+        >>> Tensor([1, 2, 3]).masked_select(Tensor([True, False, True])).tolist()
+        [1, 3]
+        """
+        shape = broadcast_shape("masked_select", self.shape, mask.shape)
+        return self.expand(shape)[self._new(mask.node).expand(shape)]
+
+
+def mask_values(mask: Any) -> np.ndarray[Any, Any]:
+    """A boolean array, list or tensor on the host."""
+    if not isinstance(mask, Core):
+        return np.asarray(mask)
+    realize([mask.node], mask.device)
+    stored = realized(mask.node)
+    assert stored is not None
+    return download(stored).astype(np.bool_)
+
+
+def _is_mask(item: Any) -> bool:
+    if isinstance(item, Core):
+        return item.dtype.is_bool
+    return isinstance(item, (list, np.ndarray)) and np.asarray(item).dtype == np.bool_
+
+
+def _fit(values: Node, shape: Shape) -> Node:
+    """`values` broadcast to `shape`; further dimensions in front may have size 1."""
+    while values.ndim > len(shape) and values.shape[0] == 1:
+        values = graph.reshape(values, values.shape[1:])
+    if values.ndim > len(shape) or any(n not in (1, m) for n, m in zip(values.shape[::-1], shape[::-1])):
+        fail(ShapeError, f"index assignment: a value of shape {list(values.shape)} does not fit elements {list(shape)}")
+    return broadcast_to(values, shape)
+
+
+def _replaced(old: Node, values: Node, plan: Plan) -> Node:
+    """`old` with `values`, of the plan's shape, at the elements that the plan takes."""
+    taken = graph.reshape(values, tuple(s.count for s in plan.steps))
+    if plan.is_everything:
+        return taken
+    here = put(const(True, dtypes.bool, taken.shape), plan.steps)
+    return where(here, put(taken, plan.steps), old)

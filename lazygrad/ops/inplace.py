@@ -1,0 +1,161 @@
+"""In-place operations: the tensor takes a new value. Values never change under another tensor: views are no aliases."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lazygrad.dtype import Scalar
+from lazygrad.engine.run import realized
+from lazygrad.errors import DTypeError, GradientError, ShapeError
+from lazygrad.ir.node import Node, cast, const, contiguous, new_uid, store
+from lazygrad.ir.op import BufferArg, Op, StorageLike, StoreArg
+from lazygrad.ops.core import Core, Operand, category, fail, scalar
+from lazygrad.ops.mode import mode
+from lazygrad.ops.reduce import Reduce
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+
+def storage_behind(n: Node) -> StorageLike | None:
+    """The storage that holds the value of `n`, or will when it is computed; None where there is none yet."""
+    if n.op is Op.STORE:
+        return n.argument(StoreArg).storage
+    stored = realized(n)
+    if stored is None:
+        return None
+    base = stored.src[0] if stored.op is Op.RESHAPE else stored
+    return base.argument(BufferArg).storage
+
+
+class InPlace(Reduce):
+    """Operations that replace this tensor's value. GradientError for a leaf that requires a gradient, outside no_grad()."""
+
+    __slots__ = ()
+
+    def _become(self, new: Core) -> Self:
+        """Take the value of `new`, in this tensor's storage where it has one."""
+        self._check_writable()
+        if new.shape != self.shape:
+            fail(ShapeError, f"in-place: the result has shape {list(new.shape)}, the tensor {list(self.shape)}")
+        if category(new.dtype) > category(self.dtype):
+            fail(DTypeError, f"in-place: a result of {new.dtype} does not fit into a tensor of {self.dtype}")
+        value, storage = cast(new.node, self.dtype), storage_behind(self.node)
+        if storage is not None:
+            self.node = store(value, storage)
+        else:  # a leaf's node is its own
+            self.node = contiguous(value, new_uid()) if self.requires_grad and self._leaf else value
+        if new.requires_grad:
+            self.requires_grad, self._leaf = True, False
+        return self
+
+    def _check_writable(self) -> None:
+        if mode.enabled and self.requires_grad and self._leaf:
+            fail(
+                GradientError,
+                "in-place: this tensor is a leaf that requires a gradient; change it inside `with no_grad():`",
+            )
+
+    def assign(self, value: Operand) -> Self:
+        """Take `value`, broadcast to this tensor's shape and cast to its dtype, in this tensor's storage.
+
+        >>> x = Tensor([1.0, 2.0])
+        >>> x.assign(Tensor([3, 4])).tolist(), x.tolist()
+        ([3.0, 4.0], [3.0, 4.0])
+        """
+        new = self._beside(value) if isinstance(value, Core) else self._new(const(scalar("assign", value), self.dtype))
+        return self._become(new.cast(self.dtype).expand(self.shape))
+
+    def copy_(self, value: Operand) -> Self:
+        """`assign`, by PyTorch's name.
+
+        >>> Tensor([1, 2]).copy_(Tensor([3, 4])).tolist()
+        [3, 4]
+        """
+        return self.assign(value)
+
+    def fill_(self, value: Scalar) -> Self:
+        """Every element becomes `value`.
+
+        >>> Tensor([1, 2]).fill_(7).tolist()
+        [7, 7]
+        """
+        return self.assign(value)
+
+    def zero_(self) -> Self:
+        """Every element becomes 0.
+
+        >>> Tensor([1, 2]).zero_().tolist()
+        [0, 0]
+        """
+        return self.assign(0)
+
+    def add_(self, other: Operand, *, alpha: float = 1) -> Self:
+        """self += alpha * other.
+
+        >>> Tensor([1, 2]).add_(10).tolist()
+        [11, 12]
+        """
+        return self._become(self.add(other, alpha=alpha))
+
+    def sub_(self, other: Operand, *, alpha: float = 1) -> Self:
+        """self -= alpha * other.
+
+        >>> Tensor([1, 2]).sub_(1).tolist()
+        [0, 1]
+        """
+        return self._become(self.sub(other, alpha=alpha))
+
+    def mul_(self, other: Operand) -> Self:
+        """self *= other.
+
+        >>> Tensor([1, 2]).mul_(3).tolist()
+        [3, 6]
+        """
+        return self._become(self.mul(other))
+
+    def div_(self, other: Operand) -> Self:
+        """self /= other. DTypeError for integers, whose quotient does not fit.
+
+        >>> Tensor([1.0, 2.0]).div_(2).tolist()
+        [0.5, 1.0]
+        """
+        return self._become(self.div(other))
+
+    def clamp_(self, min: Operand | None = None, max: Operand | None = None) -> Self:
+        """`clamp` in place.
+
+        >>> Tensor([1, 9]).clamp_(max=5).tolist()
+        [1, 5]
+        """
+        return self._become(self.clamp(min, max))
+
+    def __iadd__(self, other: Operand) -> Self:
+        return self._become(self + other)
+
+    def __isub__(self, other: Operand) -> Self:
+        return self._become(self - other)
+
+    def __imul__(self, other: Operand) -> Self:
+        return self._become(self * other)
+
+    def __itruediv__(self, other: Operand) -> Self:
+        return self._become(self / other)
+
+    def __ifloordiv__(self, other: Operand) -> Self:
+        return self._become(self // other)
+
+    def __imod__(self, other: Operand) -> Self:
+        return self._become(self % other)
+
+    def __ipow__(self, other: Operand) -> Self:
+        return self._become(self**other)
+
+    def __iand__(self, other: Operand) -> Self:
+        return self._become(self & other)
+
+    def __ior__(self, other: Operand) -> Self:
+        return self._become(self | other)
+
+    def __ixor__(self, other: Operand) -> Self:
+        return self._become(self ^ other)

@@ -1,0 +1,170 @@
+"""Losses. `reduction` is 'mean', 'sum' or 'none'."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lazygrad.dtype import dtypes
+from lazygrad.errors import ArgumentError, ShapeError
+from lazygrad.ops.core import HALF, Core, fail
+from lazygrad.ops.joining import Joining
+from lazygrad.ops.normalize import Normalize
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+
+class Loss(Normalize, Joining):
+    """Losses, this tensor being the prediction."""
+
+    __slots__ = ()
+
+    def _reduced(self, what: str, reduction: str) -> Self:
+        if reduction == "mean":
+            return self.mean()
+        if reduction == "sum":
+            return self.sum()
+        if reduction != "none":
+            fail(ArgumentError, f"{what}: reduction is 'mean', 'sum' or 'none', not {reduction!r}")
+        return self
+
+    def cross_entropy(
+        self, target: Core, weight: Core | None = None, ignore_index: int = -100, reduction: str = "mean",
+        label_smoothing: float = 0.0, dim: int | None = None,
+    ) -> Self:
+        """Minus the log of the probability that softmax(self) gives to each target class.
+
+        Args:
+            target: integer classes, in this tensor's shape without the class dimension.
+            weight: (classes,), how much each class counts.
+            ignore_index: targets of this value count nothing, and are left out of the mean.
+            label_smoothing: how much of the target is spread over all classes.
+            dim: the class dimension. None finds it from the shape of `target`: PyTorch's place (1, or 0 for a vector),
+                or the last, so that (B, T, V) with targets (B, T) needs no reshape; ShapeError where both would fit.
+
+        >>> logits = Tensor([[2.0, 0.0, 0.0], [0.0, 0.0, 0.0]])
+        >>> logits.cross_entropy(Tensor([0, 2]), reduction="none")
+        tensor([0.2395, 1.0986])
+        """
+        axis = self._class_axis("cross_entropy", target, dim)
+        if self.dtype in HALF:
+            wide = self.cast(dtypes.float32)
+            return wide.cross_entropy(target, weight, ignore_index, reduction, label_smoothing, axis).cast(self.dtype)
+        total = self.logsumexp(axis)
+        loss = (total - self._picked(target, axis)).mul(1 - label_smoothing) if label_smoothing < 1 else total * 0
+        if weight is not None:
+            loss = loss * self._class_weights(weight, target)
+        if label_smoothing:
+            spread = total.unsqueeze(axis) - self
+            if weight is not None:
+                shape = tuple(-1 if i == axis else 1 for i in range(self.ndim))
+                spread = spread * self._beside(weight).reshape(shape)
+            loss = loss + spread.sum(axis) * (label_smoothing / int(self.shape[axis]))  # type: ignore[arg-type]
+        return loss._over_targets("cross_entropy", target, weight, ignore_index, reduction)
+
+    def nll_loss(
+        self, target: Core, weight: Core | None = None, ignore_index: int = -100, reduction: str = "mean",
+        dim: int | None = None,
+    ) -> Self:
+        """`cross_entropy` of log-probabilities: minus the one of each target class.
+
+        >>> Tensor([[-0.5, -1.0]]).nll_loss(Tensor([1])).item()
+        1.0
+        """
+        axis = self._class_axis("nll_loss", target, dim)
+        loss = -self._picked(target, axis)
+        if weight is not None:
+            loss = loss * self._class_weights(weight, target)
+        return loss._over_targets("nll_loss", target, weight, ignore_index, reduction)
+
+    def _class_axis(self, what: str, target: Core, dim: int | None) -> int:
+        self._check_index(what, target)
+        if dim is not None:
+            candidates = [self._axis(dim)]
+        else:
+            candidates = sorted({min(1, self.ndim - 1), self.ndim - 1})
+        fitting = [a for a in candidates if a >= 0 and self.shape[:a] + self.shape[a + 1 :] == target.shape]
+        if not fitting:
+            fail(ShapeError, f"{what}: targets {list(target.shape)} do not fit predictions {list(self.shape)}")
+        if len(fitting) > 1:
+            fail(
+                ShapeError,
+                f"{what}: the classes of {list(self.shape)} for targets {list(target.shape)} may be dim 1 or dim -1; say dim=",
+            )
+        return fitting[0]
+
+    def _picked(self, target: Core, axis: int) -> Self:
+        """The element at each target class."""
+        return self.gather(axis, self._new(target.node).unsqueeze(axis)).squeeze(axis)
+
+    def _class_weights(self, weight: Core, target: Core) -> Self:
+        flat = self._beside(weight).gather(0, target.reshape(-1))  # type: ignore[attr-defined]
+        return flat.reshape(target.shape)
+
+    def _over_targets(
+        self, what: str, target: Core, weight: Core | None, ignore_index: int, reduction: str
+    ) -> Self:
+        """The losses of the targets that count, reduced; the mean is over their weights."""
+        counts = self._new(target.node).ne(ignore_index)
+        loss = counts._choose(self, 0.0)
+        if reduction != "mean":
+            return loss._reduced(what, reduction)
+        share = counts.cast(self.dtype) if weight is None else counts._choose(self._class_weights(weight, target), 0.0)
+        return loss.sum() / share.sum()
+
+    # ---- of numbers ----
+
+    def _distance(self, what: str, target: Core) -> Self:
+        if target.shape != self.shape:
+            fail(ShapeError, f"{what}: targets {list(target.shape)} and predictions {list(self.shape)} differ in shape")
+        return self - self._beside(target)
+
+    def mse_loss(self, target: Core, reduction: str = "mean") -> Self:
+        """Squared distances. ShapeError unless both have one shape.
+
+        >>> Tensor([1.0, 2.0]).mse_loss(Tensor([1.0, 4.0])).item()
+        2.0
+        """
+        return self._distance("mse_loss", target).square()._reduced("mse_loss", reduction)
+
+    def l1_loss(self, target: Core, reduction: str = "mean") -> Self:
+        """Absolute distances. ShapeError unless both have one shape.
+
+        >>> Tensor([1.0, 2.0]).l1_loss(Tensor([1.0, 4.0])).item()
+        1.0
+        """
+        return self._distance("l1_loss", target).abs()._reduced("l1_loss", reduction)
+
+    def huber_loss(self, target: Core, reduction: str = "mean", delta: float = 1.0) -> Self:
+        """Half the squared distance up to `delta`, linear beyond.
+
+        >>> Tensor([0.0, 0.0]).huber_loss(Tensor([1.0, 3.0]), reduction="none").tolist()
+        [0.5, 2.5]
+        """
+        size = self._distance("huber_loss", target).abs()
+        loss = (size < delta)._choose(size.square() * 0.5, (size - delta / 2) * delta)
+        return loss._reduced("huber_loss", reduction)
+
+    def binary_cross_entropy_with_logits(self, target: Core, reduction: str = "mean") -> Self:
+        """Minus the log of the probability that sigmoid(self) gives to targets in [0, 1].
+
+        >>> Tensor([0.0]).binary_cross_entropy_with_logits(Tensor([1.0]))
+        tensor(0.6931)
+        """
+        what = "binary_cross_entropy_with_logits"
+        self._distance(what, target)
+        loss = self.softplus() - self * self._beside(target)
+        return loss._reduced(what, reduction)
+
+    def binary_cross_entropy(self, target: Core, reduction: str = "mean") -> Self:
+        """Minus the log of the probability that this tensor, in [0, 1], gives to targets in [0, 1].
+
+        Logarithms are at least -100, as in PyTorch.
+
+        >>> Tensor([0.5]).binary_cross_entropy(Tensor([1.0]))
+        tensor(0.6931)
+        """
+        self._distance("binary_cross_entropy", target)
+        yes, no = self.log().clamp(min=-100), (1 - self).log().clamp(min=-100)
+        wanted = self._beside(target)
+        return -(wanted * yes + (1 - wanted) * no)._reduced("binary_cross_entropy", reduction)

@@ -1,0 +1,98 @@
+"""Normalization by statistics of the tensor itself, composed naively: fusing it is the scheduler's business."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from lazygrad.dtype import dtypes
+from lazygrad.errors import ShapeError
+from lazygrad.ops.activation import Activation
+from lazygrad.ops.core import HALF, Core, fail, in_float
+from lazygrad.ops.reduce import Reduce
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+
+class Normalize(Activation, Reduce):
+    """Softmax, layer normalization and relatives. Gradients flow through the statistics."""
+
+    __slots__ = ()
+
+    @in_float
+    def softmax(self, dim: int) -> Self:
+        """exp(self) divided by its sum along `dim`, without overflow.
+
+        >>> Tensor([1.0, 1.0]).softmax(-1).tolist()
+        [0.5, 0.5]
+        """
+        exponential = (self - self.detach().amax(dim, keepdim=True)).exp()
+        return exponential / exponential.sum(dim, keepdim=True)
+
+    @in_float
+    def log_softmax(self, dim: int) -> Self:
+        """log(softmax(self)) along `dim`, without overflow.
+
+        >>> Tensor([1.0, 1.0]).log_softmax(-1)
+        tensor([-0.6931, -0.6931])
+        """
+        shifted = self - self.detach().amax(dim, keepdim=True)
+        return shifted - shifted.exp().sum(dim, keepdim=True).log()
+
+    def layernorm(
+        self, dim: int | Sequence[int] = -1, weight: Core | None = None, bias: Core | None = None, eps: float = 1e-5
+    ) -> Self:
+        """(self - mean) / sqrt(variance + eps), with the statistics over `dim`, times `weight`, plus `bias`.
+
+        >>> Tensor([[1.0, 3.0]]).layernorm(eps=0.0).tolist()
+        [[-1.0, 1.0]]
+        """
+        self._need_float("layernorm")
+        x = self.cast(dtypes.float32) if self.dtype in HALF else self
+        distance = x - x.mean(dim, keepdim=True)
+        scale = (distance.square().mean(dim, keepdim=True) + eps).rsqrt()
+        return (distance * scale)._affine(weight, bias).cast(self.dtype)
+
+    def layer_norm(
+        self, normalized_shape: int | Sequence[int], weight: Core | None = None, bias: Core | None = None,
+        eps: float = 1e-5,
+    ) -> Self:
+        """`layernorm` over the last dimensions, whose sizes are `normalized_shape`, as in PyTorch.
+
+        >>> Tensor([[1.0, 3.0]]).layer_norm((2,), eps=0.0).tolist()
+        [[-1.0, 1.0]]
+        """
+        return self.layernorm(self._last("layer_norm", normalized_shape), weight, bias, eps)
+
+    def rms_norm(
+        self, normalized_shape: int | Sequence[int], weight: Core | None = None, eps: float = 1e-6
+    ) -> Self:
+        """self / sqrt(mean square + eps) over the last dimensions, whose sizes are `normalized_shape`, times `weight`.
+
+        >>> Tensor([[3.0, 3.0]]).rms_norm(2, eps=0.0).tolist()
+        [[1.0, 1.0]]
+        """
+        self._need_float("rms_norm")
+        x = self.cast(dtypes.float32) if self.dtype in HALF else self
+        dims = self._last("rms_norm", normalized_shape)
+        return (x * (x.square().mean(dims, keepdim=True) + eps).rsqrt())._affine(weight, None).cast(self.dtype)
+
+    def normalize(self, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -> Self:
+        """self divided by its p-norm along `dim` (by `eps` where the norm is smaller).
+
+        >>> Tensor([[3.0, 4.0]]).normalize()
+        tensor([[0.6000, 0.8000]])
+        """
+        return self / self.norm(p, dim, keepdim=True).clamp(min=eps)
+
+    def _affine(self, weight: Core | None, bias: Core | None) -> Self:
+        x = self if weight is None else self * self._beside(weight).cast(self.dtype)
+        return x if bias is None else x + self._beside(bias).cast(self.dtype)
+
+    def _last(self, what: str, sizes: int | Sequence[int]) -> tuple[int, ...]:
+        """The last dimensions, checked to have `sizes`."""
+        shape = (sizes,) if isinstance(sizes, int) else tuple(sizes)
+        if not shape or self.shape[-len(shape) :] != shape:
+            fail(ShapeError, f"{what}: the last dimensions of {list(self.shape)} are not {list(shape)}")
+        return tuple(range(-len(shape), 0))
