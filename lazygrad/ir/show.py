@@ -80,9 +80,9 @@ def _argument(n: Node, names: _Names) -> str:
     if isinstance(arg, BoundsArg):
         return f"bounds={_pairs(arg.bounds, ':')}"
     if isinstance(arg, ReduceArg):
-        return f"{arg.combine} axes={_list(arg.axes)}"
+        return f"{arg.combine!r} axes={_list(arg.axes)}"
     if isinstance(arg, (ScanArg, ScatterArg)):
-        return f"{arg.combine} axis={arg.axis}"
+        return f"{arg.combine!r} axis={arg.axis}"
     if isinstance(arg, AxisArg):
         return f"axis={arg.axis}"
     if isinstance(arg, StoreArg):

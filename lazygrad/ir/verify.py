@@ -116,9 +116,9 @@ def _check_argument(n: Node) -> None:
     if not axes or any(a >= b for a, b in pairwise(axes)):
         _fail(n, f"has axes {list(axes)}, which should be some, ascending and different")
     if isinstance(arg, (ReduceArg, ScanArg)) and arg.combine not in _PREFIX:
-        _fail(n, f"cannot combine by {arg.combine}")
+        _fail(n, f"cannot combine by {arg.combine!r}")
     if isinstance(arg, ScatterArg) and arg.combine not in _INTO:
-        _fail(n, f"cannot combine by {arg.combine}")
+        _fail(n, f"cannot combine by {arg.combine!r}")
     if isinstance(arg, (BufferArg, StoreArg)):
         count = dim_product(n.shape)
         if isinstance(count, int) and arg.storage.nbytes < count * n.dtype.itemsize:
