@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import time
 import weakref
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -30,6 +30,7 @@ from lazygrad.settings import settings
 live: weakref.WeakSet[Any] = weakref.WeakSet()  # every Tensor, so that a store knows who still reads the old value
 _realized: weakref.WeakKeyDictionary[Node, Node] = weakref.WeakKeyDictionary()
 _runners: dict[tuple[object, ...], Any] = {}
+tracing: list[Callable[[], NoReturn]] = []  # while `jit` traces: realize does nothing, and reading a value calls this
 PLANS_KEPT = 1024
 use_cache(default_cache)
 
@@ -65,6 +66,8 @@ def upload(array: np.ndarray[Any, Any], dtype: DType, name: str) -> Node:
 
 def download(n: Node) -> np.ndarray[Any, Any]:
     """The elements of a realized node, as a new array of type `dtype.storage`."""
+    if tracing:
+        tracing[-1]()
     storage = storage_of(n)
     shape = tuple(int(d) for d in n.shape)  # type: ignore[arg-type]
     if storage.nbytes == 0:
@@ -95,6 +98,8 @@ def substitute(roots: Sequence[Node], known: dict[Node, Node]) -> list[Node]:
 
 def realize(nodes: Sequence[Node], name: str) -> None:
     """Compute every node of `nodes` that has no storage yet, all in one schedule, on device `name`."""
+    if tracing:
+        return
     pending = [n for n in dict.fromkeys(nodes) if realized(n) is None]
     if not pending:
         return

@@ -62,14 +62,14 @@ def _rebuild(n: Node, src: tuple[Node, ...]) -> Node:
 
 
 def _strip(roots: Sequence[Node]) -> tuple[list[Node], list[Node]]:
-    """The graph without identity ops, and the nodes that CONTIGUOUS and STORE ask to be stored."""
+    """The graph without identity ops, and the nodes that CONTIGUOUS asks to be stored."""
     new: dict[Node, Node] = {}
     required: dict[Node, None] = {}
     for n in topological(roots):
         src = tuple(new[s] for s in n.src)
         if n.op in _PASSED:
             new[n] = src[0]
-            if n.op in (Op.CONTIGUOUS, Op.STORE):
+            if n.op is Op.CONTIGUOUS:
                 required[src[0]] = None
         else:
             new[n] = _rebuild(n, src)

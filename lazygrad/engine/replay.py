@@ -1,0 +1,83 @@
+"""A traced graph that runs again and again with other buffers: what `jit` keeps of a function."""
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from lazygrad.engine.run import download, memory_of, storage_of, substitute, upload
+from lazygrad.engine.slots import Input, Output
+from lazygrad.ir.evaluate import evaluate, to_storage
+from lazygrad.ir.node import Node, buffer, topological
+from lazygrad.ir.op import BufferArg, Op
+from lazygrad.runtime.base import Runtime, Storage
+from lazygrad.runtime.registry import open_device
+
+
+def base_buffer(n: Node) -> Node:
+    """The BUFFER of a realized node that is a BUFFER or a RESHAPE of one."""
+    return n.src[0] if n.op is Op.RESHAPE else n
+
+
+@dataclass
+class Replay:
+    """`roots` over BUFFER nodes `inputs`. `replaces`: root k may take the memory of input `replaces[k]`."""
+
+    device: str
+    inputs: list[Node]
+    roots: list[Node]
+    replaces: dict[int, int]
+    runner: Any = field(default=None)
+
+    @staticmethod
+    def over(roots: Sequence[Node]) -> list[Node]:
+        """The buffers that `roots` read, in a fixed order."""
+        return [n for n in topological(roots) if n.op is Op.BUFFER]
+
+    def run(self, storages: Sequence[Storage]) -> list[Storage]:
+        """The storages of the roots' values, given those of the inputs. Every one is fresh, or an input that it replaces."""
+        if self.device.startswith("NUMPY"):
+            return self._evaluate(storages)
+        runtime = open_device(self.device)
+        if self.runner is None:
+            self.runner = self._make(runtime)
+        plan = self.runner.plan
+        outputs = [Storage(self.device, size, runtime.allocate(size)) for size in plan.outputs]
+        self.runner.run([memory_of(s) for s in storages], [memory_of(s) for s in outputs])
+        results: list[Storage] = []
+        for slot in plan.results:
+            if isinstance(slot, Input):
+                results.append(storages[slot.number])
+            elif isinstance(slot, Output):
+                results.append(outputs[slot.number])
+            else:
+                results.append(Storage(self.device, 0))
+        return results
+
+    def _make(self, runtime: Runtime) -> Any:
+        from lazygrad.engine.execute import Runner
+        from lazygrad.engine.plan import make_plan
+
+        return Runner(make_plan(self.roots, self.inputs, self.replaces, runtime.info), runtime)
+
+    def _evaluate(self, storages: Sequence[Storage]) -> list[Storage]:
+        bound: dict[Node, Node] = {}
+        for n, storage in zip(self.inputs, storages):
+            bound[n] = buffer(storage, n.dtype, n.shape)
+        values: list[np.ndarray[Any, Any]] = evaluate(substitute(self.roots, bound), download)
+        made = [upload(to_storage(v, n.dtype), n.dtype, self.device) for n, v in zip(self.roots, values)]
+        return [storage_of(n) for n in made]
+
+
+def placeholder(n: Node, device: str) -> Node:
+    """A BUFFER that stands for the value of `n` in a trace."""
+    size = int(np.prod([int(d) for d in n.shape], dtype=np.int64)) * n.dtype.itemsize  # type: ignore[arg-type]
+    return buffer(Storage(device, size), n.dtype, n.shape)
+
+
+def storage_argument(n: Node) -> Storage:
+    storage = n.argument(BufferArg).storage
+    assert isinstance(storage, Storage)
+    return storage
