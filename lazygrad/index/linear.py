@@ -15,7 +15,9 @@ from .node import Const, Expr, Sum, Terms, Var
 
 Coefficients = dict[Expr, int]
 Polynomial = tuple[Coefficients, int]
+Changes = tuple[tuple[Expr, Expr], ...]
 Q = TypeVar("Q", FloorDiv, Mod)
+Join = Callable[[Coefficients, Q, Expr], Changes | None]
 _products: Memo[tuple[Expr, Expr]] = Memo()
 _sums: Memo[tuple[Expr, Expr]] = Memo()
 
@@ -148,15 +150,15 @@ def contains(coefficients: Coefficients, e: Expr, scale: Expr) -> bool:
     return bool(terms) and all(coefficients.get(monomial) == c for monomial, c in terms)
 
 
-def _changed(coefficients: Coefficients, offset: int, changes: Iterable[tuple[Expr, Expr]]) -> Polynomial:
-    """The sum with e * scale added for each change; the changes together are worth zero."""
-    changed = dict(coefficients)
+def _change(coefficients: Coefficients, changes: Changes) -> int:
+    """Add e * scale to the sum for each change (worth zero together); returns what they add to the offset."""
+    total = 0
     for e, scale in changes:
         terms, constant = _scaled_terms(e, scale)
-        offset += constant
+        total += constant
         for monomial, c in terms:
-            changed[monomial] = changed.get(monomial, 0) + c
-    return changed, offset
+            coefficients[monomial] = coefficients.get(monomial, 0) + c
+    return total
 
 
 def atoms_of(coefficients: Coefficients, kind: type[Q]) -> Iterator[tuple[Q, Expr]]:
@@ -170,31 +172,50 @@ def atoms_of(coefficients: Coefficients, kind: type[Q]) -> Iterator[tuple[Q, Exp
                     yield atom, monomial_of(monomial.factors[:i] + monomial.factors[i + 1 :]) * c
 
 
+def _sweep(coefficients: Coefficients, offset: int, kind: type[Q], join: Join[Q]) -> Polynomial | None:
+    """The sum after every join that applies to an atom of a kind; one pass, so that long sums cost linear time."""
+    current: Coefficients | None = None
+    for atom, u in atoms_of(coefficients, kind):
+        if current is not None and not contains(current, atom, u):
+            continue
+        changes = join(current or coefficients, atom, u)
+        if changes is not None:
+            current = dict(coefficients) if current is None else current
+            offset += _change(current, changes)
+    return None if current is None else (current, offset)
+
+
 def join_modulo(coefficients: Coefficients, offset: int) -> Polynomial | None:
     """With D = x//k and M = x%k: u*k*D + u*M -> u*x, and u*M - u*x -> -u*k*D; found from M."""
-    for atom, u in atoms_of(coefficients, Mod):
+
+    def join(terms: Coefficients, atom: Mod, u: Expr) -> Changes | None:
         x, k = atom.numerator, atom.denominator
-        if contains(coefficients, x, -u):
-            return _changed(coefficients, offset, ((x, u), (atom, -u), (x // k, -u * k)))
-        if contains(coefficients, x // k, u * k):
-            return _changed(coefficients, offset, ((x // k, -u * k), (atom, -u), (x, u)))
-    return None
+        if contains(terms, x, -u):
+            return (x, u), (atom, -u), (x // k, -u * k)
+        if contains(terms, x // k, u * k):
+            return (x // k, -u * k), (atom, -u), (x, u)
+        return None
+
+    return _sweep(coefficients, offset, Mod, join)
 
 
 def join_division(coefficients: Coefficients, offset: int) -> Polynomial | None:
     """With D = x//k and M = x%k: u*k*D + u*M -> u*x, and u*k*D - u*x -> -u*M; found from D, for a constant k.
 
     `join_modulo` does not see it when M was simplified to something that is not a plain x%k."""
-    for atom, scale in atoms_of(coefficients, FloorDiv):
+
+    def join(terms: Coefficients, atom: FloorDiv, scale: Expr) -> Changes | None:
         x, k = atom.numerator, atom.denominator
         if not isinstance(k, Const) or scale.factor % k.value:
-            continue
+            return None
         u = scale // k
-        if contains(coefficients, x, -u):
-            return _changed(coefficients, offset, ((atom, -scale), (x, u), (x % k, -u)))
-        if contains(coefficients, x % k, u):
-            return _changed(coefficients, offset, ((atom, -scale), (x % k, -u), (x, u)))
-    return None
+        if contains(terms, x, -u):
+            return (atom, -scale), (x, u), (x % k, -u)
+        if contains(terms, x % k, u):
+            return (atom, -scale), (x % k, -u), (x, u)
+        return None
+
+    return _sweep(coefficients, offset, FloorDiv, join)
 
 
 def merge_modulos(coefficients: Coefficients, offset: int) -> Polynomial | None:
@@ -209,7 +230,8 @@ def merge_modulos(coefficients: Coefficients, offset: int) -> Polynomial | None:
                 p, b = large.numerator, large.denominator
                 if large is not small and contains(dict(linear_form(p)[0]), r // c, Const(1)):
                     merged = ((p - r // c) * c + r) % (b * c)
-                    return _changed(coefficients, offset, ((large, -u * c), (small, -u), (merged, u)))
+                    changed = dict(coefficients)
+                    return changed, offset + _change(changed, ((large, -u * c), (small, -u), (merged, u)))
     return None
 
 
