@@ -175,6 +175,13 @@ def _sqrt(n: Node, g: Node) -> Node:
     return alu(Op.DIV, g, scaled(n, 2))
 
 
+def _erf(n: Node, g: Node) -> Node:
+    """erf'(x) = 2/sqrt(pi) * exp(-x*x)."""
+    x = n.src[0]
+    bell = alu(Op.EXP2, scaled(alu(Op.MUL, x, x), -math.log2(math.e)))
+    return alu(Op.MUL, g, scaled(bell, 2 / math.sqrt(math.pi)))
+
+
 def _where_then(n: Node, g: Node) -> Node:
     return where(n.src[0], g, filled_like(g, 0))
 
@@ -234,6 +241,7 @@ RULES: dict[Op, tuple[Rule, ...]] = {
     Op.LOG2: (_log2,),
     Op.SIN: (_sin,),
     Op.SQRT: (_sqrt,),
+    Op.ERF: (_erf,),
     Op.TRUNC: (_zero,),
     Op.WHERE: (_zero, _where_then, _where_else),
     Op.CAST: (_cast,),

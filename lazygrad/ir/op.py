@@ -29,6 +29,7 @@ class Op(Enum):
     LOG2 = auto()
     SIN = auto()
     SQRT = auto()
+    ERF = auto()
     TRUNC = auto()
     LT = auto()
     NE = auto()
@@ -63,7 +64,7 @@ class Op(Enum):
         return self.name
 
 
-UNARY = frozenset({Op.EXP2, Op.LOG2, Op.SIN, Op.SQRT, Op.TRUNC, Op.CAST, Op.BITCAST})
+UNARY = frozenset({Op.EXP2, Op.LOG2, Op.SIN, Op.SQRT, Op.ERF, Op.TRUNC, Op.CAST, Op.BITCAST})
 BINARY = frozenset({Op.ADD, Op.MUL, Op.DIV, Op.IDIV, Op.MOD, Op.MAX, Op.POW, Op.LT, Op.NE, Op.AND, Op.OR, Op.XOR, Op.SHL, Op.SHR})
 ELEMENTWISE = UNARY | BINARY | {Op.WHERE}
 MOVEMENT = frozenset({Op.RESHAPE, Op.PERMUTE, Op.EXPAND, Op.PAD, Op.SHRINK, Op.FLIP})

@@ -228,5 +228,5 @@ ALU_RULES: dict[Op, tuple[Rule, ...]] = {
     Op.BITCAST: (fold_constants, bitcast_of_bitcast),
     Op.DETACH: (drop_detach,),
     Op.COPY: (copy_home,),
-    **dict.fromkeys((Op.EXP2, Op.LOG2, Op.SIN, Op.SQRT, Op.TRUNC), (fold_constants,)),
+    **dict.fromkeys((Op.EXP2, Op.LOG2, Op.SIN, Op.SQRT, Op.ERF, Op.TRUNC), (fold_constants,)),
 }

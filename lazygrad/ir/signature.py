@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 Shape = tuple[Dim, ...]
 Signature = tuple[DType, Shape]
 
-_FLOAT_ONLY = frozenset({Op.DIV, Op.POW, Op.EXP2, Op.LOG2, Op.SIN, Op.SQRT})
+_FLOAT_ONLY = frozenset({Op.DIV, Op.POW, Op.EXP2, Op.LOG2, Op.SIN, Op.SQRT, Op.ERF})
 _INT_ONLY = frozenset({Op.IDIV, Op.SHL, Op.SHR})
 _BITS_ONLY = frozenset({Op.AND, Op.OR, Op.XOR})
 

@@ -15,7 +15,7 @@ from lazygrad.ir.node import Node
 from lazygrad.ir.op import ELEMENTWISE, MOVEMENT, Combine, Op, ReduceArg
 from lazygrad.schedule.access import Index, domain, reads, reduced_index
 
-COSTLY = frozenset({Op.EXP2, Op.LOG2, Op.SIN, Op.SQRT, Op.POW, Op.DIV, Op.IDIV, Op.MOD})
+COSTLY = frozenset({Op.EXP2, Op.LOG2, Op.SIN, Op.SQRT, Op.ERF, Op.POW, Op.DIV, Op.IDIV, Op.MOD})
 RECOMPUTE_OPS = 48  # an inlined expression longer than this is stored rather than repeated
 OPERAND_OPS = 2  # cheap operations that may be repeated for each use of a product's operand
 CONE_LIMIT = 12  # inputs of an expression beyond which it counts as reading a lot

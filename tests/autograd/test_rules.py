@@ -105,6 +105,7 @@ CASES: dict[str, tuple[Callable[..., Node], list[Array]]] = {
     "LOG2": (unary(Op.LOG2), [positive(2, 3)]),
     "SIN": (unary(Op.SIN), [4 * normal(2, 3)]),
     "SQRT": (unary(Op.SQRT), [positive(2, 3)]),
+    "ERF": (unary(Op.ERF), [normal(2, 3)]),
     "TRUNC": (unary(Op.TRUNC), [normal(2, 3)]),
     "WHERE": (lambda x, y: where(CHOICE, x, y), [normal(2, 3), normal(2, 3)]),
     "CONTIGUOUS": (lambda x: contiguous(x, 5), [normal(2)]),

@@ -70,6 +70,7 @@ FLOAT_MEANING: dict[Op, Callable[[float, float], float]] = {
     Op.LOG2: lambda a, b: math.log2(abs(a)),
     Op.SIN: lambda a, b: math.sin(a),
     Op.SQRT: lambda a, b: math.sqrt(abs(a)),
+    Op.ERF: lambda a, b: math.erf(a),
     Op.TRUNC: lambda a, b: float(math.trunc(a)),
     Op.LT: operator.lt,
     Op.NE: operator.ne,
