@@ -1,7 +1,7 @@
 """The dtype and shape rule of every primitive: what `Node` checks when a node is made."""
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NoReturn
+from typing import NoReturn, Protocol
 
 from lazygrad.dtype import DType, dtypes
 from lazygrad.errors import DTypeError, ShapeError, user_line
@@ -10,18 +10,25 @@ from lazygrad.ir.op import (
     ELEMENTWISE, IDENTITY, Arg, AxesArg, AxisArg, BoundsArg, Op, PadArg, ReduceArg, ScanArg, ScatterArg, ShapeArg,
 )
 
-if TYPE_CHECKING:
-    from lazygrad.ir.node import Node
-
 Shape = tuple[Dim, ...]
 Signature = tuple[DType, Shape]
+
+
+class Operand(Protocol):
+    """What the rules need of a node, so that this module need not import `Node`, which imports it."""
+
+    @property
+    def dtype(self) -> DType: ...
+    @property
+    def shape(self) -> Shape: ...
+
 
 _FLOAT_ONLY = frozenset({Op.DIV, Op.POW, Op.EXP2, Op.LOG2, Op.SIN, Op.SQRT, Op.ERF})
 _INT_ONLY = frozenset({Op.IDIV, Op.SHL, Op.SHR})
 _BITS_ONLY = frozenset({Op.AND, Op.OR, Op.XOR})
 
 
-def signature(op: Op, src: tuple[Node, ...], arg: Arg | None, dtype: DType | None, shape: Shape) -> Signature:
+def signature(op: Op, src: tuple[Operand, ...], arg: Arg | None, dtype: DType | None, shape: Shape) -> Signature:
     """The dtype and shape of `op` over `src`; ShapeError or DTypeError when it does not apply to them."""
     if op in ELEMENTWISE:
         return _elementwise(op, src, dtype)
@@ -44,12 +51,12 @@ def signature(op: Op, src: tuple[Node, ...], arg: Arg | None, dtype: DType | Non
     return src[0].dtype, _movement(op, src[0], arg)
 
 
-def fail(op: Op, src: tuple[Node, ...], why: str, kind: type[Exception] = ShapeError) -> NoReturn:
+def fail(op: Op, src: tuple[Operand, ...], why: str, kind: type[Exception] = ShapeError) -> NoReturn:
     inputs = ", ".join(f"{s.dtype}{list(s.shape)}" for s in src)
     raise kind(f"{op.name.lower()}({inputs}): {why} ({user_line()})")
 
 
-def _elementwise(op: Op, src: tuple[Node, ...], dtype: DType | None) -> Signature:
+def _elementwise(op: Op, src: tuple[Operand, ...], dtype: DType | None) -> Signature:
     first = src[-1]
     if any(s.shape != first.shape for s in src):
         fail(op, src, "shapes differ; broadcast them to one shape first")
@@ -75,19 +82,19 @@ def _elementwise(op: Op, src: tuple[Node, ...], dtype: DType | None) -> Signatur
     return (dtypes.bool if op in (Op.LT, Op.NE) else first.dtype), first.shape
 
 
-def _reduce(x: Node, arg: Arg | None) -> Signature:
+def _reduce(x: Operand, arg: Arg | None) -> Signature:
     assert isinstance(arg, ReduceArg)
     for axis in arg.axes:
         _check_axis(Op.REDUCE, axis, x)
     return x.dtype, tuple(n for i, n in enumerate(x.shape) if i not in arg.axes)
 
 
-def _check_axis(op: Op, axis: int, x: Node) -> None:
+def _check_axis(op: Op, axis: int, x: Operand) -> None:
     if not 0 <= axis < x.ndim:
         fail(op, (x,), f"axis {axis} is not among its {x.ndim} axes")
 
 
-def _indexed(op: Op, src: tuple[Node, ...], arg: Arg | None) -> Signature:
+def _indexed(op: Op, src: tuple[Operand, ...], arg: Arg | None) -> Signature:
     assert isinstance(arg, (AxisArg, ScatterArg))
     x, index = src[0], src[1]
     if not index.dtype.is_int:
@@ -107,7 +114,7 @@ def _indexed(op: Op, src: tuple[Node, ...], arg: Arg | None) -> Signature:
     return x.dtype, x.shape
 
 
-def _movement(op: Op, x: Node, arg: Arg | None) -> Shape:
+def _movement(op: Op, x: Operand, arg: Arg | None) -> Shape:
     src = (x,)
     if op is Op.RESHAPE:
         assert isinstance(arg, ShapeArg)
