@@ -1,0 +1,1 @@
+"""Machine kernels as source text. Renderers spell instructions; they decide nothing."""

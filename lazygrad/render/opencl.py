@@ -1,0 +1,166 @@
+"""Machine kernels as OpenCL C."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from lazygrad.dtype import dtypes
+from lazygrad.index.expr import Expr
+from lazygrad.runtime.base import DeviceInfo, KernelSource
+from lazygrad.tile.lower_context import integer_type
+from lazygrad.tile.machine import (
+    Branch,
+    Compute,
+    Declare,
+    For,
+    Identity,
+    IndexValue,
+    Instruction,
+    LoadFrom,
+    MachineKernel,
+    Meet,
+    Register,
+    StoreTo,
+    instructions,
+    memory_dtype,
+)
+from lazygrad.tile.program import Array, Scope
+
+from .cstyle import compute_text, operand_text, type_name
+from .expression import c_expression
+
+SPACES = {Scope.GLOBAL: "__global ", Scope.LOCAL: "__local ", Scope.PRIVATE: ""}
+CPU_FUNCTIONS = {"trunc": "__builtin_elementwise_trunc"}  # OpenCL's own takes 20 instructions in PoCL
+# Without the first, LLVM splits 64-byte vectors in two for some CPUs.
+CPU_ATTRIBUTE = "__attribute__((min_vector_width(512))) "
+ALIGNMENT = 64  # of scratch arrays, in bytes
+
+
+def render(kernel: MachineKernel, info: DeviceInfo) -> KernelSource:
+    """The kernel as a function of OpenCL C. The text depends on the kernel and the kind of device only."""
+    return KernelSource(kernel.name, _Writer(kernel, info.kind == "cpu").text(), kernel.name)
+
+
+class _Writer:
+    def __init__(self, kernel: MachineKernel, cpu: bool) -> None:
+        self.kernel = kernel
+        self.cpu = cpu
+        self.lines: list[str] = []
+        self.unaligned: dict[str, int] = {}  # vector types that are accessed at any element -> size of an element
+
+    def text(self) -> str:
+        kernel = self.kernel
+        self._block(kernel.body, 1)
+        parameters = [self._parameter(array) for array in kernel.params]
+        parameters += [f"const int {var.name}" for var in kernel.scalars]
+        attributes = CPU_ATTRIBUTE if self.cpu else ""
+        attributes += f"__attribute__((reqd_work_group_size({kernel.group_size}, 1, 1)))"
+        head = ["#pragma OPENCL EXTENSION cl_khr_fp64 : enable"] if self._doubles() else []
+        head += [f"__kernel {attributes}", f"void {kernel.name}({', '.join(parameters)}) {{"]
+        head += [f"  typedef {t} __attribute__((aligned({n}))) {t}_u;" for t, n in sorted(self.unaligned.items())]
+        return "\n".join([*head, *self.lines, "}", ""])
+
+    def _doubles(self) -> bool:
+        registers = (getattr(step, "dest", None) for step in instructions(self.kernel.body))
+        arrays = any(array.dtype is dtypes.float64 for array in self.kernel.params)
+        return arrays or any(r.dtype is dtypes.float64 for r in registers if isinstance(r, Register))
+
+    def _parameter(self, array: Array) -> str:
+        element = "half" if array.dtype is dtypes.float16 else type_name(memory_dtype(array.dtype))
+        return f"__global {'' if array.written else 'const '}{element} *restrict {array.name}"
+
+    def _block(self, body: Sequence[Instruction], depth: int) -> None:
+        """Lines of a block; loops and branches wait on a stack, so that any depth is fine."""
+        pending: list[tuple[Instruction | str, int]] = [(step, depth) for step in reversed(body)]
+        while pending:
+            step, level = pending.pop()
+            if isinstance(step, For):
+                pending.append(("}", level))
+                pending.extend((s, level + 1) for s in reversed(step.body))
+                lines = [self._for(step)]
+            elif isinstance(step, Branch):
+                pending.append(("}", level))
+                if step.orelse:
+                    pending.extend((s, level + 1) for s in reversed(step.orelse))
+                    pending.append(("} else {", level))
+                pending.extend((s, level + 1) for s in reversed(step.body))
+                lines = [f"if ({c_expression(step.condition)}) {{"]
+            else:
+                lines = [step] if isinstance(step, str) else self._statement(step)
+            self.lines.extend("  " * level + line for line in lines)
+
+    def _for(self, step: For) -> str:
+        name, kind = step.var.name, type_name(integer_type(step.stop))
+        return f"for ({kind} {name} = {c_expression(step.start)}; {name} < {c_expression(step.stop)}; {name}++) {{"
+
+    def _statement(self, step: Instruction) -> list[str]:
+        if isinstance(step, Compute):
+            functions = CPU_FUNCTIONS if self.cpu else {}
+            return [f"{self._target(step.dest, step.declare)} = {compute_text(step, functions)};"]
+        if isinstance(step, IndexValue):
+            return [f"{self._target(step.dest, True)} = {c_expression(step.expr)};"]
+        if isinstance(step, Identity):
+            function = "get_group_id" if step.scope is Scope.GLOBAL else "get_local_id"
+            return [f"{self._target(step.dest, True)} = {function}(0);"]
+        if isinstance(step, LoadFrom):
+            return [f"{self._target(step.dest, step.declare)} = {self._load(step)};"]
+        if isinstance(step, StoreTo):
+            return self._store(step)
+        if isinstance(step, Declare):
+            return [self._declaration(step.array)]
+        assert isinstance(step, Meet)
+        return ["barrier(CLK_LOCAL_MEM_FENCE);"]
+
+    def _target(self, dest: Register, declare: bool) -> str:
+        return f"{type_name(dest.dtype, dest.lanes)} {dest.name}" if declare else dest.name
+
+    def _declaration(self, array: Array) -> str:
+        # Variables of type half are an extension; memory of ushort read as half is not.
+        element = "ushort" if array.dtype is dtypes.float16 else type_name(memory_dtype(array.dtype))
+        return f"{SPACES[array.scope]}{element} {array.name}[{array.size}] __attribute__((aligned({ALIGNMENT})));"
+
+    # ---- memory --------------------------------------------------------------------------------
+
+    def _vector_pointer(self, array: Array, address: Expr, lanes: int, const: bool) -> str:
+        dtype = memory_dtype(array.dtype)
+        kind = type_name(dtype, lanes)
+        self.unaligned[kind] = dtype.itemsize
+        return f"*({SPACES[array.scope]}{'const ' if const else ''}{kind}_u *)({array.name} + {c_expression(address)})"
+
+    def _half(self, array: Array, address: Expr, const: bool) -> str:
+        if array.scope is Scope.GLOBAL:
+            return f"{array.name} + {c_expression(address)}"
+        return f"({SPACES[array.scope]}{'const ' if const else ''}half *){array.name} + {c_expression(address)}"
+
+    def _load(self, step: LoadFrom) -> str:
+        lanes = step.dest.lanes
+        if len(step.addresses) == 1:
+            return self._load_run(step.array, step.addresses[0], lanes)
+        parts = ", ".join(self._load_run(step.array, address, 1) for address in step.addresses)
+        return f"({type_name(step.dest.dtype, lanes)})({parts})"
+
+    def _load_run(self, array: Array, address: Expr, lanes: int) -> str:
+        """`lanes` consecutive elements."""
+        if array.dtype is dtypes.float16:
+            return f"vload_half{lanes if lanes > 1 else ''}(0, {self._half(array, address, True)})"
+        if lanes > 1:
+            return self._vector_pointer(array, address, lanes, True)
+        return f"{array.name}[{c_expression(address)}]"
+
+    def _store(self, step: StoreTo) -> list[str]:
+        array, src = step.array, step.src
+        if len(step.addresses) == 1:
+            value = operand_text(src, step.lanes, memory_dtype(array.dtype))
+            return [self._store_run(array, step.addresses[0], value, step.lanes, step.stream)]
+        parts = [operand_text(src) if src.lanes == 1 else f"{operand_text(src)}.s{k:x}" for k in range(step.lanes)]
+        return [self._store_run(array, address, part, 1, False) for address, part in zip(step.addresses, parts)]
+
+    def _store_run(self, array: Array, address: Expr, value: str, lanes: int, stream: bool) -> str:
+        if array.dtype is dtypes.float16:
+            return f"vstore_half{lanes if lanes > 1 else ''}_rte({value}, 0, {self._half(array, address, False)});"
+        if lanes == 1:
+            return f"{array.name}[{c_expression(address)}] = {value};"
+        if stream:
+            kind = type_name(memory_dtype(array.dtype), lanes)
+            return f"__builtin_nontemporal_store({value}, (__global {kind} *)({array.name} + {c_expression(address)}));"
+        return f"{self._vector_pointer(array, address, lanes, False)} = {value};"
