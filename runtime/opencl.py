@@ -17,7 +17,7 @@ import numpy.typing as npt
 from lazygrad.errors import BoundsError, DeviceError, OutOfMemoryError
 from lazygrad.settings import settings
 
-from . import host, pocl
+from . import host, pocl, pocl_parallel
 from .base import (
     ByteCache,
     Bytes,
@@ -49,7 +49,7 @@ class OpenCLRuntime(Runtime):
     """
 
     def __init__(self, name: str, indices: tuple[int, ...] = (), cache: ByteCache | None = None) -> None:
-        self.name = name
+        self.name, self._indices = name, indices
         self._cl = cl = load_pyopencl()
         device = choose_device(indices)
         cpu_name = ""
@@ -165,6 +165,7 @@ class OpenCLRuntime(Runtime):
 
     def prepare(self, launches: Sequence[Launch]) -> Prepared:
         """See `Runtime.prepare`."""
+        pocl_parallel.precompile(self._indices, launches)
         return OpenCLPrepared(self._cl, self._queue, self._profiling, self._builder, self._failure, launches)
 
     def synchronize(self) -> None:

@@ -96,6 +96,13 @@ def program_files(folder: str) -> dict[str, Path]:
     return {str(path.relative_to(root)): path for path in sorted((root / folder).rglob("*")) if path.is_file()}
 
 
+def kernel_folder(folder: str, entry: str, global_size: tuple[int, ...], local_size: tuple[int, ...]) -> Path:
+    """Where PoCL puts a kernel's machine code for such a launch."""
+    group = "-".join(map(str, (*local_size, 1, 1)[:3]))
+    small = "-smallgrid" if max(global_size) < SMALL_GRID else ""
+    return private_folder() / folder / entry / f"{group}-goffs0{small}"
+
+
 def pack(files: dict[str, Path], text: str, options: tuple[str, ...]) -> bytes:
     """A program's files, and what it was compiled from, as one archive."""
     buffer = io.BytesIO()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 
 from lazygrad.engine.cache import DiskCache
 from lazygrad.errors import BoundsError, CompileError, DeviceError, GraphError, OutOfMemoryError
-from lazygrad.runtime import opencl, pocl
+from lazygrad.runtime import host, opencl, pocl, pocl_parallel
 from lazygrad.runtime.base import Executable, KernelSource, Launch, Storage
 from lazygrad.runtime.opencl import OpenCLRuntime
 from lazygrad.runtime.registry import open_device
@@ -359,3 +360,24 @@ def test_binaries_of_other_platforms_are_kept(tmp_path: Path) -> None:
                     if len(cache.get(path.stem) or b"") > 64:  # longer than a name or a number
                         cache.put(path.stem, b"not a binary")
     assert counts == [(1, 0), (0, 1), (1, 0)]
+
+
+@pytest.mark.parametrize("interpreter", [sys.executable, "/nowhere/python", "/apps/editor"])
+def test_workers_compile(interpreter: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Worker processes leave nothing to compile; where they cannot run, the launch compiles as ever."""
+    own = own_device()
+    real = interpreter == sys.executable
+    monkeypatch.setattr(host, "usable_cores", lambda: 2)
+    monkeypatch.setattr(pocl_parallel, "WORTH_SECONDS", -10.0)
+    tag = Path(interpreter).parent.name
+    text = "__kernel void {0}(__global int* o, __global int* i, int n) {{ o[get_global_id(0)] = i[0] + n + {1}; }}"
+    sources = [KernelSource(f"w{n}", text.format(f"{tag}_{n}", n), f"{tag}_{n}") for n in range(2)]
+    out, one = own.allocate(4 * N), own.allocate(4)
+    own.write(one, np.array([100], np.int32))
+    launches = [Launch(built, (out, one), (10,), (N,), (4,)) for built in own.build(sources)]
+    monkeypatch.setattr(sys, "executable", interpreter)
+    prepared = own.prepare(launches)
+    assert len(pocl_parallel.missing(launches)) == (0 if real else 2)
+    prepared.run()
+    np.testing.assert_array_equal(own.read(out, 4 * N).view(np.int32), np.full(N, 111))
+    assert not pocl_parallel.missing(launches)
