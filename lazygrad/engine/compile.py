@@ -50,12 +50,13 @@ def compile_kernel(kernel: Kernel, aliases: Aliases, info: DeviceInfo) -> Compil
     if key not in _compiled:
         plain = plain_program(kernel, ours)
         name = _name(kernel, key[0])
-        program = replace(optimize(plain, info), name=name, bytes=traffic(plain), flops=operations(plain))
-        machine = lower(program, info)
+        cost = {"bytes": traffic(plain), "flops": operations(plain)}
+        program = replace(optimize(plain, info), name=name, **cost)
+        machine = lower(program)
+        assert isinstance(machine.groups, int), machine.groups
+        size = machine.groups * machine.group_size
         source = render(machine, info)
-        _compiled[key] = Compiled(
-            source, machine.global_size, machine.local_size, traffic(plain), operations(plain), plain, program
-        )
+        _compiled[key] = Compiled(source, (size,), (machine.group_size,), cost["bytes"], cost["flops"], plain, program)
     return _compiled[key]
 
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from lazygrad.engine.plan import Plan
 from lazygrad.engine.slots import Input, Output, Slot, Temporary
 from lazygrad.engine.report import counters, print_kernel
-from lazygrad.render.opencl import PRELUDE
 from lazygrad.runtime.base import Executable, KernelSource, Launch, Memory, Prepared, Runtime
 from lazygrad.settings import settings
 
@@ -20,7 +19,7 @@ def executables(runtime: Runtime, sources: Sequence[KernelSource]) -> list[Execu
     new = {s.text: s for s in sources if (runtime.name, s.text) not in _executables}
     if new:
         start = time.perf_counter()
-        for source, made in zip(new.values(), runtime.build(list(new.values()), PRELUDE)):
+        for source, made in zip(new.values(), runtime.build(list(new.values()))):
             _executables[runtime.name, source.text] = made
         counters.compile_seconds += time.perf_counter() - start
     return [_executables[runtime.name, s.text] for s in sources]

@@ -44,12 +44,12 @@ class Values:
             if expanded or not below:
                 self.made[place] = self._make(place, [self.made[p] for p in below])
                 continue
-            stack.append((place, True))
             if place[0].op is Op.GATHER:  # its index comes first: what is gathered from is read at the loaded variable
                 if below[1] not in self.made:
-                    stack.append((below[1], False))
+                    stack += [(place, False), (below[1], False)]
                     continue
                 self._bind(place, self.made[below[1]])
+            stack.append((place, True))
             stack.extend((p, False) for p in reversed(below) if p not in self.made)
         return self.made[n, index, valid]
 
