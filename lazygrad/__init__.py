@@ -5,40 +5,44 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from lazygrad.device import Device, stats, synchronize
 from lazygrad.dtype import dtypes
 from lazygrad.engine.generator import manual_seed
 from lazygrad.ops.functional import grad, value_and_grad
+from lazygrad.ops.jit import jit
 from lazygrad.ops.joining import cat, stack, where
 from lazygrad.ops.mode import enable_grad, is_grad_enabled, no_grad
 from lazygrad.tensor import Tensor
 
 if TYPE_CHECKING:
-    from lazygrad import nn, optim
+    import lazygrad.nn as nn
+    import lazygrad.optim as optim
 
 __version__ = "0.1.0"
 __all__ = [
+    "Device",
     "Tensor",
     "cat",
     "dtypes",
     "enable_grad",
     "grad",
     "is_grad_enabled",
+    "jit",
     "manual_seed",
     "nn",
     "no_grad",
     "optim",
     "stack",
+    "stats",
+    "synchronize",
     "value_and_grad",
     "where",
 ]
 
-_LATER = {"nn": ("lazygrad.nn", None), "optim": ("lazygrad.optim", None)}  # imported when first used
+_LATER = ("nn", "optim")  # imported when first used
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _LATER:
-        raise AttributeError(f"module 'lazygrad' has no attribute {name!r}")
-    module, member = _LATER[name]
-    value = import_module(module) if member is None else getattr(import_module(module), member)
-    globals()[name] = value
-    return value
+    if name in _LATER:
+        return import_module(f"lazygrad.{name}")
+    raise AttributeError(f"module 'lazygrad' has no attribute {name!r}")

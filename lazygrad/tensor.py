@@ -26,7 +26,7 @@ from lazygrad.ops.text import tensor_text
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-    from lazygrad.engine.run import Kernel
+    from lazygrad.engine.explain import KernelView
 
 
 class Tensor(Loss, Attention, Conv, Casting, Differentiate):
@@ -160,13 +160,17 @@ class Tensor(Loss, Attention, Conv, Casting, Differentiate):
             fail(ShapeError, f"item: shape {list(self.shape)} does not have one element; use .tolist()")
         return self.numpy().item()
 
-    def schedule(self) -> Sequence[Kernel]:
+    def schedule(self) -> Sequence[KernelView]:
         """The kernels that would compute this tensor, without running them; each has .name .source .bytes .flops."""
-        return run.schedule([self.node], self.device)
+        from lazygrad.engine.explain import kernels
+
+        return kernels([self.node], self.device)
 
     def explain(self) -> str:
         """How this tensor would be computed: graph, kernels, tile programs and source, with bytes, flops and bounds."""
-        return run.explain([self.node], self.device)
+        from lazygrad.engine.explain import explain
+
+        return explain([self.node], self.device)
 
     # ---- copies ----
 

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 from lazygrad.errors import ArgumentError
 from lazygrad.ops.core import fail, in_float
-from lazygrad.ops.erf import Erf
+from lazygrad.ops.functions import Functions
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
 
-class Activation(Erf):
+class Activation(Functions):
     """Elementwise nonlinearities, finite with their gradients wherever the element is."""
 
     __slots__ = ()

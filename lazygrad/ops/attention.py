@@ -38,7 +38,7 @@ class Attention(Normalize, Matmul, Joining, Random):
         what = "scaled_dot_product_attention"
         if min(self.ndim, key.ndim, value.ndim) < 2 or key.shape[-2] != value.shape[-2]:
             shapes = ", ".join(str(list(t.shape)) for t in (self, key, value))
-            fail(ShapeError, f"{what}: queries, keys, values of shapes {shapes} do not fit; see the rule in its docstring")
+            fail(ShapeError, f"{what}: queries, keys and values of shapes {shapes} do not fit")
         if attn_mask is not None and is_causal:
             fail(ArgumentError, f"{what}: give attn_mask or is_causal, not both")
         width = self.shape[-1]

@@ -185,7 +185,7 @@ def _padding(
     if padding == "valid":
         return [(0, 0)] * len(kernel)
     if padding != "same" or any(s != 1 for s in stride):
-        fail(ArgumentError, f"{what}: padding {padding!r} with stride {list(stride)}: 'same' needs stride 1, or numbers")
+        fail(ArgumentError, f"{what}: padding {padding!r} with stride {list(stride)}: 'same' needs stride 1")
     missing = [d * (k - 1) for k, d in zip(kernel, dilation)]
     return [(m // 2, m - m // 2) for m in missing]
 
@@ -195,5 +195,5 @@ def _check_window(what: str, x: Node, kernel: Sequence[int], dilation: Sequence[
     if any(k < 1 or d * (k - 1) + 1 > n for n, k, d in zip(sizes, kernel, dilation)):
         fail(
             ShapeError,
-            f"{what}: a window {list(kernel)} with dilation {list(dilation)} is larger than the padded input {list(sizes)}",
+            f"{what}: a window {list(kernel)} with dilation {list(dilation)} is larger than the input {list(sizes)}",
         )

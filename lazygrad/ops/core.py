@@ -96,7 +96,7 @@ class Core:
 
     def _out(self, value: Node, *others: Core) -> Self:
         """The tensor of `value`, which was computed from this tensor and `others`."""
-        requires = self.requires_grad or any([o.requires_grad for o in others])
+        requires = self.requires_grad or (bool(others) and any(o.requires_grad for o in others))
         return self._new(value, requires and mode.enabled and value.dtype.is_float)
 
     def _unary(self, op: Op) -> Self:
@@ -129,7 +129,7 @@ class Core:
         if other.device != self.device:
             fail(
                 DeviceError,
-                f"{what}: its inputs are on {self.device} and on {other.device}; move one with .to({self.device!r}) first",
+                f"{what}: its inputs are on {self.device} and on {other.device}; move one with .to({self.device!r})",
             )
 
     def _beside(self, other: Operand | Any) -> Self:
@@ -181,7 +181,7 @@ def scalar(what: str, value: Any) -> Scalar:
         item = value.item()
         if isinstance(item, (bool, int, float)):
             return item
-    raise TypeError(f"{what}: {type(value).__name__} is neither a Tensor nor a number; wrap arrays and lists in Tensor(...)")
+    raise TypeError(f"{what}: {type(value).__name__} is neither a Tensor nor a number; wrap arrays in Tensor(...)")
 
 
 def promote_shaped(a: Node, b: Node) -> DType:

@@ -86,13 +86,13 @@ class Differentiate(Core):
             if any(n != 1 for n in self.shape):
                 fail(
                     GradientError,
-                    f"backward: shape {list(self.shape)} is not a scalar; reduce it, e.g. with .sum(), or give gradient=",
+                    f"backward: shape {list(self.shape)} is not a scalar; reduce it with .sum(), or give gradient=",
                 )
             return const(1, self.dtype, self.shape)
         if gradient.shape != self.shape:
             fail(
                 ShapeError,
-                f"backward: the gradient has shape {list(gradient.shape)}, the tensor {list(self.shape)}; they must agree",
+                f"backward: the gradient has shape {list(gradient.shape)}, the tensor {list(self.shape)}",
             )
         return cast(gradient.node, self.dtype)
 

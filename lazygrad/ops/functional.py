@@ -19,11 +19,11 @@ def value_and_grad(
     """A function that gives (value, gradients by its arguments `argnums`).
 
     Args:
-        function: returns a scalar tensor; with `has_aux` a pair of it and anything else, which becomes part of the value.
+        function: returns a scalar tensor; with `has_aux` a pair of it and anything else, which joins the value.
         argnums: which positional arguments; one number gives one gradient, several a tuple. An argument may be a
-            nested dict, list or tuple of tensors: its gradient has the same structure, with None where there is no tensor.
+            nested dict, list or tuple of tensors: its gradient has the same structure, with None for what is no tensor.
 
-    GradientError for integer tensors among those arguments, and for a value that is not a floating scalar. May be nested.
+    GradientError for integer tensors among those arguments, and for a value that is no floating scalar. May be nested.
 
     >>> from lazygrad import Tensor
     >>> value_and_grad(lambda x: (x * x).sum())(Tensor([1.0, 3.0]))

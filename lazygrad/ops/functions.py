@@ -119,6 +119,15 @@ class Functions(Arithmetic):
         return self.sin() / self.cos()
 
     @in_float
+    def erf(self) -> Self:
+        """2/sqrt(pi) times the integral of exp(-t*t) from 0 to each element.
+
+        >>> Tensor([0.0, 1.0, -2.0]).erf()
+        tensor([ 0.0000,  0.8427, -0.9953])
+        """
+        return self._unary(Op.ERF)
+
+    @in_float
     def sigmoid(self) -> Self:
         """1 / (1 + exp(-self)), finite with its gradient wherever the element is.
 

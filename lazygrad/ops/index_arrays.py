@@ -81,7 +81,7 @@ def _from_host(arrays: list[Any], sizes: list[Dim], shape: Shape, device: str) -
         assert isinstance(size, int)
         outside = array[(array < -size) | (array >= size)]
         if outside.size:
-            fail(BoundsError, f"index {outside.flat[0]} is not inside a dimension of size {size} of shape {list(shape)}")
+            fail(BoundsError, f"index {outside.flat[0]} is not inside a dimension of size {size} of {list(shape)}")
         flat = flat * size + np.where(array < 0, array + size, array)
     return upload(np.asarray(flat), dtypes.int64, device)
 

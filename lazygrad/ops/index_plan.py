@@ -1,4 +1,4 @@
-"""What `t[index]` means, worked out on shapes: one slice for each dimension, then the order of the result's dimensions."""
+"""What `t[index]` means, worked out on shapes: a slice for each dimension, then the order of the result's dimensions."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Plan:
 
     Attributes:
         steps: for each dimension of the tensor, the elements taken.
-        layout: for each dimension of the result before arrays are applied, the tensor's dimension, or None for a new one.
+        layout: for each dimension of the result before arrays are applied, the tensor's own, or None for a new one.
         arrays: dimension of the layout -> integer index into it.
     """
 

@@ -19,8 +19,7 @@ def as_shape(sizes: Sequence[Any], what: str) -> Shape:
     """`f(2, 3)` and `f((2, 3))` mean the same: the shape, checked to hold sizes."""
     if len(sizes) == 1 and isinstance(sizes[0], (tuple, list)):
         sizes = sizes[0]
-    shape = tuple(n if isinstance(n, Expr) else _integer(n, what) for n in sizes)
-    return shape
+    return tuple(n if isinstance(n, Expr) else _integer(n, what) for n in sizes)
 
 
 def _integer(n: Any, what: str) -> int:
@@ -232,7 +231,7 @@ class Movement(Core):
         n = self.shape[axis]
         first = start + n if start < 0 else start
         if isinstance(n, int) and isinstance(first, int) and not (0 <= first <= first + length <= n):
-            fail(BoundsError, f"narrow: {length} elements from {start} are not inside dim {dim} of shape {list(self.shape)}")
+            fail(BoundsError, f"narrow: {length} elements from {start} are not in dim {dim} of shape {list(self.shape)}")
         bounds: list[tuple[Dim, Dim]] = [(0, size) for size in self.shape]
         bounds[axis] = (first, first + length)
         return self.shrink(bounds)

@@ -1,0 +1,58 @@
+"""Modules and layers, by PyTorch's names; their functional forms are methods of Tensor."""
+
+from lazygrad.nn import init
+from lazygrad.nn.activations import (
+    ELU,
+    GELU,
+    CrossEntropyLoss,
+    Dropout,
+    Identity,
+    LeakyReLU,
+    MSELoss,
+    ReLU,
+    Sigmoid,
+    SiLU,
+    Softmax,
+    Softplus,
+    Tanh,
+)
+from lazygrad.nn.containers import ModuleDict, ModuleList, Sequential
+from lazygrad.nn.convolution import AvgPool2d, Conv1d, Conv2d, Flatten, MaxPool2d, Unflatten
+from lazygrad.nn.linear import Embedding, Linear
+from lazygrad.nn.module import LoadResult, Module
+from lazygrad.nn.normalization import LayerNorm, RMSNorm
+from lazygrad.optim.clip import clip_grad_norm_, clip_grad_value_
+
+__all__ = [
+    "ELU",
+    "GELU",
+    "AvgPool2d",
+    "Conv1d",
+    "Conv2d",
+    "CrossEntropyLoss",
+    "Dropout",
+    "Embedding",
+    "Flatten",
+    "Identity",
+    "LayerNorm",
+    "LeakyReLU",
+    "Linear",
+    "LoadResult",
+    "MSELoss",
+    "MaxPool2d",
+    "Module",
+    "ModuleDict",
+    "ModuleList",
+    "RMSNorm",
+    "ReLU",
+    "Sequential",
+    "SiLU",
+    "Sigmoid",
+    "Softmax",
+    "Softplus",
+    "Tanh",
+    "Unflatten",
+    "clip_grad_norm_",
+    "clip_grad_value_",
+    "init",
+]

@@ -1,0 +1,81 @@
+"""Layers that multiply by a matrix, or pick from one."""
+
+from __future__ import annotations
+
+import math
+
+from lazygrad.dtype import DType, dtypes
+from lazygrad.errors import BoundsError
+from lazygrad.nn.module import Module
+from lazygrad.tensor import Tensor
+
+
+class Linear(Module):
+    """x @ weight.T + bias: (..., in_features) to (..., out_features).
+
+    Weight (out, in) and bias (out,) start uniform within 1 / sqrt(in_features), as PyTorch's do.
+
+    >>> layer = nn.Linear(10, 5)
+    >>> layer(Tensor.ones(2, 10)).shape, layer
+    ((2, 5), Linear(in_features=10, out_features=5, bias=True))
+    """
+
+    def __init__(
+        self, in_features: int, out_features: int, bias: bool = True, device: str | None = None,
+        dtype: DType = dtypes.float32,
+    ) -> None:
+        super().__init__()
+        self.in_features, self.out_features = in_features, out_features
+        self.weight = within((out_features, in_features), in_features, dtype, device)
+        self.bias = within((out_features,), in_features, dtype, device) if bias else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(..., in_features) to (..., out_features)."""
+        return x.linear(self.weight, self.bias)
+
+    def extra_repr(self) -> str:
+        """The sizes."""
+        return f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"
+
+
+class Embedding(Module):
+    """Rows of a table: integers of any shape (...) to (..., embedding_dim). The rows start as N(0, 1).
+
+    The row `padding_idx` starts as zeros and gets no gradient. BoundsError for a `padding_idx` outside the table.
+
+    >>> nn.Embedding(65, 8)(Tensor([[1, 2, 1]])).shape
+    (1, 3, 8)
+    """
+
+    def __init__(
+        self, num_embeddings: int, embedding_dim: int, padding_idx: int | None = None, device: str | None = None,
+        dtype: DType = dtypes.float32,
+    ) -> None:
+        super().__init__()
+        self.num_embeddings, self.embedding_dim = num_embeddings, embedding_dim
+        weight = Tensor.randn(num_embeddings, embedding_dim, device=device, dtype=dtype)
+        if padding_idx is not None:
+            if not -num_embeddings <= padding_idx < num_embeddings:
+                raise BoundsError(f"padding_idx {padding_idx} is not a row of a table of {num_embeddings}")
+            padding_idx %= num_embeddings
+            weight[padding_idx] = 0.0
+        self.padding_idx = padding_idx
+        self.weight = weight.requires_grad_()
+
+    def forward(self, index: Tensor) -> Tensor:
+        """Integers (...) to (..., embedding_dim)."""
+        rows = self.weight.embedding(index)
+        if self.padding_idx is None:
+            return rows
+        return rows.detach().where(index.eq(self.padding_idx).unsqueeze(-1), rows)
+
+    def extra_repr(self) -> str:
+        """The sizes."""
+        padding = "" if self.padding_idx is None else f", padding_idx={self.padding_idx}"
+        return f"{self.num_embeddings}, {self.embedding_dim}{padding}"
+
+
+def within(shape: tuple[int, ...], fan_in: int, dtype: DType, device: str | None) -> Tensor:
+    """A parameter of uniform numbers within 1 / sqrt(fan_in)."""
+    bound = 1 / math.sqrt(fan_in) if fan_in else 0.0
+    return Tensor.uniform(*shape, low=-bound, high=bound, dtype=dtype, device=device, requires_grad=True)

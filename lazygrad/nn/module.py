@@ -1,0 +1,294 @@
+"""`Module`: parameters, buffers and modules inside modules, found by their names."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from lazygrad.dtype import DType
+from lazygrad.errors import ArgumentError
+from lazygrad.ir.node import contiguous, new_uid
+from lazygrad.ir.signature import Shape
+from lazygrad.ops.mode import no_grad
+from lazygrad.tensor import Tensor
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+
+class LoadResult(NamedTuple):
+    """What `load_state_dict` found different: names that the state lacks, and names that the module lacks."""
+
+    missing_keys: list[str]
+    unexpected_keys: list[str]
+
+
+class Module:
+    """Base of everything that holds parameters.
+
+    A leaf tensor that requires a gradient becomes a parameter when it is assigned to an attribute, and a Module
+    becomes a child; both keep that role (a frozen parameter stays one) until the attribute is assigned something else.
+    Subclasses define `forward`.
+
+    >>> class Net(nn.Module):
+    ...     def __init__(self):
+    ...         super().__init__()
+    ...         self.layer = nn.Linear(10, 5)
+    ...     def forward(self, x):
+    ...         return self.layer(x).relu()
+    >>> net = Net()
+    >>> net(Tensor.ones(2, 10)).shape, sum(p.numel() for p in net.parameters())
+    ((2, 5), 55)
+    """
+
+    training: bool = True
+    _parameters: dict[str, None]
+    _buffers: dict[str, bool]  # name -> whether it is part of the state
+    _children: dict[str, None]
+
+    def __init__(self) -> None:
+        self.__dict__.update(_parameters={}, _buffers={}, _children={})
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        is_module = isinstance(value, Module)
+        is_parameter = isinstance(value, Tensor) and value.requires_grad and value.is_leaf
+        known = self.__dict__
+        if "_parameters" not in known:
+            if is_module or is_parameter:
+                raise AttributeError(f"call super().__init__() before assigning {type(self).__name__}.{name}")
+        else:
+            _mark(self._children, name, is_module)
+            _mark(self._parameters, name, is_parameter)
+            if not isinstance(value, Tensor):
+                self._buffers.pop(name, None)
+        object.__setattr__(self, name, value)
+
+    def __delattr__(self, name: str) -> None:
+        for names in (self._parameters, self._buffers, self._children):
+            names.pop(name, None)
+        object.__delattr__(self, name)
+
+    def register_buffer(self, name: str, tensor: Tensor, persistent: bool = True) -> None:
+        """Make `tensor` an attribute that moves with the module, and is part of its state if `persistent`.
+
+        >>> net = nn.Module()
+        >>> net.register_buffer("scale", Tensor([2.0]))
+        >>> list(net.state_dict())
+        ['scale']
+        """
+        setattr(self, name, tensor)
+        self._buffers[name] = persistent
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        """What the module computes; subclasses define it."""
+        raise NotImplementedError(f"{type(self).__name__} does not define forward")
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.forward(*args, **kwargs)
+
+    # ---- what is inside ----
+
+    def named_children(self) -> Iterator[tuple[str, Module]]:
+        """(name, module) of the modules directly inside."""
+        for name in self._children:
+            yield name, getattr(self, name)
+
+    def children(self) -> Iterator[Module]:
+        """The modules directly inside."""
+        return (module for _, module in self.named_children())
+
+    def named_modules(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
+        """(dotted name, module) of this module and all inside it, each once.
+
+        >>> [name for name, _ in nn.Sequential(nn.ReLU(), nn.Flatten()).named_modules()]
+        ['', '0', '1']
+        """
+        seen: set[int] = set()
+        stack: list[tuple[str, Module]] = [(prefix, self)]
+        while stack:
+            name, module = stack.pop()
+            if id(module) in seen:
+                continue
+            seen.add(id(module))
+            yield name, module
+            inside = [(f"{name}.{n}" if name else n, m) for n, m in module.named_children()]
+            stack.extend(reversed(inside))
+
+    def modules(self) -> Iterator[Module]:
+        """This module and all inside it, each once."""
+        return (module for _, module in self.named_modules())
+
+    def named_parameters(self) -> Iterator[tuple[str, Tensor]]:
+        """(dotted name, parameter), each parameter once: under its first name where it is shared.
+
+        >>> [(name, p.shape) for name, p in nn.Linear(3, 2).named_parameters()]
+        [('weight', (2, 3)), ('bias', (2,))]
+        """
+        seen: set[int] = set()
+        for name, t in self._named("_parameters"):
+            if id(t) not in seen:
+                seen.add(id(t))
+                yield name, t
+
+    def parameters(self) -> Iterator[Tensor]:
+        """Every parameter once."""
+        return (t for _, t in self.named_parameters())
+
+    def named_buffers(self) -> Iterator[tuple[str, Tensor]]:
+        """(dotted name, buffer)."""
+        return self._named("_buffers")
+
+    def buffers(self) -> Iterator[Tensor]:
+        """Every buffer."""
+        return (t for _, t in self.named_buffers())
+
+    def _named(self, kind: str, persistent_only: bool = False) -> Iterator[tuple[str, Tensor]]:
+        for prefix, module in self.named_modules():
+            for name, persistent in getattr(module, kind).items():
+                if persistent or not persistent_only:
+                    yield f"{prefix}.{name}" if prefix else name, getattr(module, name)
+
+    # ---- modes ----
+
+    def train(self, mode: bool = True) -> Self:
+        """Set training mode in this module and all inside it: dropout drops.
+
+        >>> nn.Dropout(0.5).train(False).training
+        False
+        """
+        for module in self.modules():
+            module.training = mode
+        return self
+
+    def eval(self) -> Self:
+        """Set evaluation mode in this module and all inside it: dropout does nothing."""
+        return self.train(False)
+
+    def requires_grad_(self, requires_grad: bool = True) -> Self:
+        """Freeze (False) or thaw every parameter.
+
+        >>> [p.requires_grad for p in nn.Linear(2, 2).requires_grad_(False).parameters()]
+        [False, False]
+        """
+        for p in self.parameters():
+            p.requires_grad_(requires_grad)
+        return self
+
+    def zero_grad(self) -> None:
+        """Forget the gradient of every parameter."""
+        for p in self.parameters():
+            p.grad = None
+
+    def apply(self, function: Callable[[Module], Any]) -> Self:
+        """Call `function` with every module inside, then with this one."""
+        for module in reversed(list(self.modules())):
+            function(module)
+        return self
+
+    def to(self, target: str | DType) -> Self:
+        """Move every parameter and buffer to a device, or cast the floating ones to a dtype, in place.
+
+        >>> nn.Linear(2, 2).to(dtypes.float64).weight.dtype
+        float64
+        """
+        tensors = [t for kind in ("_parameters", "_buffers") for _, t in self._named(kind)]
+        for t in {id(t): t for t in tensors}.values():
+            if isinstance(target, str) or t.dtype.is_float:
+                _move(t, target)
+        return self
+
+    # ---- state ----
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Dotted name -> value, of every parameter and persistent buffer; the values carry no gradient.
+
+        >>> sorted(nn.Linear(3, 2).state_dict())
+        ['bias', 'weight']
+        """
+        named = [*self._named("_parameters"), *self._named("_buffers", persistent_only=True)]
+        return {name: t.detach() for name, t in named}
+
+    def load_state_dict(self, state: Mapping[str, Tensor | np.ndarray[Any, Any]], strict: bool = True) -> LoadResult:
+        """Take over the values of `state`, cast to this module's dtypes and moved to its devices.
+
+        Without `strict`, names on one side only are reported instead of raising. ArgumentError, before anything is
+        changed, names every tensor that is missing, not expected, or of another shape.
+
+        >>> a, b = nn.Linear(3, 2), nn.Linear(3, 2)
+        >>> b.load_state_dict(a.state_dict())
+        LoadResult(missing_keys=[], unexpected_keys=[])
+        """
+        own = dict([*self._named("_parameters"), *self._named("_buffers", persistent_only=True)])
+        found = LoadResult([n for n in own if n not in state], [n for n in state if n not in own])
+        problems = [f"{n}: missing" for n in found.missing_keys] + [f"{n}: not expected" for n in found.unexpected_keys]
+        problems = problems if strict else []
+        for name, t in own.items():
+            if name in state and tuple(state[name].shape) != t.shape:
+                problems.append(f"{name}: shape {list(state[name].shape)}, this module has {list(t.shape)}")
+        if problems:
+            what = f"load_state_dict: the state does not fit this {type(self).__name__}:\n  "
+            raise ArgumentError(what + "\n  ".join(problems))
+        with no_grad():
+            for name, t in own.items():
+                if name in state:
+                    t.assign(Tensor(state[name], dtype=t.dtype, device=t.device))
+        return found
+
+    # ---- as text ----
+
+    def extra_repr(self) -> str:
+        """The settings of this module, for `repr`."""
+        return ""
+
+    def __repr__(self) -> str:
+        lines = [f"({name}): {module!r}".replace("\n", "\n  ") for name, module in self.named_children()]
+        if not lines:
+            return f"{type(self).__name__}({self.extra_repr()})"
+        return "\n  ".join([f"{type(self).__name__}({self.extra_repr()}", *lines]) + "\n)"
+
+    def summary(self) -> str:
+        """A table of the modules inside with the shapes and numbers of their own parameters.
+
+        >>> print(nn.Sequential(nn.Linear(10, 5), nn.ReLU()).summary())
+        name  module  parameters             count
+        0     Linear  weight 5×10, bias 5       55
+        1     ReLU                               0
+        total                                   55
+        """
+        rows = [("name", "module", "parameters", "count")]
+        for name, module in self.named_modules():
+            own = {n: getattr(module, n).shape for n in module._parameters}
+            if own or not module._children:
+                count = sum(_size(shape) for shape in own.values())
+                shapes = ", ".join(f"{n} {'×'.join(map(str, shape))}" for n, shape in own.items())
+                rows.append((name or "(self)", type(module).__name__, shapes, f"{count:,}"))
+        total = sum(_size(p.shape) for p in self.parameters())
+        rows.append(("total", "", "", f"{total:,}"))
+        widths = [max(len(row[i]) for row in rows) for i in range(4)]
+        return "\n".join(
+            "  ".join([*(cell.ljust(w) for cell, w in zip(row[:3], widths)), row[3].rjust(widths[3])]) for row in rows
+        )
+
+
+def _mark(names: dict[str, None], name: str, present: bool) -> None:
+    if present:
+        names.setdefault(name)
+    else:
+        names.pop(name, None)
+
+
+def _size(shape: Shape) -> int:
+    return math.prod(n for n in shape if isinstance(n, int))
+
+
+def _move(t: Tensor, target: str | DType) -> None:
+    """Move or cast a tensor in place: it stays the object that optimizers and modules hold."""
+    with no_grad():
+        moved = t.to(target)
+    t.node = contiguous(moved.node, new_uid()) if t.requires_grad else moved.node
+    t.device, t._previous = moved.device, None
+    if t.grad is not None:
+        t.grad = t.grad.to(target)

@@ -1,0 +1,161 @@
+"""What optimizers share: groups of parameters, a learning rate on the device, state, and one schedule for each step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from lazygrad.dtype import DType, dtypes
+from lazygrad.engine.run import upload
+from lazygrad.errors import ArgumentError, DeviceError
+from lazygrad.ops.mode import no_grad
+from lazygrad.tensor import Tensor
+
+Params = Iterable[Tensor] | Iterable[dict[str, Any]]
+
+
+class Group(dict[str, Any]):
+    """Parameters that share settings, a dict as in PyTorch.
+
+    Setting `group["lr"]` also writes `rate`, the learning rate as a scalar on the device, so that a new rate changes
+    neither the graph of a step nor a compiled step.
+    """
+
+    def __init__(self, settings: Mapping[str, Any]) -> None:
+        params: list[Tensor] = settings["params"]
+        self.device = params[0].device
+        double = any(p.dtype is dtypes.float64 for p in params)
+        self.dtype: DType = dtypes.float64 if double else dtypes.float32  # of the scalars that a step computes with
+        self.rate = Tensor(np.zeros((), self.dtype.storage), device=self.device)
+        super().__init__(settings)
+        self["lr"] = settings["lr"]
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        if name == "lr":
+            self.rate.node = upload(np.array(value, self.dtype.storage), self.dtype, self.device)
+        super().__setitem__(name, value)
+
+    def scalar(self, value: float) -> Tensor:
+        """A number that changes from step to step, on the device."""
+        return Tensor(np.array(value, self.dtype.storage), device=self.device)
+
+
+class Optimizer:
+    """Base of the optimizers. A subclass makes its state in `make_state` and computes new values in `update`.
+
+    Args:
+        params: tensors, or dicts with "params" and settings of their own.
+        defaults: the settings of groups that do not have their own.
+
+    ArgumentError for no parameters, one given twice, or one that requires no gradient.
+    """
+
+    def __init__(self, params: Params, defaults: Mapping[str, Any]) -> None:
+        given = list(params)
+        if not given:
+            raise ArgumentError(f"{type(self).__name__}: no parameters")
+        dicts = [g if isinstance(g, dict) else None for g in given]
+        groups: list[Mapping[str, Any]] = [g for g in dicts if g is not None] if dicts[0] is not None else []
+        groups = groups or [{"params": given}]
+        self.param_groups: list[Group] = []
+        seen: set[int] = set()
+        for group in groups:
+            settings = {**defaults, **group, "params": list(group["params"])}
+            unknown = set(settings) - set(defaults) - {"params"}
+            if unknown:
+                raise ArgumentError(f"{type(self).__name__}: no setting {', '.join(sorted(unknown))}")
+            self._check(settings, seen)
+            self.param_groups.append(Group(settings))
+        self.state: dict[str, Tensor] = {}
+        for number, settings_of in enumerate(self.param_groups):
+            self.make_state(number, settings_of)
+
+    def _check(self, settings: Mapping[str, Any], seen: set[int]) -> None:
+        what, params = type(self).__name__, settings["params"]
+        if not params:
+            raise ArgumentError(f"{what}: a group has no parameters")
+        for p in params:
+            if not isinstance(p, Tensor) or not p.requires_grad or not p.is_leaf:
+                raise ArgumentError(f"{what}: a parameter is not a leaf that requires a gradient: {type(p).__name__}")
+            if id(p) in seen:
+                raise ArgumentError(f"{what}: a parameter of shape {list(p.shape)} is given twice")
+            if p.device != params[0].device:
+                raise DeviceError(f"{what}: a group has parameters on {params[0].device} and {p.device}; split it")
+            seen.add(id(p))
+        for name in ("lr", "weight_decay", "eps", "momentum"):
+            if settings.get(name, 0) < 0:
+                raise ArgumentError(f"{what}: {name}={settings[name]} is negative")
+
+    # ---- for subclasses ----
+
+    def make_state(self, number: int, group: Group) -> None:
+        """Create the state of group `number` in `self.state`."""
+
+    def update(self, number: int, group: Group, params: Sequence[tuple[int, Tensor, Tensor]]) -> list[Tensor]:
+        """Assign new values to parameters and state; the tensors changed.
+
+        Args:
+            params: (place in the group, parameter, gradient) of those that have a gradient.
+        """
+        raise NotImplementedError(f"{type(self).__name__} does not define update")
+
+    def zeros_for(self, number: int, group: Group, name: str) -> None:
+        """State `name` for every parameter of a group: zeros in its shape, of at least 32 bits."""
+        for i, p in enumerate(group["params"]):
+            kind = p.dtype if p.dtype.itemsize >= 4 else dtypes.float32
+            self.state[f"{name}.{number}.{i}"] = Tensor.zeros(*p.shape, dtype=kind, device=p.device)
+
+    # ---- for users ----
+
+    def step(self) -> None:
+        """Change every parameter that has a gradient; all of them in one schedule."""
+        changed: list[Tensor] = []
+        with no_grad():
+            for number, group in enumerate(self.param_groups):
+                params = [(i, p, p.grad) for i, p in enumerate(group["params"]) if p.grad is not None]
+                if params:
+                    changed += self.update(number, group, params)
+            if changed:
+                Tensor.realize(*changed)
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget the gradients (or, with `set_to_none=False`, make them zeros)."""
+        for group in self.param_groups:
+            for p in group["params"]:
+                p.grad = None if set_to_none or p.grad is None else p.grad.zeros_like()
+
+    def set_lr(self, lr: float) -> None:
+        """Set the learning rate of every group."""
+        for group in self.param_groups:
+            group["lr"] = lr
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Name -> tensor: the state, and the learning rate of each group."""
+        rates = {f"lr.{i}": group.rate.detach() for i, group in enumerate(self.param_groups)}
+        return {**{name: t.detach() for name, t in self.state.items()}, **rates}
+
+    def load_state_dict(self, state: Mapping[str, Tensor | np.ndarray[Any, Any]]) -> None:
+        """Take over what `state_dict` gave. ArgumentError, before anything is changed, where it does not fit."""
+        own = self.state_dict()
+        problems = [f"{n}: missing" for n in own if n not in state]
+        problems += [f"{n}: not expected" for n in state if n not in own]
+        for name, t in own.items():
+            if name in state and tuple(state[name].shape) != t.shape:
+                problems.append(f"{name}: shape {list(state[name].shape)}, this optimizer has {list(t.shape)}")
+        if problems:
+            what = f"load_state_dict: the state does not fit this {type(self).__name__}:\n  "
+            raise ArgumentError(what + "\n  ".join(problems))
+        with no_grad():
+            for name, t in self.state.items():
+                t.assign(Tensor(state[name], dtype=t.dtype, device=t.device))
+        for i, group in enumerate(self.param_groups):
+            group["lr"] = float(Tensor(state[f"lr.{i}"], device=group.device).item())
+
+    def __repr__(self) -> str:
+        lines = [type(self).__name__]
+        for i, group in enumerate(self.param_groups):
+            settings = ", ".join(f"{k}={v}" for k, v in group.items() if k != "params")
+            lines.append(f"  group {i}: {len(group['params'])} parameters, {settings}")
+        return "\n".join(lines)
