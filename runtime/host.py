@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import mmap
 import os
+import re
 import threading
 import time
 from pathlib import Path
@@ -13,11 +14,14 @@ import numpy as np
 import numpy.typing as npt
 
 PAGE = 4096
+LARGE = 64 << 20  # from this size on, a block is only taken when the system says that it has so much
 HUGE = 2 << 20  # from this size on, blocks are mapped on their own and ask for huge pages
 
 
 def aligned_bytes(size: int) -> npt.NDArray[np.uint8]:
     """`size` uninitialized bytes that start on a page; MemoryError when the system has none."""
+    if size >= LARGE and size > available_bytes():
+        raise MemoryError(f"{size} bytes asked for, and the system has fewer available")
     if size >= HUGE:
         try:
             mapped = mmap.mmap(-1, size)
@@ -30,6 +34,12 @@ def aligned_bytes(size: int) -> npt.NDArray[np.uint8]:
     raw = np.empty(size + PAGE, np.uint8)
     start = -raw.ctypes.data % PAGE
     return raw[start : start + size]
+
+
+def available_bytes() -> int:
+    """Bytes that can be taken without swapping or having a process killed; a huge number where unknown."""
+    found = re.search(r"MemAvailable:\s+(\d+) kB", _read(Path("/proc/meminfo")))
+    return int(found.group(1)) << 10 if found else 1 << 62
 
 
 def memory_bytes() -> int:

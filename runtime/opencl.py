@@ -17,7 +17,7 @@ import numpy.typing as npt
 from lazygrad.errors import BoundsError, DeviceError, OutOfMemoryError
 from lazygrad.settings import settings
 
-from . import host, pocl, pocl_parallel
+from . import host, pocl_device, pocl_parallel
 from .base import (
     ByteCache,
     Bytes,
@@ -53,9 +53,9 @@ class OpenCLRuntime(Runtime):
         self._cl = cl = load_pyopencl()
         device = choose_device(indices)
         cpu_name = ""
-        if pocl.is_pocl(device):
-            pocl.check_linker()
-            cpu_name = pocl.fix_cpu_name(device)
+        if pocl_device.is_pocl(device):
+            pocl_device.check_linker()
+            cpu_name = pocl_device.fix_cpu_name(cl, device)
         own = device_info(device, cpu_name, cache)
         gpu = replace(own, kind="gpu", vector_bytes=GPU_VECTOR_BYTES)
         self._info = {"": own, "cpu": replace(own, kind="cpu"), "gpu": gpu}
@@ -68,7 +68,7 @@ class OpenCLRuntime(Runtime):
         self._unified = shares_memory(device)
         # PoCL's kernels run in this very process: its buffers are the host's memory, and mapping changes nothing
         # but costs 30 us. Other CPU drivers are only known to promise the same bytes between a map and an unmap.
-        self._in_process = self._unified and pocl.is_pocl(device)
+        self._in_process = self._unified and pocl_device.is_pocl(device)
         self._counters = RuntimeStats()
         self._builder = Builder(cl, self._context, device, own.fingerprint, self._counters)
         self.cache = cache

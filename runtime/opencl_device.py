@@ -20,7 +20,6 @@ INSTALL = (
 
 def load_pyopencl() -> ModuleType:
     """The module pyopencl; DeviceError where it is not installed or does not load."""
-    pocl.private_folder()
     try:
         import pyopencl
     except ImportError as error:
@@ -31,16 +30,17 @@ def load_pyopencl() -> ModuleType:
 def list_devices() -> list[tuple[int, int, Any]]:
     """(platform index, device index, device) of every OpenCL device; DeviceError where there is no platform."""
     cl = load_pyopencl()
-    try:
-        platforms = cl.get_platforms()
-    except cl.Error as error:
-        raise DeviceError(f"no OpenCL platform is installed ({error}); {INSTALL}") from error
     found = []
-    for p, entry in enumerate(platforms):
+    with pocl.environment():
         try:
-            found += [(p, d, device) for d, device in enumerate(entry.get_devices())]
-        except cl.Error:
-            continue  # a platform without devices, such as a GPU driver on a machine without the GPU
+            platforms = cl.get_platforms()
+        except cl.Error as error:
+            raise DeviceError(f"no OpenCL platform is installed ({error}); {INSTALL}") from error
+        for p, entry in enumerate(platforms):
+            try:
+                found += [(p, d, device) for d, device in enumerate(entry.get_devices())]
+            except cl.Error:
+                continue  # a platform without devices, such as a GPU driver on a machine without the GPU
     if not found:
         raise DeviceError(f"no OpenCL platform has a device; {INSTALL}")
     return found

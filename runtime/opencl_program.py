@@ -15,8 +15,10 @@ from typing import Any
 
 from lazygrad.errors import CompileError, GraphError, first_error_line
 
-from . import pocl
+from . import pocl, pocl_device
 from .base import ByteCache, Executable, KernelSource, RuntimeStats
+
+_FORMAT = "opencl 1"  # changes with what the entries hold
 
 
 class Program:
@@ -76,7 +78,7 @@ class Builder:
         self.fingerprint, self.stats = fingerprint, stats
         self.cache: ByteCache | None = None
         self.unsaved: set[Program] = set()  # PoCL programs that compiled something since `save`
-        self._is_pocl = pocl.is_pocl(device)
+        self._is_pocl = pocl_device.is_pocl(device)
         self._built: dict[tuple[str, str, tuple[str, ...]], OpenCLExecutable] = {}
         self._loaded: dict[str, Program | None] = {}  # by key, those asked of the cache
 
@@ -145,7 +147,10 @@ class Builder:
                 return None  # a binary of another driver, though it calls itself the same
             self.stats.loaded += 1
             return Program(compiled, key, "", ())
-        files, text, options = pocl.unpack(payload)
+        try:
+            files, text, options = pocl.unpack(payload)
+        except OSError:
+            return None  # a full disk
         program = self._build_pocl([source], text, options, key)
         if program.folder is None:  # PoCL found what was unpacked
             program.folder = next(("/".join(name.split("/")[:2]) for name in files), None)
@@ -156,7 +161,7 @@ class Builder:
     def _compile(self, sources: list[KernelSource], prelude: str, options: tuple[str, ...]) -> Program:
         """A new program of these kernels."""
         text = "\n".join([prelude, *(source.text for source in sources)])
-        key = self.cache.key("opencl program", self.fingerprint, *options, text) if self.cache else ""
+        key = self.cache.key(_FORMAT, "program", self.fingerprint, *options, text) if self.cache else ""
         if self._is_pocl:
             program = self._build_pocl(sources, text, options, key)
         else:
@@ -197,7 +202,7 @@ class Builder:
 
     def _kernel_key(self, source: KernelSource, prelude: str, options: tuple[str, ...]) -> str:
         assert self.cache is not None
-        return self.cache.key("opencl kernel", self.fingerprint, *options, prelude, source.text)
+        return self.cache.key(_FORMAT, "kernel", self.fingerprint, *options, prelude, source.text)
 
 
 def _build_log(message: str) -> str:

@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from . import host, pocl
+from . import host, pocl, pocl_device
 from .base import Launch
 from .opencl_device import choose_device, load_pyopencl
 from .opencl_program import OpenCLExecutable, Program
@@ -129,7 +129,7 @@ def work(folder: Path, worker: int) -> None:
     share = json.loads((folder / f"{worker}.jobs").read_text())
     cl = load_pyopencl()
     device = choose_device(tuple(share["indices"]))
-    pocl.fix_cpu_name(device)
+    pocl_device.fix_cpu_name(cl, device)
     context = cl.Context([device])
     queue = cl.CommandQueue(context, device)
     programs: dict[int, Any] = {}

@@ -12,7 +12,7 @@ import pytest
 
 from lazygrad.engine.cache import DiskCache
 from lazygrad.errors import BoundsError, CompileError, DeviceError, GraphError, OutOfMemoryError
-from lazygrad.runtime import host, opencl, pocl, pocl_parallel
+from lazygrad.runtime import host, opencl, pocl_device, pocl_parallel
 from lazygrad.runtime.base import Executable, KernelSource, Launch, Storage
 from lazygrad.runtime.opencl import OpenCLRuntime
 from lazygrad.runtime.registry import open_device
@@ -62,7 +62,7 @@ def runtime(request: pytest.FixtureRequest) -> Iterator[OpenCLRuntime]:
         yield opened
         return
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pocl, "is_pocl", lambda device: False)
+        patch.setattr(pocl_device, "is_pocl", lambda device: False)
         if request.param == "discrete":
             patch.setattr(opencl, "shares_memory", lambda device: False)
         yield OpenCLRuntime("OPENCL", cache=DiskCache(None))
@@ -347,7 +347,7 @@ def test_binaries_of_other_platforms_are_kept(tmp_path: Path) -> None:
     source = KernelSource("kept", "__kernel void kept(__global int* o) { o[0] = 3; }", "kept")
     counts = []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pocl, "is_pocl", lambda device: False)
+        patch.setattr(pocl_device, "is_pocl", lambda device: False)
         for _ in range(3):
             fresh = OpenCLRuntime("OPENCL", cache=DiskCache(tmp_path))
             out = fresh.allocate(4)

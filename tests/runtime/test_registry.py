@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from lazygrad.errors import BoundsError, DeviceError, OutOfMemoryError
-from lazygrad.runtime import host, pocl, registry
+from lazygrad.runtime import host, pocl, pocl_device, registry
 from lazygrad.runtime.base import Storage
 from lazygrad.runtime.numpy import NumpyRuntime
 from lazygrad.settings import settings
@@ -133,12 +133,12 @@ def test_a_pointer_is_found_by_its_text() -> None:
     """Among words that are no pointers, or lead elsewhere, the one to the text is replaced and nothing else."""
     old, other = ctypes.create_string_buffer(b"generic"), ctypes.create_string_buffer(b"another")
     words = [0, 1, 2**47 + 5, 123_456, ctypes.addressof(other), ctypes.addressof(old), ctypes.addressof(old)]
-    record = (ctypes.c_uint64 * (pocl.STRUCT_BYTES // 8))(*words)
-    assert pocl._replace_pointer(ctypes.addressof(record), b"generic\0", "haswell")
+    record = (ctypes.c_uint64 * (pocl_device.STRUCT_BYTES // 8))(*words)
+    assert pocl_device._replace_pointer(ctypes.addressof(record), b"generic\0", "haswell")
     assert list(record[:5]) == words[:5]
     assert ctypes.string_at(record[5]) == b"haswell"
     assert record[6] == words[6]
-    assert not pocl._replace_pointer(ctypes.addressof(record), b"absent!\0", "haswell")
+    assert not pocl_device._replace_pointer(ctypes.addressof(record), b"absent!\0", "haswell")
 
 
 @pytest.mark.parametrize(
@@ -151,7 +151,7 @@ def test_a_pointer_is_found_by_its_text() -> None:
     ],
 )
 def test_cpu_names(flags: str, name: str) -> None:
-    assert pocl._cpu_name(set(flags.split())) == name
+    assert pocl_device._cpu_name(set(flags.split())) == name
 
 
 def test_a_program_travels_as_an_archive(tmp_path: Path) -> None:
