@@ -214,16 +214,16 @@ def _divide(s: Steps, pool: list[Value]) -> Value | None:
 
 
 def _transcendental(s: Steps, pool: list[Value]) -> Value | None:
-    """exp2, log2, sin and sqrt, within 8 roundings, over arguments where their slope is small."""
-    op = s.rng.choice([Op.EXP2, Op.LOG2, Op.SIN, Op.SQRT])
+    """exp2, log2, sin, sqrt and erf, within 8 roundings, over arguments where their slope is small."""
+    op = s.rng.choice([Op.EXP2, Op.LOG2, Op.SIN, Op.SQRT, Op.ERF])
     limit = 4 if op is Op.EXP2 else 32
     a = s.pick(pool, lambda v: v.dtype.is_float and v.bound <= limit)
     if a is None:
         return None
     if op in (Op.LOG2, Op.SQRT):
         a = _positive(s, a, 0.25)
-    size = {Op.EXP2: 2**a.bound, Op.LOG2: 6.0, Op.SIN: 1.0, Op.SQRT: math.sqrt(a.bound)}[op]
-    slope = {Op.EXP2: 2 ** (a.bound + a.error), Op.LOG2: 6.0, Op.SIN: 1.0, Op.SQRT: 1.1}[op]
+    size = {Op.EXP2: 2**a.bound, Op.LOG2: 6.0, Op.SIN: 1.0, Op.SQRT: math.sqrt(a.bound), Op.ERF: 1.0}[op]
+    slope = {Op.EXP2: 2 ** (a.bound + a.error), Op.LOG2: 6.0, Op.SIN: 1.0, Op.SQRT: 1.1, Op.ERF: 1.2}[op]
     return rounded(alu(op, a.node), size, None, a.error * slope, 8)
 
 
@@ -344,7 +344,8 @@ def _combined(s: Steps, a: Value, make: Callable[[Combine], Node], count: int) -
 def _reshape(s: Steps, pool: list[Value]) -> Value | None:
     if (a := s.pick(pool)) is None:
         return None
-    left, shape = math.prod(a.shape), []
+    left = math.prod(a.shape)
+    shape: list[int] = []
     while left > 1 and len(shape) < 3:
         shape.append(s.rng.choice([n for n in range(1, left + 1) if left % n == 0][:6]))
         left //= shape[-1]

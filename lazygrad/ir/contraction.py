@@ -66,4 +66,4 @@ def _arranged(
     rest = tuple(i for i in range(x.ndim) if i not in (*batch, *own, *inner))
     summed = bare.sum(rest, keepdims=True, dtype=x.dtype) if any(bare.shape[i] != 1 for i in rest) else bare
     sizes = [math.prod(shape[i] for i in group) for group in (batch, own, inner)]
-    return summed.transpose(*batch, *own, *inner, *rest).reshape(sizes)
+    return np.transpose(summed, [*batch, *own, *inner, *rest]).reshape(sizes)

@@ -251,7 +251,7 @@ def _places(shape: tuple[int, ...], index: Array, axis: int) -> tuple[NDArray[np
 
 def _erf(x: Array) -> Array:
     """The C library's, element by element."""
-    return np.frompyfunc(math.erf, 1, 1)(x).astype(x.dtype)
+    return np.asarray(np.frompyfunc(math.erf, 1, 1)(x), x.dtype)
 
 
 _MEANING: dict[Op, Meaning] = {

@@ -5,7 +5,7 @@ from typing import NoReturn, Protocol
 
 from lazygrad.dtype import DType, dtypes
 from lazygrad.errors import DTypeError, ShapeError, user_line
-from lazygrad.index.expr import Dim, dim_product
+from lazygrad.index.expr import Dim, as_dim, dim_product
 from lazygrad.ir.op import (
     ELEMENTWISE, IDENTITY, Arg, AxesArg, AxisArg, BoundsArg, Op, PadArg, ReduceArg, ScanArg, ScatterArg, ShapeArg,
 )
@@ -140,11 +140,11 @@ def _movement(op: Op, x: Operand, arg: Arg | None) -> Shape:
         assert isinstance(arg, PadArg)
         if len(arg.pads) != x.ndim or any(isinstance(p, int) and p < 0 for pair in arg.pads for p in pair):
             fail(op, src, f"padding {arg.pads} needs one pair of sizes >= 0 for each axis")
-        return tuple(lo + n + hi for (lo, hi), n in zip(arg.pads, x.shape))
+        return tuple(as_dim(lo + n + hi) for (lo, hi), n in zip(arg.pads, x.shape))
     assert op is Op.SHRINK and isinstance(arg, BoundsArg)
     if len(arg.bounds) != x.ndim:
         fail(op, src, f"{len(arg.bounds)} bounds for {x.ndim} axes")
     for (start, stop), n in zip(arg.bounds, x.shape):
         if all(isinstance(v, int) for v in (start, stop, n)) and not 0 <= start <= stop <= n:  # type: ignore[operator]
             fail(op, src, f"[{start}:{stop}] is not inside an axis of size {n}")
-    return tuple(stop - start for start, stop in arg.bounds)
+    return tuple(as_dim(stop - start) for start, stop in arg.bounds)

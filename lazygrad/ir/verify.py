@@ -88,8 +88,13 @@ def _check_form(n: Node) -> None:
     kind = _ARGUMENT.get(n.op, type(None))
     if type(n.arg) is not kind:
         _fail(n, f"has the argument {n.arg!r}, not one of class {kind.__name__}")
-    if any(not isinstance(d, (int, Expr)) or isinstance(d, bool) or (isinstance(d, int) and d < 0) for d in n.shape):
+    if not all(_is_size(d) for d in n.shape):
         _fail(n, "has a dimension that is not a size")
+
+
+def _is_size(d: object) -> bool:
+    """An int, or an expression whose value is not known: so that equal sizes are equal objects."""
+    return (type(d) is int and d >= 0) or (isinstance(d, Expr) and d.lo < d.hi)
 
 
 def _check_signature(n: Node) -> None:

@@ -42,7 +42,7 @@ from lazygrad.ir.node import (
     store,
     where,
 )
-from lazygrad.ir.op import BINARY, Combine, Op
+from lazygrad.ir.op import BINARY, UNARY, Combine, Op
 from tests.programs import HostStorage, read_stored, stored
 
 INTS = tuple(d for d in ALL if d.is_int)
@@ -288,6 +288,23 @@ def test_symbolic_sizes_are_bound() -> None:
     assert y.shape == (t + 1,)
     assert evaluate([y, iota(t, dtypes.int32)], lambda n: array, {t: 3})[0].tolist() == [5, 9, 2, 2]
     assert evaluate([iota(t, dtypes.int32)], lambda n: array, {t: 4})[0].tolist() == [0, 1, 2, 3]
+
+
+def test_a_size_that_is_known_after_all_is_an_int() -> None:
+    t = Var("t", 0, 9)
+    x = iota(10, dtypes.int32)
+    one = shrink(x, [(t, t + 1)])
+    assert one.shape == (1,)
+    assert evaluate([one], read_stored, {t: 7})[0].tolist() == [7]
+    assert pad(shrink(x, [(0, t)]), [(0, 10 - t)]).shape == (10,)
+
+
+@pytest.mark.parametrize("op", sorted(UNARY - {Op.CAST, Op.BITCAST}, key=str), ids=str)
+@pytest.mark.parametrize("dtype", FLOATS, ids=str)
+def test_scalars_are_arrays(op: Op, dtype: DType) -> None:
+    value = value_of(alu(op, const(1, dtype)))
+    assert isinstance(value, np.ndarray)
+    assert value.shape == ()
 
 
 def test_intermediates_are_freed_at_their_last_use() -> None:

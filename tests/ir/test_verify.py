@@ -11,6 +11,7 @@ import pytest
 
 from lazygrad.dtype import dtypes
 from lazygrad.errors import GraphError
+from lazygrad.index.expr import Const
 from lazygrad.ir import node as nodes
 from lazygrad.ir.node import Node, alu, buffer, cast, const, contiguous, iota, node, pad, permute, reduce, reshape, scan
 from lazygrad.ir.op import AxesArg, AxisArg, Combine, ConstArg, Op, ReduceArg, ScanArg, ScatterArg, ShapeArg
@@ -53,6 +54,7 @@ FAULTS: dict[str, Callable[[], Node]] = {
     "cannot combine by mul": lambda: node(Op.SCATTER, (I, I, I), ScatterArg(0, Combine.MUL)),
     "needs 24 bytes; its storage has 4": lambda: buffer(HostStorage(np.ones(1), F), F, (2, 3)),
     "is not a size": lambda: forged(iota(3, dtypes.int32), shape=(-3,), arg=ShapeArg((-3,))),
+    "dimension that is not a size": lambda: forged(X, shape=(Const(2), 3)),
     "is on OPENCL, its sources on": lambda: forged(alu(Op.ADD, X, X), device="OPENCL"),
     "is not the interned node": lambda: forged(alu(Op.ADD, X, X)),
 }  # fmt: skip
