@@ -6,6 +6,7 @@ import ctypes
 import gc
 import os
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -165,3 +166,78 @@ def test_a_program_travels_as_an_archive(tmp_path: Path) -> None:
     assert pocl.unpack(payload) == ({os.path.join("ZZ", "TEST", "k", "k.so")}, "__kernel ...", ("-DX",))
     assert (sub / "k.so").read_bytes() == b"code"
     assert "ZZ/TEST" in pocl.program_folders()
+
+
+def test_the_environment_goes_back_to_what_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("POCL_CACHE_DIR", raising=False)
+    with pocl.environment():
+        assert os.environ["POCL_CACHE_DIR"] == str(pocl.private_folder())
+    assert "POCL_CACHE_DIR" not in os.environ
+    monkeypatch.setenv("POCL_CACHE_DIR", "mine")
+    with pytest.raises(ZeroDivisionError), pocl.environment():
+        raise ZeroDivisionError
+    assert os.environ["POCL_CACHE_DIR"] == "mine"
+
+
+def test_where_the_private_folder_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the cache folder, unless there is none, it is turned off, or code cannot be loaded from there."""
+    elsewhere = Path(tempfile.gettempdir())
+    with settings.override(cache=True, cache_dir=tmp_path):
+        assert pocl._parent_folder() == tmp_path
+        with settings.override(cache=False):
+            assert pocl._parent_folder() == elsewhere
+        monkeypatch.setattr(pocl, "_may_execute", lambda folder: False)
+        assert pocl._parent_folder() == elsewhere
+    (tmp_path / "file").touch()
+    with settings.override(cache=True, cache_dir=tmp_path / "file" / "x"):
+        assert pocl._parent_folder() == elsewhere
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no file locks")
+def test_stale_folders_go_and_live_ones_stay(tmp_path: Path) -> None:
+    dead, live, young = (tmp_path / f"pocl-{name}" for name in ("dead", "live", "young"))
+    for folder in (dead, live, young):
+        folder.mkdir()
+    held = pocl._lock(live)
+    for folder in (dead, live):
+        os.utime(folder, (1, 1))
+    pocl._remove_stale(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["pocl-live", "pocl-young"]
+    held.close()
+    os.utime(live, (1, 1))
+    pocl._remove_stale(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["pocl-young"]
+
+
+def test_large_blocks_are_asked_of_the_system(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert host.available_bytes() > 0
+    monkeypatch.setattr(host, "available_bytes", lambda: 100)
+    assert host.aligned_bytes(host.HUGE).size == host.HUGE
+    with pytest.raises(MemoryError, match="has fewer available"):
+        host.aligned_bytes(host.LARGE)
+    with pytest.raises(OutOfMemoryError, match=r"64\.0 MiB requested"):
+        NumpyRuntime().allocate(host.LARGE)
+
+
+class _Unknown:
+    """A PoCL device whose record holds no name, with a compiler that takes it or not."""
+
+    version = "OpenCL 3.0 PoCL HSTR: cpu-x86_64-pc-linux-gnu-generic"
+    name = "cpu-new"
+
+    def __init__(self) -> None:
+        self.platform = type("Platform", (), {"version": "PoCL 9"})
+        self.record = ctypes.create_string_buffer(pocl_device.STRUCT_BYTES)
+        self.int_ptr = ctypes.addressof(self.record)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc/self/mem")
+def test_a_cpu_that_pocl_does_not_know(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pocl_device.platform, "machine", lambda: "x86_64")
+    monkeypatch.setattr(pocl_device, "_compiles", lambda cl, device: True)
+    assert pocl_device.fix_cpu_name(None, _Unknown()) == ""
+    monkeypatch.setattr(pocl_device, "_compiles", lambda cl, device: False)
+    with pytest.raises(DeviceError, match=r"does not know this CPU \(cpu-new\).*conda-forge"):
+        pocl_device.fix_cpu_name(None, _Unknown())
+    monkeypatch.setattr(pocl_device.platform, "machine", lambda: "aarch64")
+    assert pocl_device.fix_cpu_name(None, _Unknown()) == ""
