@@ -59,13 +59,16 @@ class Program:
     errors: list[float] = field(default_factory=list)  # per root: the largest allowed absolute difference
     inputs: list[Node] = field(default_factory=list)
     arrays: list[Array] = field(default_factory=list)
+    _expected: list[Array] | None = None
 
     def read(self, n: Node) -> Array:
         """The elements of an input, whatever its device: for the evaluator."""
         return next(a for i, a in zip(self.inputs, self.arrays) if i is n or (i.src and i.src[0] is n))
 
     def expected(self) -> list[Array]:
-        return evaluate(self.roots, self.read)
+        if self._expected is None:
+            self._expected = evaluate(self.roots, self.read)
+        return self._expected
 
     def check(self, results: Sequence[Array], what: str = "results") -> None:
         """Raise AssertionError, with the seed, unless `results` are what the evaluator finds, within `errors`."""
