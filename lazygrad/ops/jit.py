@@ -13,7 +13,7 @@ import gc
 import sys
 import weakref
 from collections.abc import Callable, Hashable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import update_wrapper
 from typing import Any, Generic, NoReturn, ParamSpec, TypeVar
 
@@ -41,7 +41,7 @@ class _Source:
     argument: int = -1  # number of the tensor among the arguments
     owner: weakref.ref[Core] | None = None  # a tensor that the function read or changed
     gradient: bool = False  # its gradient rather than itself
-    draw: int = 0  # that many new random numbers
+    draw: int = -1  # number of the draw of random numbers
     constant: Storage | None = None  # data made while tracing
 
 
@@ -62,7 +62,8 @@ class _Trace:
     effects: list[_Effect]
     result: Any  # the structure of the result
     results: list[tuple[int, type[Core]]]  # root and class of each tensor in it
-    gradients: list[tuple[weakref.ref[Core], bool]] = field(default_factory=list)  # whether each had one, at the start
+    gradients: list[tuple[weakref.ref[Core], bool]]  # whether each had one, at the start
+    draws: list[int]  # how many random numbers the function draws, in its order, whether they matter or not
 
 
 class Jit(Generic[P, R]):
@@ -163,7 +164,7 @@ def _gradients_as_before(trace: _Trace) -> bool:
 class _Tracer:
     def __init__(self, function: Callable[..., Any]) -> None:
         self.function = function
-        self.draws: dict[int, int] = {}
+        self.draws: list[tuple[Storage, int]] = []  # what each draw was kept in, and how many numbers it was for
 
     def trace(self, leaves: list[Any], structure: Hashable) -> _Trace:
         before = list(run.live)
@@ -204,7 +205,7 @@ class _Tracer:
         replay = self._replay(roots, device or _default_device())
         sources = self._sources(replay, first, before)
         gradients = [(weakref.ref(t), t.grad is not None) for t in before if t.requires_grad and t._leaf]
-        return _Trace(replay, sources, effects, (shape, frame), results, gradients)
+        return _Trace(replay, sources, effects, (shape, frame), results, gradients, [count for _, count in self.draws])
 
     def _call(self, args: Any, kwargs: Any) -> Any:
         def refuse() -> NoReturn:
@@ -214,7 +215,7 @@ class _Tracer:
             )
 
         def drawn(n: Node, count: int) -> None:
-            self.draws[id(storage_argument(base_buffer(n)))] = count
+            self.draws.append((storage_argument(base_buffer(n)), count))
 
         run.tracing.append(refuse)
         generator.on_draw.append(drawn)
@@ -256,6 +257,7 @@ class _Tracer:
 
     def _sources(self, replay: Replay, first: list[Node], before: list[Core]) -> list[_Source]:
         arguments = {id(storage_argument(base_buffer(n))): i for i, n in enumerate(first)}
+        draws = {id(storage): i for i, (storage, _) in enumerate(self.draws)}
         owners: dict[int, _Source] = {}
         for t in before:
             owners.setdefault(id(run.storage_of(t.node)), _Source(owner=weakref.ref(t)))
@@ -267,8 +269,8 @@ class _Tracer:
             storage = storage_argument(n)
             if (number := arguments.get(id(storage))) is not None:
                 sources.append(_Source(argument=number))
-            elif (count := self.draws.get(id(storage))) is not None:
-                sources.append(_Source(draw=count, constant=storage))
+            elif (draw := draws.get(id(storage))) is not None:
+                sources.append(_Source(draw=draw, constant=storage))
             else:
                 sources.append(owners.get(id(storage)) or _Source(constant=storage))
         return sources
@@ -311,7 +313,9 @@ def _realize(tensors: list[Core]) -> None:
 
 def _replay(trace: _Trace, arguments: list[Core]) -> Any:
     replaced = set(trace.replay.replaces.values())
-    storages = [_find(s, arguments, n, i in replaced) for i, (s, n) in enumerate(zip(trace.sources, trace.replay.inputs))]
+    draws = [generator.default_generator.draw(count) for count in trace.draws]
+    inputs = zip(trace.sources, trace.replay.inputs)
+    storages = [_find(s, arguments, draws, n, i in replaced) for i, (s, n) in enumerate(inputs)]
     results = trace.replay.run(storages)
     device = trace.replay.device
     for effect in trace.effects:
@@ -339,12 +343,13 @@ def _value(storage: Storage, node: Node, storages: Any) -> Node:
     return buffer(storage, node.dtype, node.shape)
 
 
-def _find(source: _Source, arguments: list[Core], n: Node, replaced: bool) -> Storage:
+def _find(
+    source: _Source, arguments: list[Core], draws: list[np.ndarray[Any, Any]], n: Node, replaced: bool
+) -> Storage:
     """The storage to run with for input `n`; a private copy when it will be overwritten and others hold it."""
-    if source.draw:
+    if source.draw >= 0:
         assert source.constant is not None
-        words = generator.default_generator.draw(source.draw)
-        return run.storage_of(run.upload(words, n.dtype, source.constant.device))
+        return run.storage_of(run.upload(draws[source.draw], n.dtype, source.constant.device))
     if source.constant is not None:
         return source.constant
     t = arguments[source.argument] if source.owner is None else source.owner()
