@@ -14,7 +14,8 @@ class TrainingPlan:
 
     Args:
         steps, batch: optimizer steps, and windows in each.
-        lr, min_lr, warmup: the learning rate rises over `warmup` steps to `lr`, and falls along a cosine to `min_lr`.
+        lr, min_lr, warmup: the learning rate rises over `warmup` steps (at most all) to `lr`, and falls along a cosine
+            to `min_lr` at the last step.
         beta1, beta2, weight_decay: AdamW's; only parameters of two dimensions or more decay.
         clip: the gradients' largest global norm; 0 for no limit.
         eval_every, eval_batches: steps between estimates of the losses, and batches in each; a checkpoint goes with it.
@@ -45,17 +46,3 @@ class TrainingPlan:
         for name in ("beta1", "beta2"):
             if not 0 <= getattr(self, name) < 1:
                 raise ArgumentError(f"{name} is {getattr(self, name)}; it must lie from 0 to below 1")
-
-    def learning_rate(self, step: int) -> float:
-        """The learning rate of step number `step`, counted from 0.
-
-        >>> plan = TrainingPlan(steps=1000, lr=1.0, min_lr=0.2, warmup=100)
-        >>> [round(plan.learning_rate(step), 3) for step in (0, 50, 100, 550, 1000, 2000)]
-        [0.01, 0.505, 1.0, 0.6, 0.2, 0.2]
-        """
-        if step < self.warmup:
-            return self.lr * (step + 1) / (self.warmup + 1)
-        if step >= self.steps:
-            return self.min_lr
-        done = (step - self.warmup) / (self.steps - self.warmup)
-        return self.min_lr + 0.5 * (1 + math.cos(math.pi * done)) * (self.lr - self.min_lr)

@@ -13,11 +13,12 @@ import numpy as np
 from lazygrad import nn, optim
 from lazygrad.data.windows import Batch, TokenWindows
 from lazygrad.engine.generator import default_generator
-from lazygrad.engine.jit import jit
 from lazygrad.errors import DivergenceError
 from lazygrad.io.atomic import PathLike
 from lazygrad.io.state import to_tensor
-from lazygrad.tensor import Tensor, no_grad
+from lazygrad.ops.jit import jit
+from lazygrad.ops.mode import no_grad
+from lazygrad.tensor import Tensor
 from lazygrad.train.checkpoint import Checkpoint, require_same_layout, write_checkpoint
 from lazygrad.train.history import History
 from lazygrad.train.interrupt import Interrupt
@@ -57,6 +58,7 @@ class Trainer:
         self.device = device
         self.parameters = list(model.parameters())
         self.optimizer = optim.AdamW(self._groups(), lr=plan.lr, betas=(plan.beta1, plan.beta2))
+        self.schedule = optim.WarmupCosineLR(self.optimizer, min(plan.warmup, plan.steps), plan.steps, plan.min_lr)
         self.generator = np.random.default_rng(plan.seed)
         self.history = History()
         self.step, self.seconds = 0, 0.0
@@ -78,7 +80,7 @@ class Trainer:
         self.optimizer.zero_grad()
         loss.backward()
         if self.plan.clip:
-            nn.clip_grad_norm_(self.parameters, self.plan.clip)
+            optim.clip_grad_norm_(self.parameters, self.plan.clip)
         self.optimizer.step()
         return loss.detach()
 
@@ -119,8 +121,8 @@ class Trainer:
         return finished
 
     def _advance(self) -> Tensor:
-        self.optimizer.set_lr(self.plan.learning_rate(self.step))
         loss = self._train_step(*self._on_device(self.train.draw(self.generator)))
+        self.schedule.step()
         self.step += 1
         self._clock.steps += 1
         return loss
@@ -193,6 +195,7 @@ class Trainer:
             require_same_layout(checkpoint.path, owner.state_dict(), stored)
             owner.load_state_dict({key: to_tensor(value, self.device) for key, value in stored.items()})
         self.step, self.seconds = checkpoint.entry("step"), checkpoint.entry("seconds")
+        self.schedule.load_state_dict({**self.schedule.state_dict(), "last_epoch": self.step})
         self._saved_rate = checkpoint.entry("tokens_per_second")
         self.history = History.from_json(checkpoint.entry("history"))
         self.generator.bit_generator.state = checkpoint.entry("batches")
