@@ -6,7 +6,9 @@ writes and wrapped NumPy arrays need no transfer; elsewhere blocks live on the d
 
 from __future__ import annotations
 
+import atexit
 import contextlib
+import weakref
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
@@ -14,7 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lazygrad.errors import BoundsError, DeviceError, OutOfMemoryError
+from lazygrad.errors import BoundsError, DeviceError, LazygradError, OutOfMemoryError
 from lazygrad.settings import settings
 
 from . import host, pocl_device, pocl_parallel
@@ -76,6 +78,7 @@ class OpenCLRuntime(Runtime):
         limit = min(total, settings.memory_limit << 20) if settings.memory_limit else total
         granule = host.PAGE if self._unified else DEVICE_GRANULE
         self.pool = Pool(name, self._new_block, self._finish, limit, own.max_alloc, granule)
+        atexit.register(_settle, weakref.ref(self))
 
     @property
     def info(self) -> DeviceInfo:  # type: ignore[override]  # read only
@@ -228,3 +231,11 @@ class OpenCLRuntime(Runtime):
             pool = self.pool
             return OutOfMemoryError(self.name, 0, pool.live_bytes, pool.cached_bytes, pool.largest(), pool.limit)
         return DeviceError(f"{self.name} ({self.info.description}) failed while running {what}: {error}")
+
+
+def _settle(reference: weakref.ref[OpenCLRuntime]) -> None:
+    """At exit: wait for what still runs or compiles, before the folder that PoCL compiles in is removed."""
+    runtime = reference()
+    if runtime is not None:
+        with contextlib.suppress(LazygradError):
+            runtime.synchronize()

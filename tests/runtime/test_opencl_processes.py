@@ -189,10 +189,15 @@ def test_importing_loads_no_driver() -> None:
 
 
 def test_exit_with_work_in_flight(folder: Path) -> None:
-    """A process may end, by the end of its program or by an error, with launches running and memory held."""
-    tail = "\nruntime.prepare([Launch(built[0], (memories[0],), (), (4,), (1,))] * 500).run()\nassert False, 'the end'"
+    """A process may end, by an error too, while launches run and kernels compile; what compiled is kept."""
+    tail = (
+        "\nlate = runtime.build([KernelSource(f'k{i}', text.format(i), f'k{i}') for i in (7, 8, 9)], '// prelude')"
+        "\nruntime.prepare([Launch(e, (memories[0],), (), (4,), (1,)) for e in late] * 100).run()"
+        "\nassert False, 'the end'"
+    )
     env = {**os.environ, "LAZYGRAD_CACHE_DIR": str(folder)}
     command = [sys.executable, "-c", PROGRAM + tail, "[1]"]
     done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 1
     assert last_line(done.stderr) == "AssertionError: the end"
+    assert counts(run(folder, [7, 8, 9])) == (0, 1, 0)
