@@ -9,7 +9,6 @@ from lazygrad.engine.run import _over_buffers, realized
 from lazygrad.ir.node import Node
 from lazygrad.ir.show import text as graph_text
 from lazygrad.runtime.base import DeviceInfo
-from lazygrad.runtime.host import generic_cpu
 from lazygrad.runtime.registry import open_device
 from lazygrad.schedule.kernel import Kernel, schedule
 from lazygrad.tile.show import text as program_text

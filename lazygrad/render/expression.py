@@ -22,7 +22,7 @@ from lazygrad.index.expr import (
 )
 
 Text = tuple[str, int]  # and the precedence of its outermost operator
-_CHOICE, _AND, _EQUAL, _LESS, _SUM, _PRODUCT, _ATOM = range(7)  # loosest first
+_AND, _EQUAL, _LESS, _SUM, _PRODUCT, _ATOM = range(6)  # loosest first
 
 
 def c_expression(e: Expr) -> str:
@@ -110,7 +110,7 @@ def _extreme(e: Expr, of: Mapping[Expr, Text]) -> Text:
 
 def _select(e: Expr, of: Mapping[Expr, Text]) -> Text:
     condition, yes, no = (of[child] for child in e.children)
-    return f"{_held(condition, _AND)} ? {_held(yes, _AND)} : {_held(no, _AND)}", _CHOICE
+    return f"({_held(condition, _AND)} ? {_held(yes, _AND)} : {_held(no, _AND)})", _ATOM  # stands behind `pointer +`
 
 
 _WRITERS: dict[type[Expr], Callable[[Expr, Mapping[Expr, Text]], Text]] = {
