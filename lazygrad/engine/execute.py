@@ -32,7 +32,8 @@ class Runner:
     plan: Plan
     runtime: Runtime
     prepared: Prepared | None = None
-    bound: dict[Slot, Memory] = field(default_factory=dict)
+    bound: dict[Slot, object] = field(default_factory=dict)  # handles only: a Memory here would keep its block in use
+    temporaries: dict[Slot, Memory] = field(default_factory=dict)
     uses: dict[Slot, list[tuple[int, int]]] = field(default_factory=dict)
     arena: Memory | None = None
 
@@ -45,10 +46,10 @@ class Runner:
             self._prepare(memories)
         else:
             for slot, memory in memories.items():
-                if self.bound.get(slot) is not memory:
+                if self.bound.get(slot) is not memory.handle:
                     for launch, argument in self.uses.get(slot, ()):
                         self.prepared.rebind(launch, argument, memory)
-        self.bound = memories
+        self.bound = {slot: memory.handle for slot, memory in memories.items()}
         assert self.prepared is not None
         profile = settings.debug >= 1
         seconds = self.prepared.run(profile)
@@ -61,7 +62,7 @@ class Runner:
     def release(self) -> None:
         """Give the temporaries' memory back to the pool; the next run takes some again."""
         self.arena = None
-        self.bound = {slot: m for slot, m in self.bound.items() if not isinstance(slot, Temporary)}
+        self.temporaries.clear()
 
     def _memories(self, inputs: Sequence[Memory], outputs: Sequence[Memory]) -> dict[Slot, Memory]:
         memories: dict[Slot, Memory] = {Input(i): m for i, m in enumerate(inputs)}
@@ -75,10 +76,10 @@ class Runner:
         return memories
 
     def _temporary(self, slot: Temporary) -> Memory:
-        if slot in self.bound:
-            return self.bound[slot]
-        assert self.arena is not None
-        return self.runtime.sub(self.arena, slot.offset, slot.nbytes)
+        if slot not in self.temporaries:
+            assert self.arena is not None
+            self.temporaries[slot] = self.runtime.sub(self.arena, slot.offset, slot.nbytes)
+        return self.temporaries[slot]
 
     def _prepare(self, memories: dict[Slot, Memory]) -> None:
         built = executables(self.runtime, [s.kernel.source for s in self.plan.steps])
