@@ -126,4 +126,4 @@ def _unary(step: Compute, a: str) -> str:
         return f"{a}.s{''.join(f'{k:x}' for k in reversed(range(dest.lanes)))}"
     if step.code is Code.LANE:
         return f"{a}.s{int(step.detail):x}"
-    return {Code.NOT: f"~{a}", Code.BITCAST: f"as_{name}({a})", Code.LOW: f"{a}.lo", Code.HIGH: f"{a}.hi"}[step.code]
+    return {Code.NOT: f"~{a}", Code.ANY: f"any({a})", Code.BITCAST: f"as_{name}({a})", Code.LOW: f"{a}.lo", Code.HIGH: f"{a}.hi"}[step.code]

@@ -12,7 +12,7 @@ from lazygrad.dtype import DType, dtypes
 from lazygrad.errors import GraphError
 from lazygrad.ir.op import Combine, Op
 
-from . import integers, narrow, vectormath
+from . import integers, library, narrow, vectormath
 from .erf import erf
 from .lower_context import Context
 from .machine import Code, Immediate, Operand, memory_dtype
@@ -162,18 +162,14 @@ def _maximum(context: Context, dtype: DType, a: Operand, b: Operand) -> Operand:
 
 def _float_modulo(context: Context, dtype: DType, a: Operand, b: Operand) -> Operand:
     """The remainder with the sign of the divisor, made from the exact one with the sign of the dividend."""
-    lanes = max(a.lanes, b.lanes)
-    a, b = (context.compute(Code.COPY, dtype, x, lanes=lanes) if x.lanes < lanes else x for x in (a, b))
-    remainder = context.compute(Code.CALL, dtype, a, b, detail="fmod")
+    remainder = library.call(context, "fmod", dtype, a, b)
     zero = constant(0, dtype)
-    nonzero = compare(context, Code.NE, dtype, remainder, zero)
-    opposite = _logic(
-        context, Code.XOR, compare(context, Code.LT, dtype, remainder, zero), compare(context, Code.LT, dtype, b, zero)
-    )
-    other = context.compute(Code.ADD, dtype, remainder, b)
-    moved = select(context, _logic(context, Code.AND, nonzero, opposite), other, remainder)
-    signed_zero = context.compute(Code.CALL, dtype, moved, b, detail="copysign")
-    return select(context, nonzero, moved, signed_zero)
+    moved = context.compute(Code.ADD, dtype, remainder, b)
+    below = compare(context, Code.LT, dtype, b, zero)
+    opposite = _logic(context, Code.XOR, compare(context, Code.LT, dtype, remainder, zero), below)
+    result = select(context, opposite, moved, remainder)
+    signed_zero = select(context, below, constant(-0.0, dtype), zero)
+    return select(context, compare(context, Code.EQ, dtype, remainder, zero, native=True), signed_zero, result)
 
 
 def _truncate(context: Context, dtype: DType, a: Operand) -> Operand:

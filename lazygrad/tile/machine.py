@@ -50,6 +50,7 @@ class Code(Enum):
     HIGH = auto()  # the second half
     REVERSE = auto()  # the lanes of a backwards
     IOTA = auto()  # 0, 1, 2, ... in the lanes
+    ANY = auto()  # a scalar bool: whether any lane of the mask a is set
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -148,7 +149,20 @@ class Meet:
     """All work-items of the group wait for each other; what they wrote to local memory is seen by all."""
 
 
-Instruction = Compute | IndexValue | Identity | LoadFrom | StoreTo | For | Branch | Declare | Meet
+@dataclass(frozen=True, slots=True, eq=False)
+class Ticket:
+    """`dest` = the int32 `array[0]`, which is incremented in the same step; memory is consistent before and after."""
+
+    dest: Register
+    array: Array
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fence:
+    """What other work-groups stored before they took their tickets is seen from here on."""
+
+
+Instruction = Ticket | Fence | Compute | IndexValue | Identity | LoadFrom | StoreTo | For | Branch | Declare | Meet
 
 
 @dataclass(frozen=True, slots=True, eq=False)

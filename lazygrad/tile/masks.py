@@ -35,7 +35,7 @@ def splat(context: Context, a: Operand, lanes: int) -> Operand:
 
 def mask_type(dtype: DType) -> DType:
     """The type of the mask that comparing vectors of `dtype` gives."""
-    return _MASKS[dtype.itemsize]
+    return _MASKS[_width(dtype)]
 
 
 def compare(context: Context, code: Code, dtype: DType, a: Operand, b: Operand, native: bool = False) -> Operand:
@@ -54,8 +54,9 @@ def mask_for(context: Context, mask: Operand, dtype: DType) -> Operand:
     return mask if is_wide_enough else context.compute(Code.CONVERT, wanted, mask)
 
 
-def _width(mask: DType) -> int:
-    return 4 if mask.is_bool else mask.itemsize
+def _width(dtype: DType) -> int:
+    """Bytes of a lane."""
+    return 4 if dtype.is_bool else dtype.itemsize
 
 
 def select(context: Context, condition: Operand, yes: Operand, no: Operand) -> Operand:

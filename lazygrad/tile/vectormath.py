@@ -5,7 +5,7 @@ of a row makes a result independent of its position. The polynomials are minimax
 in the working precision, coefficients by rising power. Inf, nan, zeros and subnormals come out as in C's library.
 
 The largest errors, in units in the last place for (float32, float64): exp2 (1, 1), exp (1, 1.1), log2 (3, 3),
-sin (2, 2) for arguments up to 1e15, power in float32 (1).
+sin (2, 2), power in float32 (1).
 """
 
 from __future__ import annotations
@@ -17,14 +17,17 @@ import numpy as np
 
 from lazygrad.dtype import DType, dtypes
 from lazygrad.errors import GraphError
+from lazygrad.index.expr import Var
 
+from . import library
 from .lower_context import Context
-from .machine import Code, Immediate, Operand
+from .machine import Branch, Code, Compute, Immediate, Operand, Register
 from .masks import compare, constant, select
 
 F32, F64 = dtypes.float32, dtypes.float64
 LOG2_E = 1.4426950408889634
 LN2 = (0.6931471805599453, 2.3190468138462996e-17)  # ln 2 as a sum of two float64
+SIN_LIMIT = 2.0**50  # n * pi is exact enough below
 PI = (3.141592653589793, 1.2246467991473532e-16, -2.9947698097183397e-33)  # pi as a sum of three float64
 
 
@@ -197,7 +200,28 @@ def sin(context: Context, dtype: DType, x: Operand) -> Operand:
         r = context.compute(Code.CONVERT, F32, r)
     square = e.op(Code.MUL, r, r)
     result = e.op(Code.FMA, e.op(Code.MUL, r, square), e.polynomial(e.form.sine, square), r)
-    return e.held(result, (-1.0, 1.0))
+    result = e.where(Code.EQ, x, 0.0, x, e.held(result, (-1.0, 1.0)))  # the sign of -0.0
+    return _sin_of_large(context, dtype, x, y, result)
+
+
+def _sin_of_large(context: Context, dtype: DType, x: Operand, y: Operand, result: Register) -> Operand:
+    """`result`, but by the library where x is too large for `sin`; nothing is called where no lane is. `y`: x in float64."""
+    large = select(
+        context,
+        compare(context, Code.LT, dtype, x, constant(0, dtype), native=True),
+        context.compute(Code.NEG, dtype, x),
+        x,
+    )
+    mask = compare(context, Code.LT, dtype, constant(SIN_LIMIT, dtype), large)
+    flag = context.compute(Code.ANY, dtypes.bool, mask, lanes=1) if mask.lanes > 1 else mask
+    with context.scope() as body:
+        exact = library.call(context, "sin", F64, y)
+        if dtype is F32:
+            exact = context.compute(Code.CONVERT, F32, exact)
+        chosen = select(context, mask, exact, result)
+        context.emit(Compute(result, Code.COPY, (chosen,), declare=False))
+    context.emit(Branch(Var(flag.name, 0, 1), body))
+    return result
 
 
 def sqrt(context: Context, dtype: DType, x: Operand) -> Operand:
@@ -210,9 +234,7 @@ def power(context: Context, dtype: DType, a: Operand, b: Operand) -> Operand:
     if isinstance(b, Immediate) and b.value in (-2, -1, 1, 2, 3, 4):
         return _whole_power(context, dtype, a, int(b.value))
     if dtype is F64:
-        lanes = max(a.lanes, b.lanes)
-        a, b = (context.compute(Code.COPY, dtype, x, lanes=lanes) for x in (a, b))
-        return context.compute(Code.CALL, dtype, a, b, detail="pow")
+        return library.call(context, "pow", dtype, a, b)
     a, b = register(context, a), register(context, b)
     e = emitter(context, F32)
     magnitude = e.real(e.bit_op(Code.AND, e.bits(a), 0x7FFFFFFF))
