@@ -21,7 +21,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -60,7 +60,11 @@ class Case:
 
 @dataclass
 class Measured:
-    """One side of one case: milliseconds per call, and time over the reference's time in the same round."""
+    """One side of one case: milliseconds per call, and time over the reference's time in the same round.
+
+    `others_load` is how many CPUs other processes kept busy meanwhile. Where it is not near 0 the ratio says little:
+    a side whose threads wait for each other loses far more by it than one whose threads do not.
+    """
 
     case: str
     side: str
@@ -73,8 +77,8 @@ class Measured:
     gflops: float = 0.0
     gbytes_per_s: float = 0.0
     difference: float | None = None
+    others_load: float | None = None
     error: str = ""
-    notes: dict[str, Any] = field(default_factory=dict)
 
 
 def threads() -> int:
@@ -142,9 +146,13 @@ def run_case(case: Case, rounds: int, budget_s: float) -> list[Measured]:
         except Exception as error:  # noqa: BLE001 - one side's failure must not lose the other measurements
             measured[name].error = f"{type(error).__name__}: {error}"
     running = [name for name in names if not measured[name].error]
+    before, start = others_cpu_seconds(), time.perf_counter()
     times = time_rounds(case, running, rounds, budget_s)
+    after, elapsed = others_cpu_seconds(), time.perf_counter() - start
     for name in running:
         summarize(measured[name], case, times[name], times[reference])
+        if before is not None and after is not None:
+            measured[name].others_load = round(max(after - before, 0.0) / elapsed, 2)
     return list(measured.values())
 
 
@@ -170,6 +178,17 @@ def summarize(into: Measured, case: Case, times: Sequence[float], reference: Seq
     into.ms_median, into.ms_min = median * 1e3, min(times) * 1e3
     into.ratio_median, into.ratio_min, into.ratio_max = statistics.median(ratios), min(ratios), max(ratios)
     into.gflops, into.gbytes_per_s = case.flops / median / 1e9, case.nbytes / median / 1e9
+
+
+def others_cpu_seconds() -> float | None:
+    """CPU seconds used by all other processes since the machine started; None where the system does not tell."""
+    try:
+        first = Path("/proc/stat").read_text(encoding="ascii").split("\n", 1)[0]
+    except OSError:
+        return None
+    user, nice, system, _, _, irq, softirq, steal = (int(ticks) for ticks in first.split()[1:9])
+    total = (user + nice + system + irq + softirq + steal) / os.sysconf("SC_CLK_TCK")
+    return total - time.process_time()
 
 
 def cpu_name() -> str:
@@ -229,17 +248,21 @@ def as_markdown(title: str, about: Mapping[str, Any], results: Sequence[Measured
         "",
         "Ratio: time over the first side's time in the same round; below 1 is faster. Median over rounds [min, max].",
         "",
-        "| work | side | ms median (best) | ratio | GFLOP/s | GB/s | rounds |",
-        "|---|---|---|---|---|---|---|",
+        "Others: CPUs kept busy by other processes meanwhile; where that is not near 0, the ratio says little.",
+        "",
+        "| work | side | ms median (best) | ratio | GFLOP/s | GB/s | rounds | others |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     for m in results:
         if m.error:
-            lines.append(f"| {m.case} | {m.side} | not measured: {m.error.splitlines()[0][:120]} | | | | |")
+            lines.append(f"| {m.case} | {m.side} | not measured: {m.error.splitlines()[0][:120]} | | | | | |")
             continue
         rates = [f"{rate:.1f}" if rate else "" for rate in (m.gflops, m.gbytes_per_s)]
         ratio = f"**{m.ratio_median:.2f}** [{m.ratio_min:.2f}, {m.ratio_max:.2f}]"
         times = f"{m.ms_median:.3g} ({m.ms_min:.3g})"
-        lines.append(f"| {m.case} | {m.side} | {times} | {ratio} | {rates[0]} | {rates[1]} | {m.rounds} |")
+        lines.append(
+            f"| {m.case} | {m.side} | {times} | {ratio} | {rates[0]} | {rates[1]} | {m.rounds} | {m.others_load} |"
+        )
     return "\n".join(lines) + "\n"
 
 
@@ -261,7 +284,11 @@ def run(name: str, title: str, builders: Mapping[str, Callable[[], Case]], round
         except Exception as error:  # noqa: BLE001 - one case's failure must not lose the others
             measured = [Measured(case_name, "all", error=f"{type(error).__name__}: {error}")]
         for m in measured:
-            shown = m.error.splitlines()[0] if m.error else f"{m.ms_median:9.3f} ms   ratio {m.ratio_median:.2f}"
+            shown = (
+                m.error.splitlines()[0]
+                if m.error
+                else f"{m.ms_median:9.3f} ms   ratio {m.ratio_median:.2f}   others {m.others_load}"
+            )
             print(f"{m.case:44s} {m.side:16s} {shown}", flush=True)
         results += measured
         document = {"machine": about, "results": [asdict(m) for m in results]}
