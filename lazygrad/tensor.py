@@ -57,7 +57,7 @@ class Tensor(Loss, Attention, Conv, Casting, Differentiate):
             value = _moved(cast(data.detach().node, dtype or data.dtype), data.device, name)
             return leaf(cls, contiguous(value, new_uid()) if requires_grad else value, name, requires_grad)
         name = device_name(device)
-        if isinstance(data, (bool, int, float)):
+        if type(data) in (bool, int, float):  # NumPy's scalars keep their type
             return leaf(cls, const(data, dtype or of_scalar(data)), name, requires_grad)
         array, kind = as_array(data, dtype)
         return leaf(cls, run.upload(array, kind, name), name, requires_grad)

@@ -158,7 +158,8 @@ class Arithmetic(Rounding):
         [0.5, 2.0]
         """
         divisor = self._beside(other)
-        return self.div((divisor.abs() < eps)._choose((divisor < 0)._choose(-eps, eps), divisor))
+        least = (divisor < 0)._choose(-eps, eps).cast(divisor.dtype)
+        return self.div((divisor.abs() < eps)._choose(least, divisor))
 
     # ---- operators ----
 

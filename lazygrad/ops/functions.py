@@ -159,8 +159,8 @@ class Functions(Arithmetic):
         """
         if self.dtype.is_bool:
             return self
-        x = self.detach()
-        return (x > 0)._choose(1, (x < 0)._choose(-1, x * 0 if self.dtype.is_float else 0)).cast(self.dtype)
+        rest = self * 0 if self.dtype.is_float else 0  # nan stays
+        return (self > 0)._choose(1, (self < 0)._choose(-1, rest)).cast(self.dtype)
 
     def clamp(self, min: Operand | None = None, max: Operand | None = None) -> Self:
         """Elements below `min` become `min`, those above `max` become `max`; nan stays. None is no limit.

@@ -1,4 +1,4 @@
-"""What `t[index]` means, worked out on shapes: a slice for each dimension, then the order of the result's dimensions."""
+"""What `t[index]` means, worked out on shapes: a slice for each dimension, then the result's dimensions."""
 
 from __future__ import annotations
 

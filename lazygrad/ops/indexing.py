@@ -97,7 +97,7 @@ class Indexing(InPlace):
         values = mask_values(mask)
         shape = self.shape[first : first + values.ndim]
         if values.shape != shape:
-            fail(BoundsError, f"index: a mask {list(values.shape)} does not fit {list(shape)} of shape {list(self.shape)}")
+            fail(BoundsError, f"index: a mask {list(values.shape)} does not fit {list(shape)} of {list(self.shape)}")
         return np.nonzero(values)
 
     # ---- gather and scatter ----

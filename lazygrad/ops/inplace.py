@@ -29,7 +29,7 @@ def storage_behind(n: Node) -> StorageLike | None:
 
 
 class InPlace(Reduce):
-    """Operations that replace this tensor's value. GradientError for a leaf that requires a gradient, outside no_grad()."""
+    """Operations that replace this tensor's value. GradientError for leaves that require gradients, but in no_grad."""
 
     __slots__ = ()
 

@@ -137,7 +137,8 @@ class Joining(Indexing):
         if self.ndim < 2:
             fail(ShapeError, f"{what}: needs two dimensions or more, not shape {list(self.shape)}")
         kept = self._new(below_diagonal(self.shape[-2:], diagonal if what == "tril" else diagonal - 1))
-        return kept._choose(self, 0) if what == "tril" else kept._choose(0, self)
+        zero = self._new(const(0, self.dtype))
+        return kept._choose(self, zero) if what == "tril" else kept._choose(zero, self)
 
     def diagonal(self) -> Self:
         """The diagonal of a matrix. ShapeError for other tensors.

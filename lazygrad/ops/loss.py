@@ -89,7 +89,7 @@ class Loss(Normalize, Joining):
         if len(fitting) > 1:
             fail(
                 ShapeError,
-                f"{what}: the classes of {list(self.shape)} may be dim 1 or dim -1 for targets {list(target.shape)}; say dim=",
+                f"{what}: the classes of {list(self.shape)} may be dim 1 or -1 for {list(target.shape)}; say dim=",
             )
         return fitting[0]
 

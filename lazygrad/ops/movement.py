@@ -231,7 +231,7 @@ class Movement(Core):
         n = self.shape[axis]
         first = start + n if start < 0 else start
         if isinstance(n, int) and isinstance(first, int) and not (0 <= first <= first + length <= n):
-            fail(BoundsError, f"narrow: {length} elements from {start} are not in dim {dim} of shape {list(self.shape)}")
+            fail(BoundsError, f"narrow: {length} elements from {start} are not in dim {dim} of {list(self.shape)}")
         bounds: list[tuple[Dim, Dim]] = [(0, size) for size in self.shape]
         bounds[axis] = (first, first + length)
         return self.shrink(bounds)
