@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from lazygrad.engine.run import download, memory_of, storage_of, substitute, upload
+from lazygrad.engine.run import download, hand_over, is_empty, memory_of, storage_of, substitute, upload
 from lazygrad.engine.slots import Input, Output
 from lazygrad.ir.evaluate import evaluate, to_storage
 from lazygrad.ir.node import Node, buffer, topological
@@ -34,10 +34,13 @@ class Replay:
     @staticmethod
     def over(roots: Sequence[Node]) -> list[Node]:
         """The buffers that `roots` read, in a fixed order."""
-        return [n for n in topological(roots) if n.op is Op.BUFFER]
+        return [n for n in topological(roots) if n.op is Op.BUFFER and not is_empty(n)]
 
     def run(self, storages: Sequence[Storage]) -> list[Storage]:
-        """The storages of the roots' values, given those of the inputs. Every one is fresh, or an input that it replaces."""
+        """The storages of the roots' values, given those of the inputs. Every one is fresh, or an input that nothing wrote.
+
+        An input that a root replaced gives its memory to the root's storage and has none any more.
+        """
         if self.device.startswith("NUMPY"):
             return self._evaluate(storages)
         runtime = open_device(self.device)
@@ -46,6 +49,7 @@ class Replay:
         plan = self.runner.plan
         outputs = [Storage(self.device, size, runtime.allocate(size)) for size in plan.outputs]
         self.runner.run([memory_of(s) for s in storages], [memory_of(s) for s in outputs])
+        storages = hand_over(storages, [plan.results[k] for k in self.replaces])
         results: list[Storage] = []
         for slot in plan.results:
             if isinstance(slot, Input):

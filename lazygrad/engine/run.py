@@ -36,21 +36,31 @@ use_cache(default_cache)
 
 
 def realized(n: Node) -> Node | None:
-    """The BUFFER (under a RESHAPE at most) that holds the value of `n`, or None when it was not computed yet."""
+    """The BUFFER (under a RESHAPE at most) that holds the value of `n`, or None when it has to be computed (again)."""
     if n.op is Op.BUFFER or (n.op is Op.RESHAPE and n.src[0].op is Op.BUFFER):
         return n
-    return _realized.get(n)
+    found = _realized.get(n)
+    if found is not None and _overwritten(_storage(found)):
+        del _realized[n]
+        return None
+    return found
 
 
 def storage_of(n: Node) -> Storage:
     """The storage of a realized node."""
     base = realized(n)
     assert base is not None, n
-    if base.op is Op.RESHAPE:
-        base = base.src[0]
-    storage = base.argument(BufferArg).storage
+    return _storage(base)
+
+
+def _storage(base: Node) -> Storage:
+    storage = (base.src[0] if base.op is Op.RESHAPE else base).argument(BufferArg).storage
     assert isinstance(storage, Storage)
     return storage
+
+
+def _overwritten(storage: Storage) -> bool:
+    return storage.memory is None and storage.nbytes > 0
 
 
 def upload(array: np.ndarray[Any, Any], dtype: DType, name: str) -> Node:
@@ -133,28 +143,35 @@ def _move_between_devices(pending: Sequence[Node]) -> None:
 
 
 def _readers_of_overwritten(pending: Sequence[Node]) -> list[Node]:
-    """Live tensors' nodes that were built on values which `pending` overwrites; they are computed along with it, from the
-    old values."""
+    """What live tensors still have to compute from values that `pending` overwrites: their own nodes, or what they copy
+    to other devices. It is computed along with `pending`, from the old values."""
     targets = {id(n.argument(StoreArg).storage) for n in topological(pending) if n.op is Op.STORE and realized(n) is None}
     if not targets:
         return []
+    waiting = dict.fromkeys(t.node for t in list(live) if realized(t.node) is None)
     ours = set(pending)
-    waiting = [t.node for t in list(live) if t.node not in ours and realized(t.node) is None]
     depends: set[Node] = set()
+    needed: dict[Node, None] = {}
     for n in topological(waiting, stop=lambda n: realized(n) is not None):
         if realized(n) is not None:
             if id(storage_of(n)) in targets:
                 depends.add(n)
-        elif any(s in depends for s in n.src):
+            continue
+        from_old = [s for s in n.src if s in depends]
+        if n.op is Op.COPY:  # beyond it other devices compute
+            needed |= dict.fromkeys(from_old)
+        elif from_old:
             depends.add(n)
-    return [n for n in dict.fromkeys(waiting) if n in depends]
+            if n in waiting:
+                needed[n] = None
+    return [n for n in needed if n not in ours]
 
 
 def _run(pending: Sequence[Node], roots: Sequence[Node], runtime: Runtime) -> None:
     from lazygrad.engine.execute import Runner
     from lazygrad.engine.plan import make_plan
 
-    inputs = [n for n in topological(roots) if n.op is Op.BUFFER]
+    inputs = [n for n in topological(roots) if n.op is Op.BUFFER and not is_empty(n)]
     replaces = _replaceable(pending, inputs)
     key = (runtime.name, *structure(roots), tuple(sorted(replaces.items())))
     runner = _runners.get(key)
@@ -172,13 +189,20 @@ def _run(pending: Sequence[Node], roots: Sequence[Node], runtime: Runtime) -> No
     outputs = [Storage(runtime.name, size, runtime.allocate(size)) for size in runner.plan.outputs]
     runner.run([memory_of(s) for s in storages], [memory_of(s) for s in outputs])
     runner.release()
+    storages = hand_over(storages, [runner.plan.results[k] for k in replaces])
     for n, slot in zip(pending, runner.plan.results):
-        overwritten = n.op is Op.STORE and isinstance(slot, Input)
-        storage = _result(slot, storages, outputs, runtime)
-        if overwritten and storage is n.argument(StoreArg).storage:
-            storage, old = Storage(runtime.name, storage.nbytes, storage.memory), storage
-            old.memory = None  # whoever still needs the old value gets an error instead of the new one
-        _realized[n] = buffer(storage, n.dtype, n.shape)
+        _realized[n] = buffer(_result(slot, storages, outputs, runtime), n.dtype, n.shape)
+
+
+def hand_over(storages: Sequence[Storage], taken: Sequence[Slot | None]) -> list[Storage]:
+    """The inputs' storages after a run that wrote over those among `taken`: these give their memory to a new storage, so
+    that whoever still needs the old value gets an error instead of the new one."""
+    after = list(storages)
+    for i in {slot.number for slot in taken if isinstance(slot, Input)}:
+        old = storages[i]
+        after[i] = Storage(old.device, old.nbytes, old.memory)
+        old.memory = None
+    return after
 
 
 def _result(slot: Slot | None, storages: Sequence[Storage], outputs: Sequence[Storage], runtime: Runtime) -> Storage:

@@ -204,6 +204,8 @@ class _Tracer:
         self._check_escapes(known)
         replay = self._replay(roots, device or _default_device())
         sources = self._sources(replay, first, before)
+        kept = replay.replaces.items()  # data made while tracing is needed again by every replay
+        replay.replaces = {k: i for k, i in kept if sources[i].constant is None}
         gradients = [(weakref.ref(t), t.grad is not None) for t in before if t.requires_grad and t._leaf]
         return _Trace(replay, sources, effects, (shape, frame), results, gradients, [count for _, count in self.draws])
 
@@ -326,21 +328,15 @@ def _replay(trace: _Trace, arguments: list[Core]) -> Any:
             owner.grad = None
             continue
         node = trace.replay.roots[effect.root]
-        value = _value(results[effect.root], node, storages)
+        value = buffer(results[effect.root], node.dtype, node.shape)
         if effect.gradient:
             owner.grad = make(type(owner), value, device)
         else:
             owner.node, owner._previous = value, None
     shape, frame = trace.result
-    made = iter([make(cls, _value(results[k], trace.replay.roots[k], ()), device) for k, cls in trace.results])
+    nodes = [(cls, trace.replay.roots[k], results[k]) for k, cls in trace.results]
+    made = iter([make(cls, buffer(storage, n.dtype, n.shape), device) for cls, n, storage in nodes])
     return unflatten(shape, [next(made) if x is _RESULT else x for x in frame])
-
-
-def _value(storage: Storage, node: Node, storages: Any) -> Node:
-    if any(storage is s for s in storages):  # overwritten: who still holds the old value must not see the new one
-        storage, old = Storage(storage.device, storage.nbytes, storage.memory), storage
-        old.memory = None
-    return buffer(storage, node.dtype, node.shape)
 
 
 def _find(
