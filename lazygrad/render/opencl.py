@@ -12,6 +12,7 @@ from lazygrad.tile.machine import (
     Branch,
     Compute,
     Declare,
+    Fence,
     For,
     Identity,
     IndexValue,
@@ -21,6 +22,7 @@ from lazygrad.tile.machine import (
     Meet,
     Register,
     StoreTo,
+    Ticket,
     instructions,
     memory_dtype,
 )
@@ -108,6 +110,11 @@ class _Writer:
             return self._store(step)
         if isinstance(step, Declare):
             return [self._declaration(step.array)]
+        if isinstance(step, Ticket):
+            array = step.array.name
+            return ["mem_fence(CLK_GLOBAL_MEM_FENCE);", f"{self._target(step.dest, True)} = atomic_inc((volatile __global int *){array});"]
+        if isinstance(step, Fence):
+            return ["mem_fence(CLK_GLOBAL_MEM_FENCE);"]
         assert isinstance(step, Meet)
         return ["barrier(CLK_LOCAL_MEM_FENCE);"]
 

@@ -23,9 +23,9 @@ from .lower_context import Context, Element
 from .lower_loop import main_strips, register_axis, rest_loop, strips
 from .lower_reduce import Items, Reducer
 from .lower_value import Values
-from .machine import Branch, Declare, Identity, IndexValue, Instruction, MachineKernel, Meet, Operand, Register
+from .machine import Branch, Declare, Fence, Identity, Immediate, IndexValue, Instruction, MachineKernel, Meet, Operand, Register, StoreTo, Ticket
 
-from .program import Array, Axis, Barrier, If, Kind, Loop, Program, Reduction, Scope, Stage, Stmt, Store
+from .program import Array, Axis, Barrier, If, Kind, Last, Loop, Program, Reduction, Scope, Stage, Stmt, Store
 from .values import statement_values
 
 
@@ -39,31 +39,31 @@ class _Lowering:
         self.program = program
         self.context = Context([])
         self.values = Values(self.context, statement_values(program.body), _mutable(program))
-        self.reducer = Reducer(self.context, self.values)
+        self.reducer = Reducer(self.context, self.values, self._body)
         self.group_size = max((_items(s) for s in program.body), default=1)
         self.local_id: Expr = Const(0)
         self.sharing = self.group_size  # work-items that have the same LOCAL variables here
 
     def kernel(self) -> MachineKernel:
         context, program = self.context, self.program
-        for array in program.params:
+        for array in (*program.params, *program.workspace):
             context.arrays[array] = _renamed(array, context.names.exact(array.name))
         scalars = tuple(Var(context.names.exact(v.name), v.lo, v.hi) for v in program.scalars)
         context.env.update(zip(program.scalars, scalars))
         axes, body = _grid(program.body)
         self._bind_groups(axes)
+        self.groups = Const(1)
+        for axis in axes:
+            self.groups = self.groups * _extent(context, axis)
         if self.group_size > 1:
             register = Register(context.names.exact("item"), dtypes.int32)
             context.emit(Identity(register, Scope.LOCAL))
             self.local_id = Var(register.name, 0, self.group_size - 1)
         self._body(body)
-        groups: Dim = 1
-        for axis in axes:
-            groups = groups * _extent(context, axis)
         declared: list[Instruction] = [Declare(array) for array in context.declared]
-        params = tuple(context.arrays[array] for array in program.params)
+        params = tuple(context.arrays[array] for array in (*program.params, *program.workspace))
         whole = declared + context.scopes[0].body
-        return MachineKernel(context.names.exact(program.name), params, scalars, whole, as_dim(groups), self.group_size)
+        return MachineKernel(context.names.exact(program.name), params, scalars, whole, as_dim(self.groups), self.group_size)
 
     def _bind_groups(self, axes: Sequence[Axis]) -> None:
         """The number of this work-group, split into the GRID variables; the innermost varies fastest."""
@@ -119,6 +119,8 @@ class _Lowering:
             self._if(s)
         elif isinstance(s, Stage):
             self._stage(s)
+        elif isinstance(s, Last):
+            self._last(s)
         else:
             assert isinstance(s, Barrier)
             if self.context.fault_depth:
@@ -180,6 +182,19 @@ class _Lowering:
         self._body(s.body)
         context.filled[s.array] = context.here
         context.version += 1
+
+    def _last(self, s: Last) -> None:
+        context = self.context
+        if self.group_size > 1 or context.here:
+            raise GraphError("Last needs groups of one work-item, and stands in no loop")
+        name = context.names.exact("ticket")
+        context.emit(Ticket(Register(name, dtypes.int32), context.arrays[s.tickets]))
+        ticket = Var(name, 0, max(self.groups.hi - 1, 0))
+        with self._block() as body:
+            context.emit(Fence())
+            context.emit(StoreTo(context.arrays[s.tickets], (Const(0),), Immediate(0, dtypes.int32), 1))
+            self._body(s.body)
+        context.emit(Branch(ticket.eq(self.groups - 1), body))
 
     # ---- branches ------------------------------------------------------------------------------
 
@@ -312,7 +327,7 @@ def _items(s: Stmt) -> int:
     for axis in s.axes if isinstance(s, Reduction) else (s.axis,) if isinstance(s, Loop) else ():
         own *= _number(axis) if axis.kind is Kind.LOCAL else 1
     inner: tuple[Stmt, ...] = ()
-    if isinstance(s, (Loop, Stage, If)):
+    if isinstance(s, (Loop, Stage, If, Last, Reduction)):
         inner = s.body + (s.orelse if isinstance(s, If) else ())
     return own * max((_items(t) for t in inner), default=1)
 
@@ -327,7 +342,7 @@ def _mutable(program: Program) -> frozenset[Array]:
             found.add(s.array)
         elif isinstance(s, Stage):
             stack.extend((t, staging | {s.array}) for t in s.body)
-        elif isinstance(s, (Loop, If)):
+        elif isinstance(s, (Loop, If, Last, Reduction)):
             inner = s.body + (s.orelse if isinstance(s, If) else ())
             stack.extend((t, staging) for t in inner)
     return frozenset(found)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from lazygrad.dtype import dtypes
@@ -15,7 +15,7 @@ from .lower_context import Context, Element, Key, TileAxis
 from .lower_loop import Strips, main_strips, rest_loop, strips
 from .lower_value import Values
 from .machine import Code, Compute, LoadFrom, Meet, Operand, Register, StoreTo
-from .program import Accumulator, Alu, Array, Kind, Reduction, Scope, compute_dtype
+from .program import Accumulator, Alu, Array, Kind, Reduction, Scope, Stmt, compute_dtype
 
 
 @dataclass
@@ -43,8 +43,8 @@ class Items:
 class Reducer:
     """Lowers Reductions: a pass of loops, then the end where partial results meet."""
 
-    def __init__(self, context: Context, values: Values) -> None:
-        self.context, self.values = context, values
+    def __init__(self, context: Context, values: Values, body: Callable[[Sequence[Stmt]], None]) -> None:
+        self.context, self.values, self.body = context, values, body
 
     def reduce(self, stmt: Reduction, items: Items | None = None) -> None:
         """Runs the reduction over its SERIAL axes and makes its accumulators known.
@@ -55,7 +55,7 @@ class Reducer:
         cuts = [strips(context, axis) for axis in stmt.axes if axis.kind is Kind.SERIAL]
         self._check(stmt, cuts)
         partials = [self._declare(acc, cuts) for acc in stmt.accumulators]
-        self._nest(cuts, partials, [])
+        self._nest(cuts, partials, [], stmt.body)
         for partial in partials:
             final = {key: self._total(partial, key) for key in partial.main}
             if items is not None:
@@ -68,7 +68,7 @@ class Reducer:
             raise GraphError("a Reduction has two axes in vector lanes: " + ", ".join(c.axis.var.name for c in vectors))
         axes = {axis.var for axis in stmt.axes}
         for acc in stmt.accumulators:
-            missing = acc.value.vars - axes - acc.vars
+            missing = (acc.value.vars - axes - acc.vars).intersection(self.context.tile)
             if missing:
                 names = ", ".join(sorted(var.name for var in missing))
                 raise GraphError(f"accumulator {acc.name!r} depends on {names}, which its vars do not list")
@@ -112,17 +112,20 @@ class Reducer:
 
     # ---- loops ---------------------------------------------------------------------------------
 
-    def _nest(self, cuts: Sequence[Strips], partials: Sequence[Partial], spread: list[TileAxis]) -> None:
+    def _nest(
+        self, cuts: Sequence[Strips], partials: Sequence[Partial], spread: list[TileAxis], body: Sequence[Stmt]
+    ) -> None:
         if not cuts:
+            self.body(body)
             self._accumulate(partials, spread)
             return
         context, cut = self.context, cuts[0]
         if cut.has_main:
             with main_strips(context, cut) as axis:
-                self._nest(cuts[1:], partials, [*spread, axis])
+                self._nest(cuts[1:], partials, [*spread, axis], body)
         if cut.has_rest:
             with rest_loop(context, cut):
-                self._nest(cuts[1:], partials, spread)
+                self._nest(cuts[1:], partials, spread, body)
 
     def _accumulate(self, partials: Sequence[Partial], spread: Sequence[TileAxis]) -> None:
         """One step of every accumulator, for each element of the register tile and of the strips."""
