@@ -5,8 +5,10 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from lazygrad.engine.plan import Plan
-from lazygrad.engine.slots import Input, Output, Slot, Temporary
+from lazygrad.engine.slots import Input, Output, Slot, Temporary, Workspace
 from lazygrad.engine.report import counters, print_kernel
 from lazygrad.runtime.base import Executable, KernelSource, Launch, Memory, Prepared, Runtime
 from lazygrad.settings import settings
@@ -36,6 +38,7 @@ class Runner:
     temporaries: dict[Slot, Memory] = field(default_factory=dict)
     uses: dict[Slot, list[tuple[int, int]]] = field(default_factory=dict)
     arena: Memory | None = None
+    scratch: dict[Workspace, Memory] = field(default_factory=dict)
 
     def run(self, inputs: Sequence[Memory], outputs: Sequence[Memory]) -> None:
         """Enqueue every launch with these buffers."""
@@ -69,11 +72,23 @@ class Runner:
         memories |= {Output(i): m for i, m in enumerate(outputs)}
         if self.plan.arena and self.arena is None:
             self.arena = self.runtime.allocate(self.plan.arena, "temporaries")
+        if self.plan.workspace and not self.scratch:
+            self._make_workspace()
         for step in self.plan.steps:
             for slot in step.memories:
                 if isinstance(slot, Temporary) and slot not in memories:
                     memories[slot] = self._temporary(slot)
+                elif isinstance(slot, Workspace):
+                    memories[slot] = self.scratch[slot]
         return memories
+
+    def _make_workspace(self) -> None:
+        whole = self.runtime.allocate(self.plan.workspace, "workspace")
+        self.runtime.write(whole, np.zeros(self.plan.workspace, np.uint8))
+        for step in self.plan.steps:
+            for slot in step.memories:
+                if isinstance(slot, Workspace):
+                    self.scratch[slot] = self.runtime.sub(whole, slot.offset, slot.nbytes)
 
     def _temporary(self, slot: Temporary) -> Memory:
         if slot not in self.temporaries:

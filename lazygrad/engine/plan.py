@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from lazygrad.engine.slots import Input, Output, Slot, Temporary
+from lazygrad.engine.slots import Input, Output, Slot, Temporary, Workspace
 from lazygrad.engine.compile import Aliases, Compiled, can_overwrite, compile_kernel
+from lazygrad.index.expr import dim_max
 from lazygrad.ir.node import Node
 from lazygrad.ir.op import Op
 from lazygrad.runtime.base import DeviceInfo
@@ -29,11 +30,13 @@ class Step:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Plan:
-    """`results[k]` is where root k ends up: None when it is empty. `outputs` are the sizes in bytes of the outputs."""
+    """`results[k]` is where root k ends up: None when it is empty. `outputs` are the sizes in bytes of the outputs, `arena`
+    and `workspace` those of the memory for temporaries and for scratch that starts as zero."""
 
     steps: tuple[Step, ...]
     outputs: tuple[int, ...]
     arena: int
+    workspace: int
     results: tuple[Slot | None, ...]
 
 
@@ -48,14 +51,26 @@ def make_plan(roots: Sequence[Node], inputs: Sequence[Node], replaces: Mapping[i
     slots |= {n: Output(i) for i, n in enumerate(fresh)}
     arena = plan_memory(kernels, set(slots), info.alignment)
     slots |= {n: Temporary(offset, nbytes(n)) for n, offset in arena.offsets.items()}
-    steps = [_step(k, aliases, slots, info) for k in kernels]
+    steps: list[Step] = []
+    workspace = 0
+    for k in kernels:
+        step, workspace = _step(k, aliases, slots, workspace, info)
+        steps.append(step)
     results = tuple(None if is_empty(n) else slots[n] for n in planned.results)
-    return Plan(tuple(steps), tuple(nbytes(n) for n in fresh), arena.size, results)
+    return Plan(tuple(steps), tuple(nbytes(n) for n in fresh), arena.size, workspace, results)
 
 
-def _step(kernel: Kernel, aliases: Aliases, slots: Mapping[Node, Slot], info: DeviceInfo) -> Step:
+def _step(
+    kernel: Kernel, aliases: Aliases, slots: Mapping[Node, Slot], workspace: int, info: DeviceInfo
+) -> tuple[Step, int]:
+    """The launch of `kernel`, and where the workspace of the next one starts."""
     memories = [slots[n] for n in kernel.inputs] + [slots[n] for n in kernel.outputs if n not in aliases]
-    return Step(compile_kernel(kernel, aliases, info), tuple(memories))
+    compiled = compile_kernel(kernel, aliases, info)
+    for array in compiled.program.workspace:
+        size = dim_max(array.size) * array.dtype.itemsize
+        memories.append(Workspace(workspace, size))
+        workspace += -(-size // info.alignment) * info.alignment
+    return Step(compiled, tuple(memories)), workspace
 
 
 def _in_place(

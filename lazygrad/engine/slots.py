@@ -26,4 +26,12 @@ class Temporary:
     nbytes: int
 
 
-Slot = Input | Output | Temporary
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """Bytes of a plan's own scratch memory, which is zero before the first launch."""
+
+    offset: int
+    nbytes: int
+
+
+Slot = Input | Output | Temporary | Workspace

@@ -26,6 +26,11 @@ def reduced_index(n: Node, outer: Index, inner: Index) -> Index:
     return tuple(next(reduced) if k in axes else next(rest) for k in range(n.src[0].ndim))
 
 
+def reduced_sizes(n: Node) -> tuple[Dim, ...]:
+    """The sizes of the axes that REDUCE `n` goes over."""
+    return tuple(n.src[0].shape[a] for a in n.argument(ReduceArg).axes)
+
+
 def both(a: Expr | None, b: Expr | None) -> Expr | None:
     """The conjunction of two conditions, where None holds always."""
     if a is None or (b is not None and a.constant == 1):

@@ -20,7 +20,7 @@ from lazygrad.index import view
 from lazygrad.index.expr import Dim, Expr, Var, dim_max, dim_product
 from lazygrad.ir.node import Node
 from lazygrad.ir.op import Op, ReduceArg
-from lazygrad.schedule.access import Index, Walk, domain, reads
+from lazygrad.schedule.access import Index, Walk, domain, reads, reduced_sizes
 from lazygrad.schedule.stored import element, product
 
 MIN_ROWS = 16  # a group with fewer parallel rows than this must be small, or it would leave cores idle
@@ -40,6 +40,7 @@ class Member:
 
     node: Node
     outer: tuple[int, ...]
+    collects: bool = False  # a reduction over the outer space itself, or what is computed from such ones: known at the end
 
     @property
     def inner(self) -> tuple[int, ...]:
@@ -52,6 +53,10 @@ class Group:
     outer: tuple[Dim, ...]
     members: list[Member] = field(default_factory=list)
     sources: dict[Node, None] = field(default_factory=dict)  # what members read from outside, in order
+
+    @property
+    def collects(self) -> bool:
+        return any(m.collects for m in self.members)
 
     def member(self, n: Node) -> Member | None:
         return next((m for m in self.members if m.node is n), None)
@@ -75,6 +80,8 @@ def fuse(order: list[Node], stored: set[Node]) -> list[Group]:
         sources = dict.fromkeys(r.node for r in found)
         latest = max((position[s] for s in sources if s in position), default=-1)
         where = latest if latest >= 0 and _join(groups[latest], n, found, stored) else -1
+        if where >= 0 and groups[where].collects:
+            _absorb(groups, position, where, found)
         if where < 0:
             beside = max((recent[s] for s in sources if recent.get(s, -1) > latest), default=-1)
             where = beside if beside >= 0 and _join_beside(groups[beside], n, found, stored) else -1
@@ -86,7 +93,7 @@ def fuse(order: list[Node], stored: set[Node]) -> list[Group]:
         groups[where].sources |= dict.fromkeys(outside)
         for s in outside:
             recent[s] = where
-    return groups
+    return [g for g in groups if g.members]
 
 
 def _places(n: Node) -> list[tuple[Node, Index, Expr | None]]:
@@ -112,6 +119,10 @@ def _join(group: Group, n: Node, found: list[Read], stored: set[Node]) -> bool:
     """Add `n` to the group if everything it reads of the group is at its own outer position."""
     inside = [r for r in found if group.member(r.node)]
     if group.kind is GroupKind.ALONE or n.op in (Op.SCATTER, Op.SCAN):
+        return False
+    if _collect(group, n, inside, stored):
+        return True
+    if any(m.collects for r in inside if (m := group.member(r.node))):
         return False
     if n.op is Op.REDUCE and (group.kind is GroupKind.DOT or product(n, stored)):
         return False
@@ -205,3 +216,55 @@ def _join_beside(group: Group, n: Node, found: list[Read], stored: set[Node]) ->
         return False
     group.members.append(Member(n, tuple(range(n.ndim))))
     return True
+
+
+def _collect(group: Group, n: Node, inside: list[Read], stored: set[Node]) -> bool:
+    """Add a reduction over the group's outer space, or a scalar computed from such ones. Its value is known only when all
+    of the outer space is done, so members that need both sides of that moment are refused."""
+    members = [m for r in inside if (m := group.member(r.node))]
+    if group.kind is GroupKind.DOT or dim_product(n.shape) != 1 or not members:
+        return False
+    if n.op is not Op.REDUCE:
+        if not all(m.collects for m in members):
+            return False
+    elif any(m.collects for m in members) or not _over_outer(group, n, inside) or product(n, stored):
+        return False
+    else:
+        group.kind = GroupKind.ROWS
+    group.members.append(Member(n, (), collects=True))
+    return True
+
+
+def _over_outer(group: Group, n: Node, inside: list[Read]) -> bool:
+    """Whether REDUCE `n` goes over exactly the outer space, and reads members at its own position in it."""
+    sizes = reduced_sizes(n)
+    if dim_product(sizes) != dim_product(group.outer) or dim_max(dim_product(sizes)) < MIN_ROWS:
+        return False
+    position = view.flat(domain(sizes, "r"), sizes)
+    for r in inside:
+        member = group.member(r.node)
+        assert member is not None
+        if view.flat([r.index[k] for k in member.outer], [r.node.shape[k] for k in member.outer]) is not position:
+            return False
+    return True
+
+
+def _absorb(groups: list[Group], position: dict[Node, int], where: int, found: list[Read]) -> None:
+    """Draw into a collecting group the earlier ones that it reads, of the same outer space, if no group between needs them."""
+    for r in found:
+        other = position.get(r.node, where)
+        if other == where or groups[other].kind in (GroupKind.DOT, GroupKind.ALONE):
+            continue
+        mine, theirs = groups[where], groups[other]
+        between = groups[other + 1 : where]
+        if dim_product(theirs.outer) != dim_product(mine.outer) or any(g.sources.keys() & _nodes(theirs) for g in between):
+            continue
+        mine.members[:0] = theirs.members
+        mine.sources = {s: None for s in (theirs.sources | mine.sources) if mine.member(s) is None}
+        for m in theirs.members:
+            position[m.node] = where
+        theirs.members, theirs.sources = [], {}
+
+
+def _nodes(group: Group) -> set[Node]:
+    return {m.node for m in group.members}

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from lazygrad.index.expr import Expr, dim_max, dim_product
 from lazygrad.ir.node import Node
 from lazygrad.ir.op import ELEMENTWISE, MOVEMENT, Combine, Op, ReduceArg
-from lazygrad.schedule.access import Index, domain, reads, reduced_index
+from lazygrad.schedule.access import Index, domain, reads, reduced_index, reduced_sizes
 
 COSTLY = frozenset({Op.EXP2, Op.LOG2, Op.SIN, Op.SQRT, Op.ERF, Op.POW, Op.DIV, Op.IDIV, Op.MOD})
 RECOMPUTE_OPS = 48  # an inlined expression longer than this is stored rather than repeated
@@ -128,5 +128,4 @@ def element(n: Node, outer: Index, prefix: str = "r") -> tuple[Node, Index]:
     """What one element of a candidate is made of: a node and an index to evaluate it at."""
     if n.op is not Op.REDUCE:
         return n, outer
-    sizes = tuple(n.src[0].shape[a] for a in n.argument(ReduceArg).axes)
-    return n.src[0], reduced_index(n, outer, domain(sizes, prefix))
+    return n.src[0], reduced_index(n, outer, domain(reduced_sizes(n), prefix))

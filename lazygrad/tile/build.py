@@ -5,7 +5,7 @@ an `Alu`, stored nodes a `Load`, reductions of the group an accumulator.
 """
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from lazygrad.dtype import dtypes
@@ -13,7 +13,7 @@ from lazygrad.index import view
 from lazygrad.index.expr import Dim, Expr, Var, as_dim, dim_max
 from lazygrad.ir.node import Node
 from lazygrad.ir.op import ELEMENTWISE, IDENTITY, AxisArg, Combine, ConstArg, Op, PadArg, ReduceArg, ScanArg, ScatterArg
-from lazygrad.schedule.access import Index, Place, Walk, domain
+from lazygrad.schedule.access import ZERO, Index, Place, Walk, domain, reduced_index, reduced_sizes
 from lazygrad.schedule.fuse import Group, GroupKind, Member
 from lazygrad.schedule.stored import element
 from lazygrad.tile import program as tp
@@ -61,8 +61,16 @@ class Values:
         if self._reads(n) or not n.src:
             return []
         if n.op is Op.REDUCE:
-            return [(*element(n, index), None)]
+            return [(*self._summand(n, index), None)]
         return self.walk.sources(place)
+
+    def _summand(self, n: Node, index: Index) -> tuple[Node, Index]:
+        """What REDUCE `n` goes over; one that collects goes over the outer space itself."""
+        member = self.group.member(n)
+        if member is None or not member.collects:
+            return element(n, index)
+        along = view.reshape(domain(self.group.outer, "o"), self.group.outer, reduced_sizes(n))
+        return n.src[0], reduced_index(n, index, along)
 
     def _bind(self, place: Place, loaded: tp.Value) -> None:
         """Let the gathered-from node be indexed by `loaded`, held within -1..size so that it fits the variable."""
@@ -113,20 +121,26 @@ class Values:
     def _accumulator(self, n: Node, index: Index, body: tp.Value) -> tp.Accumulator:
         key = (n, index)
         if key not in self.accs:
-            axes = frozenset(v for v in domain(_reduced_sizes(n), "r") if isinstance(v, Var))
+            axes = {axis.var for axis in self._axes(n)}
             self.accs[key] = tp.Accumulator(
                 f"acc{len(self.accs)}", n.argument(ReduceArg).combine, tp.compute_dtype(n.dtype), body, body.vars - axes
             )
         return self.accs[key]
 
     def reduction_axes(self, acc: tp.Accumulator) -> tuple[tp.Axis, ...]:
-        n = next(node for (node, _), a in self.accs.items() if a is acc)
-        sizes = _reduced_sizes(n)
-        return tuple(tp.Axis(v, size) for v, size in zip(domain(sizes, "r"), sizes) if isinstance(v, Var))
+        return self._axes(self._node(acc))
 
+    def collects(self, acc: tp.Accumulator) -> bool:
+        member = self.group.member(self._node(acc))
+        return member is not None and member.collects
 
-def _reduced_sizes(n: Node) -> tuple[Dim, ...]:
-    return tuple(n.src[0].shape[a] for a in n.argument(ReduceArg).axes)
+    def _node(self, acc: tp.Accumulator) -> Node:
+        return next(node for (node, _), a in self.accs.items() if a is acc)
+
+    def _axes(self, n: Node) -> tuple[tp.Axis, ...]:
+        member = self.group.member(n)
+        prefix, sizes = ("o", self.group.outer) if member and member.collects else ("r", reduced_sizes(n))
+        return tuple(tp.Axis(v, as_dim(size)) for v, size in zip(domain(sizes, prefix), sizes) if isinstance(v, Var))
 
 
 def build(name: str, group: Group, arrays: Arrays, outputs: Sequence[Node]) -> tp.Program:
@@ -136,7 +150,12 @@ def build(name: str, group: Group, arrays: Arrays, outputs: Sequence[Node]) -> t
     if group.kind is GroupKind.ALONE:
         body = _alone(values, group.members[0].node, arrays)
     else:
-        body = _loops(outer, group.outer, tp.Kind.GRID, _rows(values, group, arrays, outputs, outer))
+        inside = [m for m in outputs_of(group, outputs) if not m.collects]
+        body = _rows(values, group, arrays, inside, outer)
+        if group.collects:
+            body = _collected(values, arrays, [m for m in outputs_of(group, outputs) if m.collects], body, outer)
+        else:
+            body = _loops(outer, group.outer, tp.Kind.GRID, body)
     params = tuple(dict.fromkeys(arrays.values()))
     return tp.Program(name, params, (), body)
 
@@ -148,12 +167,29 @@ def _loops(index: Index, sizes: Sequence[Dim], kind: tp.Kind, body: tuple[tp.Stm
     return body
 
 
-def _rows(values: Values, group: Group, arrays: Arrays, outputs: Sequence[Node], outer: Index) -> tuple[tp.Stmt, ...]:
+def outputs_of(group: Group, outputs: Sequence[Node]) -> list[Member]:
+    """The members of `group` that are stored, in the order of `outputs`."""
+    members = {m.node: m for m in group.members}
+    return [members[n] for n in outputs]
+
+
+def _collected(
+    values: Values, arrays: Arrays, outputs: Sequence[Member], rows: tuple[tp.Stmt, ...], outer: Index
+) -> tuple[tp.Stmt, ...]:
+    """One reduction over the outer space with the rows' statements inside, then the stores of what it collects."""
+    stores = [tp.Store(arrays[m.node], ZERO, values.at(m.node, (ZERO,) * m.node.ndim)) for m in outputs]
+    accs = [a for a in accumulators([s.value for s in stores]) if values.collects(a)]
+    done = {a for s in rows if isinstance(s, tp.Reduction) for a in s.accumulators}
+    more = _reductions(values, [a.value for a in accs], done)
+    inside = [s for s in rows if isinstance(s, tp.Reduction)] + more + [s for s in rows if not isinstance(s, tp.Reduction)]
+    return (tp.Reduction(values.reduction_axes(accs[0]), tuple(accs), tuple(inside)), *stores)
+
+
+def _rows(values: Values, group: Group, arrays: Arrays, outputs: Sequence[Member], outer: Index) -> tuple[tp.Stmt, ...]:
     """Reductions in the order they need each other, then one loop nest of stores for each inner index space."""
     nests: dict[tuple[Dim, ...], list[tp.Store]] = {}
-    for n in outputs:
-        member = group.member(n)
-        assert member is not None
+    for member in outputs:
+        n = member.node
         sizes = tuple(n.shape[k] for k in member.inner)
         at = _member_index(member, group, outer, domain(sizes, "i"))
         value = values.at(n, at)
@@ -170,10 +206,12 @@ def _member_index(member: Member, group: Group, outer: Index, inner: Index) -> I
     return tuple(by_axis[k] for k in range(member.node.ndim))
 
 
-def _reductions(values: Values, roots: Sequence[tp.Value]) -> list[tp.Reduction]:
-    """One pass for each set of accumulators that run over the same axes and need no other first."""
-    waiting = accumulators(roots)
-    done: set[tp.Accumulator] = set()
+def _reductions(
+    values: Values, roots: Sequence[tp.Value], before: Collection[tp.Accumulator] = ()
+) -> list[tp.Reduction]:
+    """One pass for each set of accumulators that run over the same axes and need no other first; not those made `before`."""
+    done = set(before)
+    waiting = [a for a in accumulators(roots) if a not in done]
     passes: list[tp.Reduction] = []
     while waiting:
         axes = values.reduction_axes(waiting[0])

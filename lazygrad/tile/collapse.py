@@ -24,9 +24,11 @@ def _body(body: Sequence[Stmt]) -> tuple[Stmt, ...]:
     merged: list[Stmt] = []
     for s in body:
         if isinstance(s, Reduction):
-            axes, replaced = _merge(s.axes, [e for e, _ in exprs([a.value for a in s.accumulators])])
+            inside = _body(s.body)
+            used = exprs([a.value for a in s.accumulators]) + statement_exprs(inside)
+            axes, replaced = _merge(s.axes, [e for e, _ in used])
             variables |= replaced
-            s = replace(s, axes=axes)
+            s = replace(s, axes=axes, body=inside)
         merged.append(s)
     body = substitute_body(merged, variables) if variables else tuple(merged)
     return tuple(_nest(s) if isinstance(s, Loop) else s for s in body)

@@ -19,6 +19,7 @@ def traffic(program: Program) -> int:
             elif isinstance(s, Reduction):
                 inner = times * dim_max(dim_product(a.extent for a in s.axes))
                 reads([a.value for a in s.accumulators], inner)
+                visit(s.body, inner)
             elif isinstance(s, Store):
                 touched[s.array] = touched.get(s.array, 0) + times
                 reads([s.value, *(v for _, v in s.bindings)], times)
@@ -44,6 +45,7 @@ def operations(program: Program) -> int:
             elif isinstance(s, Reduction):
                 inner = times * dim_max(dim_product(a.extent for a in s.axes))
                 total += inner * (len(s.accumulators) + arithmetic([a.value for a in s.accumulators]))
+                visit(s.body, inner)
             elif isinstance(s, Store):
                 total += times * arithmetic([s.value])
 

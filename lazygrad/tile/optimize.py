@@ -4,11 +4,15 @@ from __future__ import annotations
 from lazygrad.runtime.base import DeviceInfo
 from lazygrad.tile.collapse import collapse
 from lazygrad.tile.contract import contract
+from lazygrad.tile.local_contract import local_contract
 from lazygrad.tile.program import Program
 from lazygrad.tile.vectorize import vectorize
+from lazygrad.tile.workgroups import work_groups
 
 
 def optimize(program: Program, info: DeviceInfo) -> Program:
     """`program` as it should run on the device that `info` describes."""
     plain = collapse(program)
+    if info.kind == "gpu":
+        return local_contract(plain, info) or work_groups(plain, info)
     return contract(plain, info) or vectorize(plain, info)

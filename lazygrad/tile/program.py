@@ -6,7 +6,7 @@ Two layers in one small language.
 `Ref`); equal values are one object, so that common subexpressions are shared. A value belongs to the outermost
 loop that binds all of its variables; lowering puts it there.
 
-*Statements* bind variables and have effects (`Loop`, `Reduction`, `Stage`, `Store`, `If`). Every axis says how it is
+*Statements* bind variables and have effects (`Loop`, `Reduction`, `Stage`, `Store`, `If`, `Last`). Every axis says how it is
 executed, and that is all that optimization passes change:
 
     GRID      one work-group (thread block) each
@@ -208,10 +208,14 @@ class Accumulator:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Reduction:
-    """Runs `axes` (outermost first) and accumulates every accumulator in one pass."""
+    """Runs `axes` (outermost first) and accumulates every accumulator in one pass.
+
+    `body` runs first in each turn; accumulators may use what reductions in it have found.
+    """
 
     axes: tuple[Axis, ...]
     accumulators: tuple[Accumulator, ...]
+    body: tuple[Stmt, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -258,7 +262,18 @@ class Barrier:
     """All work-items of the group meet; reached by all of them or none."""
 
 
-Stmt = Loop | Reduction | Store | If | Stage | Barrier
+@dataclass(frozen=True, slots=True, eq=False)
+class Last:
+    """`body` runs once, in the work-group that comes here last; it sees what all others stored before they came.
+
+    `tickets` is one int32 in GLOBAL memory, 0 before and after the launch: how many work-groups have come.
+    """
+
+    tickets: Array
+    body: tuple[Stmt, ...]
+
+
+Stmt = Loop | Reduction | Store | If | Stage | Barrier | Last
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -269,6 +284,7 @@ class Program:
     params: tuple[Array, ...]
     scalars: tuple[Var, ...]  # symbolic sizes, passed at launch
     body: tuple[Stmt, ...]
+    workspace: tuple[Array, ...] = ()  # further parameters: GLOBAL scratch, all zero before the first launch
     bytes: Dim = 0  # moved to and from memory at least
     flops: Dim = 0
     notes: tuple[str, ...] = field(default=())

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from lazygrad.index.expr import Dim, Expr, Var, as_dim
 from lazygrad.tile.program import (
-    Accumulator, Alu, Array, Axis, Const, If, Index, Load, Loop, Reduction, Ref, Stage, Stmt, Store, Value, alu, index, load, ref,
+    Accumulator, Alu, Array, Axis, Const, If, Index, Last, Load, Loop, Reduction, Ref, Stage, Stmt, Store, Value, alu, index, load, ref,
 )
 
 
@@ -74,7 +74,8 @@ def statement_values(body: Iterable[Stmt]) -> list[Value]:
             found.extend(v for _, v in s.bindings)
         elif isinstance(s, Reduction):
             found.extend(a.value for a in s.accumulators)
-        elif isinstance(s, (Loop, Stage)):
+            stack.extend(reversed(s.body))
+        elif isinstance(s, (Loop, Stage, Last)):
             stack.extend(reversed(s.body))
         elif isinstance(s, If):
             stack.extend(reversed(s.body + s.orelse))
@@ -106,6 +107,15 @@ def substitute_body(body: Iterable[Stmt], variables: Mapping[Var, Expr]) -> tupl
     return _Substitution(variables).body(body)
 
 
+def substitute_each(statements: Iterable[tuple[Stmt, Mapping[Var, Expr]]]) -> tuple[Stmt, ...]:
+    """Statements that follow each other, in each of them its own variables replaced (others may have the same ones)."""
+    step = _Substitution({})
+    changed: list[Stmt] = []
+    for s, step.variables in statements:
+        changed.extend(step.body([s]))
+    return tuple(changed)
+
+
 class _Substitution:
     def __init__(self, variables: Mapping[Var, Expr]) -> None:
         self.variables = variables
@@ -130,13 +140,14 @@ class _Substitution:
             return replace(s, index=s.index.substitute(self.variables), value=self._value(s.value), valid=valid, bindings=bindings)
         if isinstance(s, Reduction):
             axes = tuple(self._axis(a) for a in s.axes)
-            return Reduction(axes, tuple(self._accumulator(a, axes) for a in s.accumulators))
+            body = self.body(s.body)
+            return Reduction(axes, tuple(self._accumulator(a, axes) for a in s.accumulators), body)
         if isinstance(s, Loop):
             return Loop(self._axis(s.axis), self.body(s.body))
         if isinstance(s, If):
             return If(s.condition.substitute(self.variables), self.body(s.body), self.body(s.orelse))
-        if isinstance(s, Stage):
-            return Stage(s.array, self.body(s.body))
+        if isinstance(s, (Stage, Last)):
+            return replace(s, body=self.body(s.body))
         return s
 
     def _accumulator(self, old: Accumulator, axes: tuple[Axis, ...]) -> Accumulator:
@@ -156,7 +167,7 @@ def statement_exprs(body: Iterable[Stmt]) -> list[tuple[Expr, bool]]:
             found.append((s.index, True))
             if s.valid is not None:
                 found.append((s.valid, False))
-        elif isinstance(s, (Loop, Stage)):
+        elif isinstance(s, (Loop, Stage, Last, Reduction)):
             stack.extend(s.body)
         elif isinstance(s, If):
             found.append((s.condition, False))
@@ -182,7 +193,9 @@ def reads_elsewhere(body: Iterable[Stmt], array: Array) -> bool:
         elif isinstance(s, Reduction):
             if any(isinstance(v, Load) and v.array is array for v in topological(a.value for a in s.accumulators)):
                 return True
-        elif isinstance(s, (Loop, Stage)):
+            if reads_elsewhere(s.body, array):
+                return True
+        elif isinstance(s, (Loop, Stage, Last)):
             if reads_elsewhere(s.body, array):
                 return True
         elif isinstance(s, If) and reads_elsewhere([*s.body, *s.orelse], array):

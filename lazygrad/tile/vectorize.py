@@ -12,11 +12,10 @@ from dataclasses import dataclass, replace
 from lazygrad.index.expr import Expr, Var, as_dim, dim_max, dim_product, minimum
 from lazygrad.index.view import unflatten
 from lazygrad.runtime.base import DeviceInfo
-from lazygrad.tile.program import Axis, Kind, Loop, Program, Reduction, Stmt, Store, Value
+from lazygrad.tile.program import Axis, Kind, Last, Loop, Program, Reduction, Stmt, Store, Value
+from lazygrad.tile.split import MAX_TASKS, TASK_NS, split
 from lazygrad.tile.values import exprs, statement_exprs, statement_values, substitute_body, topological
 
-TASK_NS = 5_000  # a task should take at least this long to be worth scheduling on a core
-MAX_TASKS = 64  # more do not balance better
 REGISTERS = 8  # vectors of one axis side by side: enough to hide latency
 
 
@@ -29,6 +28,10 @@ def lanes_for(values: Sequence[Value], info: DeviceInfo) -> int:
 def vectorize(program: Program, info: DeviceInfo) -> Program:
     """`program` (GRID loops around plain statements) as tasks of vector code."""
     axes, body = grid(program.body)
+    if not axes and (parted := split(program, cost((), body, lanes_for(statement_values(body), info)))) is not None:
+        program = parted
+        axes, body = grid(program.body)
+        return replace(program, body=_around(axes, tuple(_vector_statement(s, info) for s in body)))
     outer = max(axes, key=lambda a: (_score(a, body), axes.index(a)), default=None)
     inside = _inner_score(body)
     if outer is not None and _score(outer, body) > 0 and (inside is None or _score(outer, body) > inside):
@@ -40,6 +43,12 @@ def vectorize(program: Program, info: DeviceInfo) -> Program:
     body = tuple(_vector_statement(s, info) for s in body)
     lanes = max((a.lanes for s in body for a in _statement_axes(s)), default=1)
     return replace(program, body=_tasks(list(axes), None, body, cost(axes, body, lanes)))
+
+
+def _around(axes: Sequence[Axis], body: tuple[Stmt, ...]) -> tuple[Stmt, ...]:
+    for axis in reversed(axes):
+        body = (Loop(axis, body),)
+    return body
 
 
 def grid(body: Sequence[Stmt]) -> tuple[list[Axis], tuple[Stmt, ...]]:
@@ -75,7 +84,9 @@ def _inner_score(body: Sequence[Stmt]) -> float | None:
     """The worst of the best scores of the loops in `body`; None when there are none."""
     scores = []
     for s in body:
-        if isinstance(s, Reduction):
+        if isinstance(s, Reduction) and s.body:
+            scores.append(_inner_score(s.body) or 0.0)
+        elif isinstance(s, Reduction):
             used = exprs([a.value for a in s.accumulators])
             scores.append(max(_axis_score(a, used) for a in s.axes))
         elif isinstance(s, Loop):
@@ -99,6 +110,8 @@ def _statement_axes(s: Stmt) -> Sequence[Axis]:
 
 def _vector_statement(s: Stmt, info: DeviceInfo) -> Stmt:
     """The statement with its best axis innermost and in vector lanes."""
+    if isinstance(s, Last) or (isinstance(s, Reduction) and s.body):
+        return replace(s, body=tuple(_vector_statement(t, info) for t in s.body))
     if isinstance(s, Reduction):
         values = [a.value for a in s.accumulators]
         axes = _innermost(s.axes, exprs(values), lanes_for(values, info), reduction=True)
@@ -151,6 +164,7 @@ def cost(axes: Sequence[Axis], body: Sequence[Stmt], lanes: int) -> float:
             elif isinstance(s, Reduction):
                 inner = times * dim_max(dim_product(a.extent for a in s.axes))
                 total.ns += inner * len(topological(a.value for a in s.accumulators)) * 0.3
+                visit(s.body, inner)
             elif isinstance(s, Store):
                 total.ns += times * (1 + len(topological([s.value]))) * 0.3
 
@@ -201,6 +215,4 @@ def _grid_rows(rows: list[Axis], inner: Axis | None, body: tuple[Stmt, ...], cou
         return (Loop(Axis(task, groups, Kind.GRID), body),) if task is not None else body
     if inner is not None:
         body = (Loop(inner, body),)
-    for axis in reversed(rows):
-        body = (Loop(axis, body),)
-    return body
+    return _around(rows, body)

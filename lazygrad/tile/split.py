@@ -1,0 +1,73 @@
+"""Pass for CPUs: a reduction to a few numbers runs in many tasks, in one launch.
+
+Each task reduces a stretch and stores its partial results; the task that finishes last combines them, in the order of
+the stretches, so that the result does not depend on which one that is.
+"""
+from __future__ import annotations
+
+from dataclasses import replace
+
+from lazygrad.dtype import dtypes
+from lazygrad.index.expr import Expr, Var, as_dim, minimum
+from lazygrad.tile.program import (
+    Accumulator, Array, Axis, Kind, Last, Loop, Program, Reduction, Scope, Stmt, Store, load, ref,
+)
+from lazygrad.tile.values import substitute, substitute_body
+
+TASK_NS = 5_000  # a task should take at least this long to be worth scheduling on a core
+MAX_TASKS = 64  # more do not balance better
+STRETCH = 64  # elements: stretches of whole vectors
+
+
+def split(program: Program, ns: float) -> Program | None:
+    """`program`, one Reduction and stores of its results, as tasks; None when it has another form or is too short."""
+    first, rest = program.body[0], program.body[1:]
+    tasks = min(MAX_TASKS, int(ns / TASK_NS))
+    if not isinstance(first, Reduction) or not all(isinstance(s, Store) for s in rest) or tasks < 2:
+        return None
+    axis = first.axes[0]
+    if not isinstance(axis.extent, int) or any(not isinstance(a.extent, int) for a in first.axes):
+        return None
+    chunk = -(-axis.extent // tasks)
+    if len(first.axes) == 1 and not first.body:
+        chunk = -(-chunk // STRETCH) * STRETCH
+    tasks = -(-axis.extent // chunk)
+    if tasks < 2:
+        return None
+    task = Var("t", 0, tasks - 1)
+    part, accs = _stretch(first, axis, task, chunk)
+    partial = [Array(f"partial{k}", a.dtype, tasks, Scope.GLOBAL, written=True) for k, a in enumerate(accs)]
+    tickets = Array("tickets", dtypes.int32, 1, Scope.GLOBAL, written=True)
+    stores = tuple(Store(array, task, ref(a)) for array, a in zip(partial, accs))
+    final = _final(first.accumulators, rest, partial, tasks)
+    body = Loop(Axis(task, tasks, Kind.GRID), (part, *stores, Last(tickets, final)))
+    return replace(program, body=(body,), workspace=(*partial, tickets))
+
+
+def _stretch(first: Reduction, axis: Axis, task: Var, chunk: int) -> tuple[Reduction, tuple[Accumulator, ...]]:
+    """The reduction over one task's stretch of `axis`."""
+    assert isinstance(axis.extent, int)
+    var = Var("s", 0, chunk - 1) if chunk > 1 else None
+    position: Expr = task * chunk + (var if var is not None else 0)
+    moved = substitute_body([first], {axis.var: position})[0]
+    assert isinstance(moved, Reduction)
+    left = as_dim(minimum(chunk, axis.extent - task * chunk)) if axis.extent % chunk else chunk
+    own = (replace(axis, var=var, extent=left),) if var is not None else ()
+    axes = (*own, *moved.axes[1:])
+    accs = tuple(replace(a, vars=a.value.vars - {x.var for x in axes}) for a in moved.accumulators)
+    return Reduction(axes, accs, moved.body), accs
+
+
+def _final(
+    accs: tuple[Accumulator, ...], rest: tuple[Stmt, ...], partial: list[Array], tasks: int
+) -> tuple[Stmt, ...]:
+    """Combine the partial results, and store what was asked for."""
+    part = Var("part", 0, tasks - 1)
+    totals = [replace(a, name=f"{a.name}_total", value=load(p, part), vars=frozenset()) for a, p in zip(accs, partial)]
+    replaced = {ref(a): ref(total) for a, total in zip(accs, totals)}
+    stores: list[Stmt] = []
+    for s in rest:
+        assert isinstance(s, Store)
+        stores.append(replace(s, value=substitute([s.value], {}, replaced)[0]))
+    return (Reduction((Axis(part, tasks),), tuple(totals)), *stores)
+
