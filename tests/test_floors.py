@@ -27,6 +27,7 @@ FLOORS = {
     "lazygrad.tile": 4,
     "lazygrad.render": 5,
     "lazygrad.engine": 6,
+    "lazygrad.device": 7,
     "lazygrad.tensor": 7,
     "lazygrad.ops": 7,
     "lazygrad.nn": 8,
