@@ -1,0 +1,247 @@
+"""Pass for GPUs: which work-item computes which elements.
+
+Neighbouring work-items run in step and share memory transactions, so neighbours get neighbouring elements:
+
+- elementwise programs are one flat range, cut into stretches; in a stretch the items take turns;
+- a few long rows get a work-group each: its items take turns along the row, and what they found is combined in local
+  memory;
+- many short rows, sums of columns, and whatever must go in order (scans, scatters) get a work-item per row.
+
+Extents that depend on the work-item let every item stop by itself, so that barriers stay outside of conditions.
+"""
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from lazygrad.index.expr import Dim, Expr, Var, as_dim, dim_max, dim_product, lift
+from lazygrad.index.view import unflatten
+from lazygrad.ir.op import Combine
+from lazygrad.runtime.base import DeviceInfo
+from lazygrad.tile.program import Axis, If, Kind, Loop, Program, Reduction, Stmt, Store, compute_dtype
+from lazygrad.tile.values import reads_elsewhere, statement_exprs, substitute_body, substitute_each
+from lazygrad.tile.vectorize import grid
+
+GROUP = 256  # work-items of a group: enough to fill a multiprocessor together with a few others
+WARP = 32  # work-items that run in step; groups are multiples of it
+EACH = 4  # elements of a work-item in large elementwise programs, read side by side
+SHORT = 32  # rows up to this length are not worth a work-group
+OVERSUBSCRIBED = 8  # work-groups per unit that keep a device busy
+
+
+def work_groups(program: Program, info: DeviceInfo) -> Program:
+    """`program` (GRID loops around plain statements) as groups of work-items."""
+    axes, body = grid(program.body)
+    if not axes and any(isinstance(s, Reduction) and s.body for s in body):
+        return replace(program, body=_one_group(body, info))
+    rows = _choose(axes, body, info)
+    return replace(program, body=rows)
+
+
+def _choose(axes: list[Axis], body: tuple[Stmt, ...], info: DeviceInfo) -> tuple[Stmt, ...]:
+    nests = [s for s in body if not isinstance(s, Store)]
+    if not nests:
+        return _elements(axes, body, info)
+    if in_order(body):
+        return _item_per_row(axes, body, info)
+    count = dim_max(dim_product(a.extent for a in axes))
+    length = max(dim_max(dim_product(a.extent for a in _axes(s))) for s in nests)
+    best = max(axes, key=lambda a: _contiguity(a, nests), default=None)
+    along = max((_contiguity(_axes(s)[-1], [s]) for s in nests if _axes(s)), default=0)
+    across = best is not None and _contiguity(best, nests) > along
+    if length <= SHORT or (across and count >= info.units * OVERSUBSCRIBED * WARP):
+        if best is not None and across:
+            axes = [*(a for a in axes if a is not best), best]
+        return _item_per_row(axes, body, info)
+    return _group_per_row(axes, best if across else None, body, info)
+
+
+def in_order(body: Sequence[Stmt]) -> bool:
+    """Whether the loops in `body` depend on the order of their turns: one reads or adds to what another one wrote."""
+    stores = [s for s in _flattened(body) if isinstance(s, Store)]
+    if any(s.valid is not None or s.bindings or s.combine is not Combine.SET for s in stores):
+        return True
+    return any(reads_elsewhere(body, array) for array in {s.array for s in stores})
+
+
+def _flattened(body: Iterable[Stmt]) -> list[Stmt]:
+    found: list[Stmt] = []
+    stack = list(body)
+    while stack:
+        s = stack.pop()
+        found.append(s)
+        stack.extend(getattr(s, "body", ()))
+        stack.extend(getattr(s, "orelse", ()))
+    return found
+
+
+def _axes(s: Stmt) -> tuple[Axis, ...]:
+    return s.axes if isinstance(s, Reduction) else _nest(s)[0] if isinstance(s, Loop) else ()
+
+
+def _nest(loop: Loop) -> tuple[tuple[Axis, ...], tuple[Stmt, ...]]:
+    """The axes of a perfect nest of loops, and what is inside."""
+    axes = [loop.axis]
+    body = loop.body
+    while len(body) == 1 and isinstance(body[0], Loop):
+        axes.append(body[0].axis)
+        body = body[0].body
+    return tuple(axes), body
+
+
+def _contiguity(axis: Axis, statements: Sequence[Stmt]) -> int:
+    """How many more addresses step by one element along `axis` than step by more."""
+    steps = [e.coefficient(axis.var) for e, address in statement_exprs(statements) if address and axis.var in e.vars]
+    return sum(1 if step == 1 else -1 for step in steps)
+
+
+# ---- a range of work-items -------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Turns:
+    """`count` elements that the `size` items of a group take in turns: `item` gets element turn * size + item."""
+
+    item: Var
+    turn: Axis
+    position: Expr
+
+    @staticmethod
+    def of(count: Dim, size: int) -> Turns:
+        item = Var("item", 0, size - 1)
+        turns = dim_max(-(-count // size) if isinstance(count, int) else (count + size - 1) // size)
+        extent = lift(count) // size + item.lt(lift(count) % size)
+        turn = Var("turn", 0, max(turns - 1, 0))
+        return Turns(item, Axis(turn, as_dim(extent)), turn * size + item)
+
+
+def positions(axes: Sequence[Axis], position: Expr) -> dict[Var, Expr]:
+    """What the variables of `axes` are at a row-major position in their common range."""
+    return {a.var: e for a, e in zip(axes, unflatten(position, [a.extent for a in axes]))}
+
+
+def power_of_two(n: int) -> int:
+    """The smallest power of two that is at least `n`."""
+    return 1 << max(n - 1, 0).bit_length()
+
+
+def group_limit(info: DeviceInfo) -> int:
+    """The largest power of two of work-items that a group can have."""
+    return 1 << (info.max_group.bit_length() - 1)
+
+
+def guarded(condition: Expr, body: tuple[Stmt, ...]) -> tuple[Stmt, ...]:
+    """`body` where `condition` holds."""
+    return body if condition.constant == 1 else (If(condition, body),)
+
+
+def _groups(count: Dim, size: int) -> Dim:
+    return -(-count // size) if isinstance(count, int) else as_dim((count + size - 1) // size)
+
+
+def _launch(groups: Dim, task: Var, item: Var, size: int, body: tuple[Stmt, ...]) -> tuple[Stmt, ...]:
+    if size > 1:
+        body = (Loop(Axis(item, size, Kind.LOCAL), body),)
+    return (Loop(Axis(task, groups, Kind.GRID), body),)
+
+
+# ---- one pattern each ------------------------------------------------------------------------------
+
+
+def _elements(axes: list[Axis], body: tuple[Stmt, ...], info: DeviceInfo) -> tuple[Stmt, ...]:
+    """A flat range: each group takes a stretch, in which each item takes every `size`-th element."""
+    count = as_dim(dim_product(a.extent for a in axes))
+    size = min(GROUP, group_limit(info), max(WARP, power_of_two(dim_max(count))))
+    if count == 1:
+        return body
+    each = EACH if dim_max(count) >= EACH * size * info.units * OVERSUBSCRIBED else 1
+    stretch = size * each
+    groups = _groups(count, stretch)
+    task, item, k = Var("task", 0, dim_max(groups) - 1), Var("item", 0, size - 1), Var("k", 0, each - 1)
+    position = task * stretch + k * size + item
+    one = substitute_body(body, positions(axes, position))
+    if each == 1:
+        return _launch(groups, task, item, size, guarded(position.lt(count), one))
+    whole: Stmt = Loop(Axis(k, each, Kind.UNROLL), one)
+    tail: Stmt = Loop(Axis(k, each), guarded(position.lt(count), one))
+    is_whole = (task * stretch + (stretch - 1)).lt(count)
+    inside = (whole,) if is_whole.constant == 1 else (If(is_whole, (whole,), (tail,)),)
+    return _launch(groups, task, item, size, inside)
+
+
+def _item_per_row(axes: list[Axis], body: tuple[Stmt, ...], info: DeviceInfo) -> tuple[Stmt, ...]:
+    """Each work-item computes a row of its own from beginning to end; the innermost axis gives neighbours."""
+    count = as_dim(dim_product(a.extent for a in axes))
+    if count == 1:
+        return body
+    size = min(GROUP, group_limit(info), max(WARP, power_of_two(dim_max(count) // (info.units * OVERSUBSCRIBED))))
+    groups = _groups(count, size)
+    task, item = Var("task", 0, dim_max(groups) - 1), Var("item", 0, size - 1)
+    position = task * size + item
+    inside = guarded(position.lt(count), substitute_body(body, positions(axes, position)))
+    return _launch(groups, task, item, size, inside)
+
+
+def _group_per_row(axes: list[Axis], across: Axis | None, body: tuple[Stmt, ...], info: DeviceInfo) -> tuple[Stmt, ...]:
+    """The items of a group take turns along the row, in each pass over it.
+
+    Where memory runs `across` the rows, a group computes a few neighbouring rows, to use what it has to fetch.
+    """
+    rows = [a for a in axes if a is not across]
+    inner = body
+    width = 1
+    if across is not None and isinstance(across.extent, int):
+        width = next((w for w in (8, 4, 2) if across.extent % w == 0), 1)
+    if across is not None:
+        outside = Var(across.var.name, 0, dim_max(across.extent) // width - 1)
+        side = Var("side", 0, width - 1)
+        inner = substitute_body(body, {across.var: outside * width + side} if width > 1 else {across.var: outside})
+        rows.append(Axis(outside, across.extent if width == 1 else dim_max(across.extent) // width, Kind.GRID))
+    inner = _in_turns(inner, _row_group(inner, width, dim_max(dim_product(a.extent for a in rows)), info))
+    if width > 1:
+        inner = (Loop(Axis(side, width, Kind.UNROLL), inner),)
+    for axis in reversed(rows):
+        inner = (Loop(replace(axis, kind=Kind.GRID), inner),)
+    return inner
+
+
+def _row_group(body: Sequence[Stmt], width: int, rows: int, info: DeviceInfo) -> int:
+    """Work-items for a row: as many as it is long, more where rows are few, and what local memory is enough for."""
+    length = max(dim_max(dim_product(a.extent for a in _axes(s))) for s in body if not isinstance(s, Store))
+    largest = GROUP if rows >= info.units else 4 * GROUP
+    size = min(largest, group_limit(info), max(WARP, power_of_two(length)))
+    partials = [a for s in body if isinstance(s, Reduction) for a in s.accumulators]
+    each = width * sum(max(4, compute_dtype(a.dtype).itemsize) for a in partials)
+    while size > 1 and size * each > info.local_bytes:
+        size //= 2
+    return size
+
+
+def _in_turns(body: Sequence[Stmt], size: int) -> tuple[Stmt, ...]:
+    """The statements of one row, each pass over it shared by `size` work-items."""
+    if size == 1:
+        return tuple(body)
+    changed: list[tuple[Stmt, Mapping[Var, Expr]]] = []
+    for s in body:
+        axes = _axes(s)
+        if not axes:
+            changed.append((s, {}))
+            continue
+        if isinstance(s, Reduction):
+            best = max(axes, key=lambda a: (_contiguity(a, [s]), axes.index(a)))
+            axes = (*(a for a in axes if a is not best), best)
+        turns = Turns.of(as_dim(dim_product(a.extent for a in axes)), size)
+        local = Axis(turns.item, size, Kind.LOCAL)
+        if isinstance(s, Reduction):
+            s = replace(s, axes=(local, turns.turn))
+        else:
+            assert isinstance(s, Loop)
+            s = Loop(local, (Loop(turns.turn, _nest(s)[1]),))
+        changed.append((s, positions(axes, turns.position)))
+    return substitute_each(changed)
+
+
+def _one_group(body: tuple[Stmt, ...], info: DeviceInfo) -> tuple[Stmt, ...]:
+    """A reduction over rows that are reduced themselves: one group, whose items take turns at the rows."""
+    return _in_turns(body, _row_group(body, 1, 1, info))
+
