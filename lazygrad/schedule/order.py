@@ -3,16 +3,25 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import Protocol, TypeVar
 
 from lazygrad.ir.node import Node
 
-if TYPE_CHECKING:
-    from lazygrad.schedule.kernel import Kernel
+
+class Step(Protocol):
+    """What ordering needs to know of a kernel."""
+
+    @property
+    def inputs(self) -> Iterable[Node]: ...
+    @property
+    def outputs(self) -> Iterable[Node]: ...
 
 
-def ordered(kernels: Sequence[Kernel], before: Iterable[tuple[int, int]] = ()) -> list[Kernel]:
-    """`kernels` sorted so that each runs after those whose outputs it reads, and `before` pairs (a, b) have a run before b.
+StepT = TypeVar("StepT", bound=Step)
+
+
+def ordered(kernels: Sequence[StepT], before: Iterable[tuple[int, int]] = ()) -> list[StepT]:
+    """`kernels` sorted so that each runs after those whose outputs it reads; `before` pairs (a, b) have a run before b.
 
     Returns fewer kernels than given when `before` contradicts the data flow.
     """
@@ -31,7 +40,7 @@ def ordered(kernels: Sequence[Kernel], before: Iterable[tuple[int, int]] = ()) -
             waiting[b] += 1
     ready = [i for i, n in enumerate(waiting) if n == 0]
     heapq.heapify(ready)
-    result: list[Kernel] = []
+    result: list[StepT] = []
     while ready:
         i = heapq.heappop(ready)
         result.append(kernels[i])
