@@ -14,8 +14,8 @@ import numpy as np
 
 from lazygrad.dtype import DType
 from lazygrad.engine.cache import default_cache
-from lazygrad.engine.slots import Input, Output, Slot
 from lazygrad.engine.report import counters
+from lazygrad.engine.slots import Input, Output, Slot
 from lazygrad.errors import GraphError
 from lazygrad.ir.evaluate import evaluate, from_storage, to_storage
 from lazygrad.ir.node import Node, buffer, node, topological
@@ -40,7 +40,7 @@ def realized(n: Node) -> Node | None:
     if n.op is Op.BUFFER or (n.op is Op.RESHAPE and n.src[0].op is Op.BUFFER):
         return n
     found = _realized.get(n)
-    if found is not None and _overwritten(_storage(found)):
+    if found is not None and is_overwritten(_storage(found)):
         del _realized[n]
         return None
     return found
@@ -59,7 +59,8 @@ def _storage(base: Node) -> Storage:
     return storage
 
 
-def _overwritten(storage: Storage) -> bool:
+def is_overwritten(storage: Storage) -> bool:
+    """Whether a later value took the memory of this one."""
     return storage.memory is None and storage.nbytes > 0
 
 
@@ -145,7 +146,8 @@ def _move_between_devices(pending: Sequence[Node]) -> None:
 def _readers_of_overwritten(pending: Sequence[Node]) -> list[Node]:
     """What live tensors still have to compute from values that `pending` overwrites: their own nodes, or what they copy
     to other devices. It is computed along with `pending`, from the old values."""
-    targets = {id(n.argument(StoreArg).storage) for n in topological(pending) if n.op is Op.STORE and realized(n) is None}
+    stores = (n for n in topological(pending) if n.op is Op.STORE and realized(n) is None)
+    targets = {id(n.argument(StoreArg).storage) for n in stores}
     if not targets:
         return []
     waiting = dict.fromkeys(t.node for t in list(live) if realized(t.node) is None)
@@ -173,7 +175,7 @@ def _run(pending: Sequence[Node], roots: Sequence[Node], runtime: Runtime) -> No
 
     inputs = [n for n in topological(roots) if n.op is Op.BUFFER and not is_empty(n)]
     replaces = _replaceable(pending, inputs)
-    key = (runtime.name, *structure(roots), tuple(sorted(replaces.items())))
+    key = (runtime.name, runtime.info.kind, *structure(roots), tuple(sorted(replaces.items())))
     runner = _runners.get(key)
     counters.schedules += 1
     if runner is None:
@@ -195,8 +197,8 @@ def _run(pending: Sequence[Node], roots: Sequence[Node], runtime: Runtime) -> No
 
 
 def hand_over(storages: Sequence[Storage], taken: Sequence[Slot | None]) -> list[Storage]:
-    """The inputs' storages after a run that wrote over those among `taken`: these give their memory to a new storage, so
-    that whoever still needs the old value gets an error instead of the new one."""
+    """The inputs' storages after a run that wrote over those among `taken`: these give their memory to a new storage,
+    so that whoever still needs the old value gets an error instead of the new one."""
     after = list(storages)
     for i in {slot.number for slot in taken if isinstance(slot, Input)}:
         old = storages[i]

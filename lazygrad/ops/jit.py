@@ -1,69 +1,32 @@
 """`jit`: run a function once to see its graph, then launch the graph's kernels directly.
 
-The first call of a kind runs plainly (that is when optimizers make their state), the second is traced and the others are
-replayed. A kind is given by the structure of the arguments, the shapes, dtypes, devices and `requires_grad` of the tensors
-in them, every other argument's value, the plain Python values that the function reads from outside, and the train/eval mode
-of the modules that it uses. What a call changes besides its result (tensors assigned in place, gradients, random numbers)
-is changed by a replay as well; what a trace cannot repeat is a JitError.
+The first call of a kind runs plainly (that is when optimizers make their state), the second is traced and the others
+are replayed. A kind is given by the structure of the arguments, the shapes, dtypes, devices and `requires_grad` of
+the tensors in them, every other argument's value, and what the function reads from outside: plain values and
+containers of them, small arrays, attributes by name, which tensors these are, and the train/eval mode of modules.
+What a call changes besides its result (tensors assigned in place, gradients, random numbers) is changed by a replay
+as well; what a trace cannot repeat is a JitError.
 """
 
 from __future__ import annotations
 
-import gc
 import sys
-import weakref
-from collections.abc import Callable, Hashable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable
 from functools import update_wrapper
-from typing import Any, Generic, NoReturn, ParamSpec, TypeVar
-
-import numpy as np
+from typing import Any, Generic, ParamSpec, TypeVar
 
 from lazygrad.engine import generator, run
-from lazygrad.engine.replay import Replay, base_buffer, placeholder, storage_argument
 from lazygrad.errors import JitError, user_line
 from lazygrad.ir.node import Node, buffer
-from lazygrad.ir.op import Op, StoreArg
+from lazygrad.ir.op import Op
 from lazygrad.ops.core import Core, make
-from lazygrad.ops.mode import mode
+from lazygrad.ops.jit_guard import kind
+from lazygrad.ops.jit_trace import Made, Place, Trace, Tracer, is_realized, realize_all, unique_tensors
 from lazygrad.ops.tree import flatten, unflatten
 from lazygrad.runtime.base import Storage
 
 P = ParamSpec("P")
 R = TypeVar("R")
-_PLAIN = (bool, int, float, str, bytes, type(None))
-
-
-@dataclass
-class _Source:
-    """Where a replay finds the current buffer of one input of the graph."""
-
-    argument: int = -1  # number of the tensor among the arguments
-    owner: weakref.ref[Core] | None = None  # a tensor that the function read or changed
-    gradient: bool = False  # its gradient rather than itself
-    draw: int = -1  # number of the draw of random numbers
-    constant: Storage | None = None  # data made while tracing
-
-
-@dataclass
-class _Effect:
-    """A tensor that takes the value of root number `root`; -1 removes its gradient."""
-
-    owner: weakref.ref[Core]
-    root: int
-    gradient: bool
-    number: int = -1  # the argument, when it is one
-
-
-@dataclass
-class _Trace:
-    replay: Replay
-    sources: list[_Source]
-    effects: list[_Effect]
-    result: Any  # the structure of the result
-    results: list[tuple[int, type[Core]]]  # root and class of each tensor in it
-    gradients: list[tuple[weakref.ref[Core], bool]]  # whether each had one, at the start
-    draws: list[int]  # how many random numbers the function draws, in its order, whether they matter or not
 
 
 class Jit(Generic[P, R]):
@@ -71,7 +34,7 @@ class Jit(Generic[P, R]):
 
     def __init__(self, function: Callable[P, R]) -> None:
         self.function = function
-        self.traces: dict[Hashable, _Trace | None] = {}
+        self.traces: dict[Hashable, Trace | None] = {}
         update_wrapper(self, function)
 
     def __get__(self, instance: object, owner: type | None = None) -> Any:
@@ -86,16 +49,20 @@ class Jit(Generic[P, R]):
         if run.tracing:
             return self.function(*args, **kwargs)
         leaves, structure = flatten((args, kwargs))
-        key = _kind(leaves, structure, self.function)
+        key = kind(leaves, structure, self.function)
         if key not in self.traces:
             self.traces[key] = None
             return self.function(*args, **kwargs)
-        tensors = [x for x in leaves if isinstance(x, Core)]
-        _realize(tensors)
+        arguments = unique_tensors(leaves)
+        realize_all(arguments)
         trace = self.traces[key]
-        if trace is None or not _gradients_as_before(trace):
-            trace = self.traces[key] = _Tracer(self.function).trace(leaves, structure)
-        return _replay(trace, tensors)  # type: ignore[no-any-return]
+        found = None if trace is None else _found(trace, arguments)
+        if trace is None or found is None:
+            trace = self.traces[key] = Tracer(self.function).trace(leaves, structure)
+            found = _found(trace, arguments)
+        if found is None:
+            raise JitError(f"jit: a tensor that the traced function uses is gone ({user_line()})")
+        return _replay(trace, arguments, found)  # type: ignore[no-any-return]
 
 
 def jit(function: Callable[P, R]) -> Jit[P, R]:
@@ -113,263 +80,103 @@ def jit(function: Callable[P, R]) -> Jit[P, R]:
     return Jit(function)
 
 
-# ---- what makes two calls one kind -----------------------------------------------------------------
-
-
-def _kind(leaves: list[Any], structure: Hashable, function: Callable[..., Any]) -> Hashable:
-    parts: list[Hashable] = [structure, mode.enabled]
-    for x in leaves:
-        if isinstance(x, Core):
-            parts.append((x.shape, x.dtype, x.device, x.requires_grad, x._leaf))
-        else:
-            try:
-                hash(x)
-            except TypeError:
-                raise JitError(f"jit: argument {x!r:.60} is neither a tensor nor hashable ({user_line()})") from None
-            parts.append((type(x), x))
-    parts.extend(_outside(function))
-    return tuple(parts)
-
-
-def _outside(function: Callable[..., Any]) -> Iterator[Hashable]:
-    """The plain values and the modules' modes that the function reads from its closure, globals and object."""
-    code = getattr(function, "__code__", None)
-    for cell in getattr(function, "__closure__", None) or ():
-        try:
-            yield from _guard(cell.cell_contents)
-        except ValueError:  # not assigned yet
+def _found(trace: Trace, arguments: list[Core]) -> list[Core | None] | None:
+    """The tensor behind each source (None for data and random numbers); None when this trace does not fit any more."""
+    for owner, had in trace.gradients:
+        if (t := owner()) is None or (t.grad is not None) != had:
+            return None
+    found: list[Core | None] = []
+    for source, n in zip(trace.sources, trace.replay.inputs):
+        if source.place is None:
+            found.append(None)
             continue
-    scope = getattr(function, "__globals__", {})
-    for name in code.co_names if code else ():
-        if name in scope:
-            yield from _guard(scope[name])
-    if (owner := getattr(function, "__self__", None)) is not None:
-        yield from _guard(owner)
+        t = source.place.find(arguments)
+        if t is not None and source.gradient:
+            t = t.grad
+        if t is None or t.shape != n.shape or t.dtype is not n.dtype or t.device != trace.replay.device:
+            return None
+        found.append(t)
+    return found
 
 
-def _guard(value: object) -> Iterator[Hashable]:
-    if isinstance(value, _PLAIN):
-        yield type(value), value
-    elif callable(modules := getattr(value, "modules", None)) and not isinstance(value, type):
-        yield tuple(bool(getattr(m, "training", False)) for m in modules())
-
-
-def _gradients_as_before(trace: _Trace) -> bool:
-    return all((t := owner()) is not None and (t.grad is not None) == had for owner, had in trace.gradients)
-
-
-# ---- tracing ---------------------------------------------------------------------------------------
-
-
-class _Tracer:
-    def __init__(self, function: Callable[..., Any]) -> None:
-        self.function = function
-        self.draws: list[tuple[Storage, int]] = []  # what each draw was kept in, and how many numbers it was for
-
-    def trace(self, leaves: list[Any], structure: Hashable) -> _Trace:
-        before = list(run.live)
-        _realize(before)
-        nodes = {id(t): t.node for t in before}
-        grads = {id(t): t.grad for t in before}
-        arguments = [x for x in leaves if isinstance(x, Core)]
-        stand_ins = [_stand_in(t) for t in arguments]
-        given = iter(stand_ins)
-        args, kwargs = unflatten(structure, [next(given) if isinstance(x, Core) else x for x in leaves])
-        first = [t.node for t in stand_ins]
-        result = self._call(args, kwargs)
-        outputs, shape = flatten(result)
-        tensors = [x for x in outputs if isinstance(x, Core)]
-        roots: list[Node] = [t.node for t in tensors]
-        effects: list[_Effect] = []
-        for number, (t, node) in enumerate(zip(stand_ins, first)):
-            if t.node is not node:
-                effects.append(_Effect(weakref.ref(arguments[number]), len(roots), False, number))
-                roots.append(t.node)
-        for t in before:
-            if t.node is not nodes[id(t)]:
-                effects.append(_Effect(weakref.ref(t), len(roots), False))
-                roots.append(t.node)
-                t.node = nodes[id(t)]
-            if t.grad is not grads[id(t)]:
-                effects.append(_Effect(weakref.ref(t), len(roots) if t.grad is not None else -1, True))
-                if t.grad is not None:
-                    roots.append(t.grad.node)
-                t.grad = grads[id(t)]
-        numbers = iter(range(len(tensors)))
-        frame = [_RESULT if isinstance(x, Core) else x for x in outputs]
-        results = [(next(numbers), type(t)) for t in tensors]
-        device = next((n.device for n in roots if n.device is not None), arguments[0].device if arguments else None)
-        known = {id(t) for t in (*before, *stand_ins, *tensors)}
-        del result, outputs, args, kwargs, tensors, given
-        self._check_escapes(known)
-        replay = self._replay(roots, device or _default_device())
-        sources = self._sources(replay, first, before)
-        kept = replay.replaces.items()  # data made while tracing is needed again by every replay
-        replay.replaces = {k: i for k, i in kept if sources[i].constant is None}
-        gradients = [(weakref.ref(t), t.grad is not None) for t in before if t.requires_grad and t._leaf]
-        return _Trace(replay, sources, effects, (shape, frame), results, gradients, [count for _, count in self.draws])
-
-    def _call(self, args: Any, kwargs: Any) -> Any:
-        def refuse() -> NoReturn:
-            raise JitError(
-                "jit: a value is read while the function is traced; return the tensor and read it outside, or leave this "
-                f"function without jit ({user_line()})"
-            )
-
-        def drawn(n: Node, count: int) -> None:
-            self.draws.append((storage_argument(base_buffer(n)), count))
-
-        run.tracing.append(refuse)
-        generator.on_draw.append(drawn)
-        state = generator.default_generator.state()
-        try:
-            return self.function(*args, **kwargs)
-        finally:
-            run.tracing.pop()
-            generator.on_draw.remove(drawn)
-            generator.default_generator.set_state(state)
-
-    def _check_escapes(self, known: set[int]) -> None:
-        def strangers() -> list[Core]:
-            return [t for t in list(run.live) if id(t) not in known and _unrealized(t)]
-
-        if strangers():
-            gc.collect()
-        if escaped := strangers():
-            t = escaped[0]
-            raise JitError(
-                f"jit: a tensor of shape {list(t.shape)} made at {t.node.line or 'an unknown line'} is kept outside the traced "
-                "function but is not in its result; return it, or assign it to a tensor that exists before the call"
-            )
-
-    def _replay(self, roots: list[Node], device: str) -> Replay:
-        known = {n: base for n in run.topological(roots, stop=_is_realized) if (base := run.realized(n)) is not None}
-        over = run.substitute(roots, known)
-        inputs = Replay.over(over)
-        places: dict[int, list[int]] = {}
-        for i, n in enumerate(inputs):
-            places.setdefault(id(storage_argument(n)), []).append(i)
-        replaces = {}
-        for k, n in enumerate(roots):
-            if n.op is Op.STORE:
-                where = places.get(id(n.argument(StoreArg).storage), [])
-                if len(where) == 1:
-                    replaces[k] = where[0]
-        return Replay(device, inputs, over, replaces)
-
-    def _sources(self, replay: Replay, first: list[Node], before: list[Core]) -> list[_Source]:
-        arguments = {id(storage_argument(base_buffer(n))): i for i, n in enumerate(first)}
-        draws = {id(storage): i for i, (storage, _) in enumerate(self.draws)}
-        owners: dict[int, _Source] = {}
-        for t in before:
-            owners.setdefault(id(run.storage_of(t.node)), _Source(owner=weakref.ref(t)))
-        for t in before:
-            if t.grad is not None and run.realized(t.grad.node) is not None:
-                owners[id(run.storage_of(t.grad.node))] = _Source(owner=weakref.ref(t), gradient=True)
-        sources = []
-        for n in replay.inputs:
-            storage = storage_argument(n)
-            if (number := arguments.get(id(storage))) is not None:
-                sources.append(_Source(argument=number))
-            elif (draw := draws.get(id(storage))) is not None:
-                sources.append(_Source(draw=draw, constant=storage))
-            else:
-                sources.append(owners.get(id(storage)) or _Source(constant=storage))
-        return sources
-
-
-_RESULT = object()
-
-
-def _default_device() -> str:
-    from lazygrad.runtime.registry import default_device
-
-    return default_device()
-
-
-def _stand_in(t: Core) -> Core:
-    return make(type(t), placeholder(t.node, t.device), t.device, t.requires_grad, t._leaf)
-
-
-def _is_realized(n: Node) -> bool:
-    return run.realized(n) is not None
-
-
-def _unrealized(t: Core) -> bool:
-    return run.realized(t.node) is None
-
-
-def _realize(tensors: list[Core]) -> None:
-    by_device: dict[str, list[Core]] = {}
-    for t in tensors:
-        if _unrealized(t):
-            by_device.setdefault(t.device, []).append(t)
-    for device, group in by_device.items():
-        run.realize([t.node for t in group], device)
-        for t in group:
-            t._keep_value_only()  # type: ignore[attr-defined]
-
-
-# ---- replaying -------------------------------------------------------------------------------------
-
-
-def _replay(trace: _Trace, arguments: list[Core]) -> Any:
-    replaced = set(trace.replay.replaces.values())
+def _replay(trace: Trace, arguments: list[Core], found: list[Core | None]) -> Any:
+    _check_shared(trace, arguments)
+    realize_all([t for t in found if t is not None])
     draws = [generator.default_generator.draw(count) for count in trace.draws]
-    inputs = zip(trace.sources, trace.replay.inputs)
-    storages = [_find(s, arguments, draws, n, i in replaced) for i, (s, n) in enumerate(inputs)]
-    results = trace.replay.run(storages)
-    device = trace.replay.device
+    replaced = set(trace.replay.replaces.values())
+    storages: list[Storage] = []
+    for i, (source, t, n) in enumerate(zip(trace.sources, found, trace.replay.inputs)):
+        if t is not None:
+            storages.append(_storage(t, i in replaced))
+        elif source.draw >= 0:
+            storages.append(run.storage_of(run.upload(draws[source.draw], n.dtype, trace.replay.device)))
+        else:
+            assert source.constant is not None
+            storages.append(source.constant)
+    values = trace.replay.run(storages)
+    nodes = [buffer(storage, n.dtype, n.shape) for storage, n in zip(values, trace.replay.roots)]
+    _change(trace, arguments, nodes)
+    return unflatten(trace.result, [_result(x, arguments, nodes, trace.replay.device) for x in trace.leaves])
+
+
+def _check_shared(trace: Trace, arguments: list[Core]) -> None:
+    """JitError for an argument that the function also uses from outside, where one use would not see the other's "
+    "change."""
+    for number, t in enumerate(arguments):
+        for owner, changed in trace.outside:
+            if owner() is t and (changed or number in trace.changed):
+                raise JitError(
+                    f"jit: a tensor of shape {list(t.shape)} is changed in place, and is both an argument and used "
+                    "from "
+                    f"outside the function; use it one way only ({user_line()})"
+                )
+
+
+def _change(trace: Trace, arguments: list[Core], nodes: list[Node]) -> None:
+    """Give every tensor that the function changes its new value."""
     for effect in trace.effects:
-        owner = arguments[effect.number] if effect.number >= 0 else effect.owner()
+        owner = effect.place.find(arguments)
         if owner is None:
             continue
-        if effect.root < 0:
+        if not effect.gradient:
+            owner.node, owner._previous = nodes[effect.root], None
+        elif effect.root < 0:
             owner.grad = None
-            continue
-        node = trace.replay.roots[effect.root]
-        value = buffer(results[effect.root], node.dtype, node.shape)
-        if effect.gradient:
-            owner.grad = make(type(owner), value, device)
         else:
-            owner.node, owner._previous = value, None
-    shape, frame = trace.result
-    nodes = [(cls, trace.replay.roots[k], results[k]) for k, cls in trace.results]
-    made = iter([make(cls, buffer(storage, n.dtype, n.shape), device) for cls, n, storage in nodes])
-    return unflatten(shape, [next(made) if x is _RESULT else x for x in frame])
+            owner.grad = make(type(owner), nodes[effect.root], trace.replay.device)
 
 
-def _find(
-    source: _Source, arguments: list[Core], draws: list[np.ndarray[Any, Any]], n: Node, replaced: bool
-) -> Storage:
-    """The storage to run with for input `n`; a private copy when it will be overwritten and others hold it."""
-    if source.draw >= 0:
-        assert source.constant is not None
-        return run.storage_of(run.upload(draws[source.draw], n.dtype, source.constant.device))
-    if source.constant is not None:
-        return source.constant
-    t = arguments[source.argument] if source.owner is None else source.owner()
-    if t is not None and source.gradient:
-        t = t.grad
-    if t is None or (t.shape != n.shape and _count(t.node) != _count(n)) or t.dtype is not n.dtype:
-        raise JitError("jit: a tensor that the traced function uses is gone or has another shape or dtype; make a new jit")
-    if _unrealized(t):
-        _realize([t])
+def _result(x: Any, arguments: list[Core], nodes: list[Node], device: str) -> Any:
+    if isinstance(x, Made):
+        return make(x.kind, nodes[x.root], device)
+    return x.find(arguments) if isinstance(x, Place) else x
+
+
+# ---- whose buffer it is ----------------------------------------------------------------------------
+
+
+def _storage(t: Core, replaced: bool) -> Storage:
+    """The storage of `t` to run with; a private copy when it will be overwritten and others hold it."""
+    shared = replaced and _is_shared(t)
     stored = run.realized(t.node)
     assert stored is not None
-    if replaced and _shared(t, stored):
-        return run.storage_of(run.upload(run.download(stored), n.dtype, t.device))
-    return run.storage_of(stored)
+    return run.storage_of(run.upload(run.download(stored), stored.dtype, t.device) if shared else stored)
 
 
-def _count(n: Node) -> int:
-    return int(np.prod([int(d) for d in n.shape], dtype=np.int64))  # type: ignore[arg-type]
+class _Probe:
+    """Something with a `node` that nothing else refers to."""
+
+    def __init__(self) -> None:
+        self.node = object()
 
 
-def _shared(t: Core, stored: Node) -> bool:
-    """Whether anything but `t` holds its buffer. References: the tensor's, the caller's local, ours, getrefcount's."""
-    if stored is not t.node:
-        return True
-    if sys.getrefcount(stored) > 4:
-        return True
-    return stored.op is Op.RESHAPE and sys.getrefcount(stored.src[0]) > 2
+def _references(t: Any) -> int:
+    return sys.getrefcount(t.node)
+
+
+_ALONE = _references(_Probe())  # how that counts depends on the interpreter's version
+
+
+def _is_shared(t: Core) -> bool:
+    """Whether anything but `t` may hold its buffer: other tensors, and graphs that were built on it."""
+    return t.node.op is not Op.BUFFER or _references(t) > _ALONE or not is_realized(t.node)
