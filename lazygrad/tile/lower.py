@@ -20,7 +20,7 @@ from lazygrad.index.expr import Const, Dim, Expr, Var, as_dim, lift
 
 from .lower_access import Place
 from .lower_context import Context, Element
-from .lower_loop import main_strips, register_axis, rest_loop, strips
+from .lower_loop import register_axis, run_segment, segments
 from .lower_reduce import Items, Reducer
 from .lower_value import Values
 from .machine import Branch, Declare, Fence, Identity, Immediate, IndexValue, Instruction, MachineKernel, Meet, Operand, Register, StoreTo, Ticket
@@ -137,12 +137,8 @@ class _Lowering:
             with self._work_items([axis]):
                 self._body(s.body)
         elif axis.kind is Kind.SERIAL:
-            cut = strips(context, axis)
-            if cut.has_main:
-                with main_strips(context, cut):
-                    self._body(s.body)
-            if cut.has_rest:
-                with rest_loop(context, cut):
+            for segment in segments(context, axis):
+                with run_segment(context, segment):
                     self._body(s.body)
         else:
             raise GraphError(f"GRID axis {axis.var.name} is not among the outermost loops")
@@ -284,8 +280,7 @@ class _Lowering:
         return place, operand
 
     def _write(self, s: Store, place: Place, operand: Operand) -> None:
-        guard = self.local_id.eq(0) if self.sharing == self.group_size else (self.local_id % self.sharing).eq(0)
-        with self.context.branch(guard if self.sharing > 1 else Const(1)):
+        with self.context.branch((self.local_id % self.sharing).eq(0) if self.sharing > 1 else Const(1)):
             self.values.access.store(s.array, place, operand, s.combine, s.stream)
         if s.array in self.values.mutable:
             self.context.version += 1

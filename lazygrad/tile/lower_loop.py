@@ -1,8 +1,8 @@
-"""How an axis runs: as one loop, or strip-mined into a loop of whole vectors and a loop for what is left over."""
+"""How an axis runs: cut into segments of whole vectors, ever fewer and shorter, and single elements at the end."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -13,59 +13,54 @@ from .lower_context import Context, TileAxis
 from .program import Axis, Kind
 
 MAX_LANES = 16  # of an OpenCL vector
+FEWEST_LANES = 4  # of a vector for what longer ones leave over
 
 
 @dataclass(frozen=True, slots=True)
-class Strips:
-    """An axis cut into `trips` strips of count * lanes elements; elements from `rest` on are left over."""
+class Segment:
+    """`trips` turns of `count` registers with `lanes` lanes each, from element `start` of an axis on."""
 
     axis: Axis
     count: int
     lanes: int
+    start: Expr
     trips: Expr
-    rest: Expr
-    extent: Expr
-
-    @property
-    def has_main(self) -> bool:
-        return self.trips.constant != 0 and self.count * self.lanes > 1
-
-    @property
-    def has_rest(self) -> bool:
-        return not self.has_main or (self.extent - self.rest).constant != 0
 
 
-def strips(context: Context, axis: Axis) -> Strips:
+def segments(context: Context, axis: Axis) -> list[Segment]:
     """How a SERIAL axis is cut, in machine variables."""
     extent = context.machine(lift(axis.extent), {})
-    count, lanes = axis.unroll, axis.lanes
-    if extent.is_constant and lanes == 1:
-        count = min(count, max(1, extent.lo))
-    step = count * lanes
-    if extent.is_constant and step > extent.lo and lanes <= extent.lo:
-        count = extent.lo // lanes
-        step = count * lanes
-    trips = extent // step
-    rest = trips * step if step > 1 and trips.constant != 0 else Const(0)
-    return Strips(axis, count, lanes, trips, rest, extent)
+    lanes, found = axis.lanes, list[Segment]()
+    start: Expr = Const(0)
+    if extent.is_constant:
+        while start.lo < extent.lo:
+            left = extent.lo - start.lo
+            while lanes > left:
+                lanes = lanes // 2 if lanes > FEWEST_LANES else 1
+            count = min(axis.unroll, left // lanes) if lanes == axis.lanes else 1
+            found.append(Segment(axis, count, lanes, start, Const(left // (count * lanes))))
+            start = start + left // (count * lanes) * (count * lanes)
+        return found
+    for count, width in dict.fromkeys(((axis.unroll, lanes), (1, lanes), (1, 1))):
+        trips = (extent - start) // (count * width)
+        if trips.constant != 0:
+            found.append(Segment(axis, count, width, start, trips))
+            start = start + trips * (count * width)
+    return found
 
 
 @contextmanager
-def main_strips(context: Context, cut: Strips) -> Iterator[TileAxis]:
-    """The loop over whole strips; the axis is a register tile meanwhile."""
-    var = cut.axis.var
-    with context.loop(f"{var.name}_strip", Const(0), cut.trips) as strip:
-        axis = tile_axis(var, cut.count, cut.lanes, strip * (cut.count * cut.lanes))
+def run_segment(context: Context, segment: Segment) -> Iterator[TileAxis | None]:
+    """The loop over a segment, in which the axis is bound; yields the register tile that it is, if it is one."""
+    var, step = segment.axis.var, segment.count * segment.lanes
+    if step == 1:
+        with context.loop(var.name, segment.start, segment.start + segment.trips) as value, context.bind(var, value):
+            yield None
+        return
+    with context.loop(f"{var.name}_strip", Const(0), segment.trips) as strip:
+        axis = tile_axis(var, segment.count, segment.lanes, segment.start + strip * step)
         with context.bind(var, axis):
             yield axis
-
-
-@contextmanager
-def rest_loop(context: Context, cut: Strips) -> Iterator[None]:
-    """The loop over what the strips leave, one element at a time; over everything if there are none."""
-    start = cut.rest if cut.has_main else Const(0)
-    with context.loop(cut.axis.var.name, start, cut.extent) as value, context.bind(cut.axis.var, value):
-        yield
 
 
 def tile_axis(var: Var, count: int, lanes: int, base: Expr) -> TileAxis:
@@ -75,7 +70,7 @@ def tile_axis(var: Var, count: int, lanes: int, base: Expr) -> TileAxis:
 
 def register_axis(axis: Axis) -> TileAxis:
     """An UNROLL or VECTOR axis as a register tile. Raises GraphError for extents that registers cannot have."""
-    extent = axis.extent if isinstance(axis.extent, int) else axis.extent.constant
+    extent = lift(axis.extent).constant
     if extent is None:
         raise GraphError(f"axis {axis.var.name} is {axis.kind.name} and needs a known extent, not {axis.extent}")
     lanes = 1
@@ -84,3 +79,7 @@ def register_axis(axis: Axis) -> TileAxis:
     if extent % lanes or lanes not in (1, 2, 4, 8, 16):
         raise GraphError(f"axis {axis.var.name} of {extent} elements does not fill vectors of {lanes} (1, 2, 4, 8, 16)")
     return tile_axis(axis.var, extent // lanes, lanes, Const(0))
+
+
+def most_lanes(cut: Sequence[Segment]) -> int:
+    return max((segment.lanes for segment in cut), default=1)

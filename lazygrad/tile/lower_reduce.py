@@ -12,7 +12,7 @@ from lazygrad.ir.op import Combine
 
 from . import arithmetic
 from .lower_context import Context, Element, Key, TileAxis
-from .lower_loop import Strips, main_strips, rest_loop, strips
+from .lower_loop import Segment, most_lanes, run_segment, segments
 from .lower_value import Values
 from .machine import Code, Compute, LoadFrom, Meet, Operand, Register, StoreTo
 from .program import Accumulator, Alu, Array, Kind, Reduction, Scope, Stmt, compute_dtype
@@ -22,12 +22,12 @@ from .program import Accumulator, Alu, Array, Kind, Reduction, Scope, Stmt, comp
 class Partial:
     """The registers of one accumulator: for each element of the register tile, one per combination of strips.
 
-    `rest` takes the elements that the strips in lanes leave over, one scalar per element of the register tile.
+    `rest` takes what the longest vectors leave over: one register for each element and number of lanes.
     """
 
     acc: Accumulator
     main: dict[Key, dict[Key, Register]] = field(default_factory=dict)
-    rest: dict[Key, Register] = field(default_factory=dict)
+    rest: dict[tuple[Key, int], Register] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,20 +52,20 @@ class Reducer:
         Its LOCAL axes are bound by the caller, who says in `items` which work-items have partial results.
         """
         context = self.context
-        cuts = [strips(context, axis) for axis in stmt.axes if axis.kind is Kind.SERIAL]
+        cuts = [segments(context, axis) for axis in stmt.axes if axis.kind is Kind.SERIAL]
         self._check(stmt, cuts)
         partials = [self._declare(acc, cuts) for acc in stmt.accumulators]
         self._nest(cuts, partials, [], stmt.body)
-        for partial in partials:
-            final = {key: self._total(partial, key) for key in partial.main}
-            if items is not None:
-                final = {key: self._across_items(partial.acc, register, items) for key, register in final.items()}
-            context.accumulators[partial.acc] = (context.here, final)
+        totals = [{key: self._total(partial, key) for key in partial.main} for partial in partials]
+        if items is not None:
+            self._across_items(list(zip(partials, totals)), items)
+        for partial, total in zip(partials, totals):
+            context.accumulators[partial.acc] = (context.here, total)
 
-    def _check(self, stmt: Reduction, cuts: Sequence[Strips]) -> None:
-        vectors = [cut for cut in cuts if cut.lanes > 1 and cut.has_main]
+    def _check(self, stmt: Reduction, cuts: Sequence[Sequence[Segment]]) -> None:
+        vectors = [cut[0].axis.var.name for cut in cuts if most_lanes(cut) > 1]
         if len(vectors) > 1:
-            raise GraphError("a Reduction has two axes in vector lanes: " + ", ".join(c.axis.var.name for c in vectors))
+            raise GraphError("a Reduction has two axes in vector lanes: " + ", ".join(vectors))
         axes = {axis.var for axis in stmt.axes}
         for acc in stmt.accumulators:
             missing = (acc.value.vars - axes - acc.vars).intersection(self.context.tile)
@@ -78,27 +78,28 @@ class Reducer:
     def _key(self, used: frozenset[Var], element: Element) -> Key:
         return tuple((var, element[var]) for var in self.context.tile if var in used)
 
-    def _declare(self, acc: Accumulator, cuts: Sequence[Strips]) -> Partial:
+    def _declare(self, acc: Accumulator, cuts: Sequence[Sequence[Segment]]) -> Partial:
         context = self.context
         partial = Partial(acc)
         outer_axis = context.lane_axis(acc.vars)
         outer_lanes = outer_axis.lanes if outer_axis else 1
-        cut = [c for c in cuts if c.has_main]
-        inner_lanes = max((c.lanes for c in cut), default=1)
+        inner_lanes = max((most_lanes(cut) for cut in cuts), default=1)
         if outer_lanes > 1 and inner_lanes > 1:
             raise GraphError(f"accumulator {acc.name!r} is in vector lanes already; its reduced axis cannot be")
         spread: list[Key] = [()]
-        for c in cut:
-            spread = [(*key, (c.axis.var, u)) for key in spread for u in range(c.count)]
+        for cut in cuts:
+            count = max((s.count for s in cut if s.lanes == most_lanes(cut)), default=1)
+            if count > 1:
+                spread = [(*key, (cut[0].axis.var, u)) for key in spread for u in range(count)]
+        shorter = sorted({s.lanes for cut in cuts if most_lanes(cut) > 1 for s in cut} - {inner_lanes})
         for element in context.elements(acc.vars):
             key = self._key(acc.vars, element)
-            stem = acc.name + "".join(f"_{u}" for _, u in key)
+            stem = acc.name + "".join(f"_{element[a.var]}" for a in context.tile_axes(acc.vars) if a.count > 1)
             partial.main[key] = {
-                s: self._start(acc, stem + "".join(f"_{u}" for _, u in s) * (len(spread) > 1), outer_lanes * inner_lanes)
-                for s in spread
+                s: self._start(acc, stem + "".join(f"_{u}" for _, u in s), outer_lanes * inner_lanes) for s in spread
             }
-            if inner_lanes > 1 and any(c.has_rest and c.lanes > 1 for c in cut):
-                partial.rest[key] = self._start(acc, f"{stem}_rest", 1)
+            for lanes in shorter:
+                partial.rest[key, lanes] = self._start(acc, f"{stem}_rest{lanes}", lanes)
         return partial
 
     def _start(self, acc: Accumulator, name: str, lanes: int) -> Register:
@@ -113,25 +114,26 @@ class Reducer:
     # ---- loops ---------------------------------------------------------------------------------
 
     def _nest(
-        self, cuts: Sequence[Strips], partials: Sequence[Partial], spread: list[TileAxis], body: Sequence[Stmt]
+        self,
+        cuts: Sequence[Sequence[Segment]],
+        partials: Sequence[Partial],
+        spread: list[TileAxis],
+        body: Sequence[Stmt],
     ) -> None:
+        """The loops over what is left of the axes, inside those that `spread` says are register tiles now."""
         if not cuts:
             self.body(body)
             self._accumulate(partials, spread)
             return
-        context, cut = self.context, cuts[0]
-        if cut.has_main:
-            with main_strips(context, cut) as axis:
-                self._nest(cuts[1:], partials, [*spread, axis], body)
-        if cut.has_rest:
-            with rest_loop(context, cut):
-                self._nest(cuts[1:], partials, spread, body)
+        for segment in cuts[0]:
+            with run_segment(self.context, segment) as axis:
+                self._nest(cuts[1:], partials, spread if axis is None else [*spread, axis], body)
 
     def _accumulate(self, partials: Sequence[Partial], spread: Sequence[TileAxis]) -> None:
         """One step of every accumulator, for each element of the register tile and of the strips."""
         context = self.context
         strips_of = frozenset(axis.var for axis in spread)
-        in_lanes = any(axis.lanes > 1 for axis in spread)
+        lanes = max((axis.lanes for axis in spread), default=1)
         done: set[Key] = set()
         for element in context.elements(strips_of.union(*(p.acc.vars for p in partials))):
             strip = self._key(strips_of, element)
@@ -140,10 +142,8 @@ class Reducer:
                 if (partial.acc, key, strip) in done:
                     continue  # this element differs from an earlier one only in axes that the accumulator does not have
                 done.add((partial.acc, key, strip))
-                if partial.rest and not in_lanes:
-                    self._step(partial.acc, partial.rest[key], element)
-                else:
-                    self._step(partial.acc, _strip_register(partial.main[key], dict(strip)), element)
+                register = partial.rest.get((key, lanes)) or _strip_register(partial.main[key], dict(strip))
+                self._step(partial.acc, register, element)
 
     def _step(self, acc: Accumulator, register: Register, element: Element) -> None:
         """register = combine(register, value)"""
@@ -170,7 +170,7 @@ class Reducer:
     # ---- the end -------------------------------------------------------------------------------
 
     def _total(self, partial: Partial, key: Key) -> Register:
-        """All registers of one element combined: strips in pairs, then lanes in halves, then what was left over."""
+        """All registers of one element combined: strips in pairs, then lanes in halves, each with what was left over."""
         context, acc = self.context, partial.acc
         dtype = compute_dtype(acc.dtype)
         parts: list[Operand] = list(partial.main[key].values())
@@ -178,44 +178,54 @@ class Reducer:
             pairs = [arithmetic.combine(context, acc.combine, dtype, a, b) for a, b in zip(parts[::2], parts[1::2])]
             parts = pairs + parts[len(pairs) * 2 :]
         total = parts[0]
-        if context.lane_axis(acc.vars) is None:
-            while total.lanes > 1:
-                half = total.lanes // 2
-                if half == 1:
-                    low, high = (arithmetic.lane(context, total, k, dtype) for k in (0, 1))
-                else:
-                    low, high = (context.compute(code, dtype, total, lanes=half) for code in (Code.LOW, Code.HIGH))
-                total = arithmetic.combine(context, acc.combine, dtype, low, high)
-        if key in partial.rest:
-            total = arithmetic.combine(context, acc.combine, dtype, total, partial.rest[key])
+        while total.lanes > 1 and context.lane_axis(acc.vars) is None:
+            half = total.lanes // 2
+            if half == 1:
+                low, high = (arithmetic.lane(context, total, k, dtype) for k in (0, 1))
+            else:
+                low, high = (context.compute(code, dtype, total, lanes=half) for code in (Code.LOW, Code.HIGH))
+            total = arithmetic.combine(context, acc.combine, dtype, low, high)
+            if (key, half) in partial.rest:
+                total = arithmetic.combine(context, acc.combine, dtype, total, partial.rest[key, half])
         assert isinstance(total, Register)
         return total
 
     # ---- across work-items ---------------------------------------------------------------------
 
-    def _across_items(self, acc: Accumulator, mine: Register, items: Items) -> Register:
-        """The combination over neighbouring work-items, given to all of them.
+    def _across_items(self, totals: Sequence[tuple[Partial, dict[Key, Register]]], items: Items) -> None:
+        """Replace every total by its combination over neighbouring work-items, given to all of them.
 
-        Halves are combined with halves in local memory; every work-item reaches every barrier.
+        Halves are combined with halves in local memory, all totals between the same barriers, which every work-item
+        reaches.
         """
         context = self.context
         if context.fault_depth:
-            raise GraphError(f"accumulator {acc.name!r} is reduced over work-items inside an If; barriers must be uniform")
-        dtype, lanes = dtypes.int32 if mine.dtype.is_bool else mine.dtype, mine.lanes
-        array = context.declare(Array(f"{acc.name}_items", dtype, items.group_size * lanes, Scope.LOCAL))
-        self._put(array, items.id * lanes, mine)
+            name = totals[0][0].acc.name
+            raise GraphError(f"accumulator {name!r} is reduced over work-items inside an If; barriers must be uniform")
+        shared = [self._shared(partial.acc, mine, items) for partial, total in totals for mine in total.values()]
         context.emit(Meet())
         left = items.count
         while left > 1:
             half = (left + 1) // 2
             with context.branch((items.item + half).lt(left)):
-                pair = [self._get(array, at * lanes, mine) for at in (items.id, items.id + half)]
-                self._put(array, items.id * lanes, arithmetic.combine(context, acc.combine, mine.dtype, *pair))
+                for array, acc, mine in shared:
+                    pair = [self._get(array, at * mine.lanes, mine) for at in (items.id, items.id + half)]
+                    both = arithmetic.combine(context, acc.combine, mine.dtype, *pair)
+                    self._put(array, items.id * mine.lanes, both)
             context.emit(Meet())
             left = half
-        total = self._get(array, (items.id - items.item) * lanes, mine)
+        arrays = iter(shared)
+        for _, total in totals:
+            for key, mine in total.items():
+                total[key] = self._get(next(arrays)[0], (items.id - items.item) * mine.lanes, mine)
         context.emit(Meet())
-        return total
+
+    def _shared(self, acc: Accumulator, mine: Register, items: Items) -> tuple[Array, Accumulator, Register]:
+        """Local memory where each work-item has put its own total."""
+        dtype = dtypes.int32 if mine.dtype.is_bool else mine.dtype
+        array = self.context.declare(Array(f"{acc.name}_items", dtype, items.group_size * mine.lanes, Scope.LOCAL))
+        self._put(array, items.id * mine.lanes, mine)
+        return array, acc, mine
 
     def _put(self, array: Array, at: Expr, value: Operand) -> None:
         self.context.emit(StoreTo(array, (at,), value, value.lanes))
