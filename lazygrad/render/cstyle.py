@@ -99,6 +99,9 @@ def compute_text(step: Compute, functions: dict[str, str]) -> str:
         return operand_text(src[0], dest.lanes)
     if code is Code.CALL:
         return f"{functions.get(str(step.detail), step.detail)}({', '.join(texts)})"
+    if code is Code.SHUFFLE:
+        assert isinstance(step.detail, tuple)
+        return f"__builtin_shufflevector({', '.join([*texts, *map(str, step.detail)])})"
     if code is Code.IOTA:
         return f"({type_name(dest.dtype, dest.lanes)})({', '.join(map(str, range(dest.lanes)))})"
     return _unary(step, operand_text(src[0], splat=False))
@@ -125,5 +128,5 @@ def _unary(step: Compute, a: str) -> str:
     if step.code is Code.REVERSE:
         return f"{a}.s{''.join(f'{k:x}' for k in reversed(range(dest.lanes)))}"
     if step.code is Code.LANE:
-        return f"{a}.s{int(step.detail):x}"
+        return f"{a}.s{step.detail:x}"
     return {Code.NOT: f"~{a}", Code.ANY: f"any({a})", Code.BITCAST: f"as_{name}({a})", Code.LOW: f"{a}.lo", Code.HIGH: f"{a}.hi"}[step.code]

@@ -15,7 +15,7 @@ from lazygrad.dtype import DType, dtypes
 from lazygrad.errors import GraphError
 from lazygrad.index.expr import Const, Expr, Var
 
-from .machine import Branch, Code, Compute, For, Immediate, Instruction, Operand, Register
+from .machine import Branch, Code, Compute, Detail, For, Immediate, Instruction, Operand, Register
 from .program import Accumulator, Array
 
 RESERVED = frozenset(
@@ -122,7 +122,7 @@ class Context:
     def register(self, dtype: DType, lanes: int, stem: str = "t") -> Register:
         return Register(self.names.numbered(stem), dtype, lanes)
 
-    def compute(self, code: Code, dtype: DType, *src: Operand, detail: str | int = 0, lanes: int = 0) -> Register:
+    def compute(self, code: Code, dtype: DType, *src: Operand, detail: Detail = 0, lanes: int = 0) -> Register:
         """A new register with the result; it has the most lanes of its operands unless `lanes` is given."""
         dest = self.register(dtype, lanes or max(s.lanes for s in src))
         self.emit(Compute(dest, code, src, detail))

@@ -17,6 +17,7 @@ from . import arithmetic, vectormath
 from .lower_access import Access
 from .lower_context import Context, Element, Key, integer_type
 from .lower_index import VectorIndex
+from .lower_transpose import transposed
 from .machine import Code, IndexValue, Operand
 from .program import Alu, Array, Const, Index, Load, Ref, Scope, Value, compute_dtype
 from .values import topological
@@ -135,10 +136,12 @@ class Values:
     def _make(self, v: Value, element: Element) -> None:
         context, depth = self.context, self.depth(v)
         with context.at_depth(depth):
-            result = self._one_lane(v, element)
-            if result is None:
-                result = self._instructions(v, element)
-        context.scopes[depth].memo[self._key(v, element)] = result
+            block = transposed(context, v, element) if isinstance(v, Load) else []
+            for other, operand in block:
+                context.scopes[depth].memo[self._key(v, other)] = operand
+            if not block:
+                result = self._one_lane(v, element) or self._instructions(v, element)
+                context.scopes[depth].memo[self._key(v, element)] = result
 
     def _one_lane(self, v: Value, element: Element) -> Operand | None:
         """The wanted lane of a vector that is there already."""

@@ -50,6 +50,7 @@ class Code(Enum):
     HIGH = auto()  # the second half
     REVERSE = auto()  # the lanes of a backwards
     IOTA = auto()  # 0, 1, 2, ... in the lanes
+    SHUFFLE = auto()  # the lanes of a, then b that `detail` numbers
     ANY = auto()  # a scalar bool: whether any lane of the mask a is set
 
 
@@ -70,6 +71,7 @@ class Immediate:
 
 
 Operand = Register | Immediate
+Detail = str | int | tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -79,7 +81,7 @@ class Compute:
     dest: Register
     code: Code
     src: tuple[Operand, ...]
-    detail: str | int = 0
+    detail: Detail = 0
     declare: bool = True
 
 

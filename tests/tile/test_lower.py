@@ -406,6 +406,31 @@ def gemm(m: int, k: int, n: int, packed: bool, name: str) -> Case:
     return Case(Program(name, (a, b, out), (), (loop(g, body, Kind.GRID),)), {a: x, b: y}, {out: x @ y})
 
 
+def transposing_pack(dtype: DType, name: str) -> Case:
+    """A panel is copied so that it lies along the other axis: whole squares, and what is left over on both sides."""
+    m, n = 37, 27
+    x, out = array("x", dtype, m * n), array("out", dtype, m * n, written=True)
+    i, j = var("i", m), var("j", n)
+    body = loop(j, loop(i, Store(out, j * m + i, load(x, i * n + j)), lanes=8), unroll=8)
+    data = (np.arange(m * n) % 251).reshape(m, n).astype(dtype.storage)
+    return Case(Program(name, (x, out), (), (body,)), {x: data}, {out: data.T.copy()})
+
+
+@case
+def transposing_pack_float() -> Case:
+    return transposing_pack(F32, "transpose_float")
+
+
+@case
+def transposing_pack_bool() -> Case:
+    return transposing_pack(dtypes.bool, "transpose_bool")
+
+
+@case
+def transposing_pack_half() -> Case:
+    return transposing_pack(dtypes.float16, "transpose_half")
+
+
 @case
 def gemm_plain() -> Case:
     return gemm(24, 19, 64, False, "gemm_plain")
