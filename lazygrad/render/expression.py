@@ -25,6 +25,16 @@ Text = tuple[str, int]  # and the precedence of its outermost operator
 _AND, _EQUAL, _LESS, _SUM, _PRODUCT, _ATOM = range(6)  # loosest first
 
 
+def c_number(e: Expr) -> str:
+    """The expression as C, in parentheses where it could not be compared or added to as it is.
+
+    >>> i = Var("i", 0, 9)
+    >>> print(c_number(i + 1), "|", c_number(i.lt(5)))
+    i + 1 | (i < 5)
+    """
+    return _held(_text(e), _SUM)
+
+
 def c_expression(e: Expr) -> str:
     """The expression as C. Computed in 64 bits when a part of it does not fit 32.
 
@@ -32,6 +42,10 @@ def c_expression(e: Expr) -> str:
     >>> print(c_expression(i * 8 + 3), "|", c_expression(j // 4), "|", c_expression(i * (1 << 40)))
     i*8 + 3 | (j + 8)/4 - 2 | (long)i*1099511627776L
     """
+    return _text(e)[0]
+
+
+def _text(e: Expr) -> Text:
     nodes = topological(e)
     wide = any(node.lo < -(1 << 31) or node.hi >= 1 << 31 for node in nodes)
     of: dict[Expr, Text] = {}
@@ -40,7 +54,7 @@ def c_expression(e: Expr) -> str:
             of[node] = (f"(long){node.name}", _PRODUCT) if wide else (node.name, _ATOM)
         else:
             of[node] = _WRITERS[type(node)](node, of)
-    return of[e][0]
+    return of[e]
 
 
 def _held(part: Text, level: int) -> str:

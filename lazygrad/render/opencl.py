@@ -29,7 +29,7 @@ from lazygrad.tile.machine import (
 from lazygrad.tile.program import Array, Scope
 
 from .cstyle import compute_text, operand_text, type_name
-from .expression import c_expression
+from .expression import c_expression, c_number
 
 SPACES = {Scope.GLOBAL: "__global ", Scope.LOCAL: "__local ", Scope.PRIVATE: ""}
 CPU_FUNCTIONS = {"trunc": "__builtin_elementwise_trunc"}  # OpenCL's own takes 20 instructions in PoCL
@@ -93,7 +93,7 @@ class _Writer:
 
     def _for(self, step: For) -> str:
         name, kind = step.var.name, type_name(integer_type(step.stop))
-        return f"for ({kind} {name} = {c_expression(step.start)}; {name} < {c_expression(step.stop)}; {name}++) {{"
+        return f"for ({kind} {name} = {c_expression(step.start)}; {name} < {c_number(step.stop)}; {name}++) {{"
 
     def _statement(self, step: Instruction) -> list[str]:
         if isinstance(step, Compute):
@@ -132,12 +132,12 @@ class _Writer:
         dtype = memory_dtype(array.dtype)
         kind = type_name(dtype, lanes)
         self.unaligned[kind] = dtype.itemsize
-        return f"*({SPACES[array.scope]}{'const ' if const else ''}{kind}_u *)({array.name} + {c_expression(address)})"
+        return f"*({SPACES[array.scope]}{'const ' if const else ''}{kind}_u *)({array.name} + {c_number(address)})"
 
     def _half(self, array: Array, address: Expr, const: bool) -> str:
         if array.scope is Scope.GLOBAL:
-            return f"{array.name} + {c_expression(address)}"
-        return f"({SPACES[array.scope]}{'const ' if const else ''}half *){array.name} + {c_expression(address)}"
+            return f"{array.name} + {c_number(address)}"
+        return f"({SPACES[array.scope]}{'const ' if const else ''}half *){array.name} + {c_number(address)}"
 
     def _load(self, step: LoadFrom) -> str:
         lanes = step.dest.lanes
@@ -169,5 +169,5 @@ class _Writer:
             return f"{array.name}[{c_expression(address)}] = {value};"
         if stream:
             kind = type_name(memory_dtype(array.dtype), lanes)
-            return f"__builtin_nontemporal_store({value}, (__global {kind} *)({array.name} + {c_expression(address)}));"
+            return f"__builtin_nontemporal_store({value}, (__global {kind} *)({array.name} + {c_number(address)}));"
         return f"{self._vector_pointer(array, address, lanes, False)} = {value};"

@@ -16,7 +16,24 @@ from lazygrad.ir.op import Combine
 from lazygrad.runtime.base import DeviceInfo
 from lazygrad.tile.contract import Contraction, contraction
 from lazygrad.tile.program import (
-    Accumulator, Array, Axis, Barrier, If, Kind, Loop, Program, Reduction, Scope, Stage, Stmt, Store, Value, compute_dtype, const, load, ref,
+    Accumulator,
+    Array,
+    Axis,
+    Barrier,
+    If,
+    Kind,
+    Loop,
+    Program,
+    Reduction,
+    Scope,
+    Stage,
+    Stmt,
+    Store,
+    Value,
+    compute_dtype,
+    const,
+    load,
+    ref,
 )
 from lazygrad.tile.values import exprs, substitute, substitute_body
 from lazygrad.tile.workgroups import WARP, guarded, positions, power_of_two

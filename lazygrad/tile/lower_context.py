@@ -164,13 +164,20 @@ class Context:
 
     @contextmanager
     def loop(self, name: str, start: Expr, stop: Expr) -> Iterator[Expr]:
-        """A block that runs for every value from `start` to `stop`; yields the loop variable, or the only value."""
+        """A block that runs for every value from `start` to `stop`; yields the loop variable, or the only value.
+
+        Where it may run for none, loads in it stay in it.
+        """
         if (stop - start).constant == 1:
             yield start
             return
         counter = Var(self.names.exact(name), start.lo, max(start.lo, stop.hi - 1), below=stop)
+        before = self.fault_depth
         with self.scope() as body:
+            if (stop - start).lo < 1:
+                self.fault_depth = self.here
             yield counter
+        self.fault_depth = before
         self.version += 1
         if body:
             self.emit(For(counter, start, stop, body))

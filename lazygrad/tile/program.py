@@ -264,7 +264,8 @@ class Barrier:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Last:
-    """`body` runs once, in the work-group that comes here last; it sees what all others stored before they came.
+    """`body` runs once, in one work-item of the work-group that comes here last; it sees what all others stored before
+    they came (outside of LOCAL axes, so by the same work-item of each group).
 
     `tickets` is one int32 in GLOBAL memory, 0 before and after the launch: how many work-groups have come.
     """

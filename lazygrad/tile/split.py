@@ -1,4 +1,4 @@
-"""Pass for CPUs: a reduction to a few numbers runs in many tasks, in one launch.
+"""Pass: a reduction to a few numbers runs in many tasks, in one launch.
 
 Each task reduces a stretch and stores its partial results; the task that finishes last combines them, in the order of
 the stretches, so that the result does not depend on which one that is.
@@ -20,9 +20,13 @@ STRETCH = 64  # elements: stretches of whole vectors
 
 
 def split(program: Program, ns: float) -> Program | None:
-    """`program`, one Reduction and stores of its results, as tasks; None when it has another form or is too short."""
+    """`program`, which takes so long on one core, in tasks for the cores of a CPU; None when it is too short."""
+    return in_tasks(program, min(MAX_TASKS, int(ns / TASK_NS)))
+
+
+def in_tasks(program: Program, tasks: int) -> Program | None:
+    """`program`, one Reduction and stores of its results, as at most `tasks` tasks; None when it is of another form."""
     first, rest = program.body[0], program.body[1:]
-    tasks = min(MAX_TASKS, int(ns / TASK_NS))
     if not isinstance(first, Reduction) or not all(isinstance(s, Store) for s in rest) or tasks < 2:
         return None
     axis = first.axes[0]

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from types import MappingProxyType
 
 from lazygrad.index.expr import Dim, Expr, Var, as_dim
 from lazygrad.tile.program import (
@@ -107,22 +108,34 @@ def substitute_body(body: Iterable[Stmt], variables: Mapping[Var, Expr]) -> tupl
     return _Substitution(variables).body(body)
 
 
-def substitute_each(statements: Iterable[tuple[Stmt, Mapping[Var, Expr]]]) -> tuple[Stmt, ...]:
-    """Statements that follow each other, in each of them its own variables replaced (others may have the same ones)."""
-    step = _Substitution({})
-    changed: list[Stmt] = []
-    for s, step.variables in statements:
-        changed.extend(step.body([s]))
-    return tuple(changed)
+Changes = Mapping[Stmt, "tuple[Stmt, Mapping[Var, Expr]]"]
+
+
+def exchange(body: Iterable[Stmt], changes: Changes) -> tuple[Stmt, ...]:
+    """`body` with some of its statements exchanged for others, in each of which its own variables are replaced.
+
+    Accumulators that change are followed through all statements after them.
+    """
+    return _Substitution({}, changes).body(body)
 
 
 class _Substitution:
-    def __init__(self, variables: Mapping[Var, Expr]) -> None:
-        self.variables = variables
+    def __init__(self, variables: Mapping[Var, Expr], changes: Changes = MappingProxyType({})) -> None:
+        self.variables, self.changes = variables, changes
         self.refs: dict[Value, Value] = {}
 
     def body(self, body: Iterable[Stmt]) -> tuple[Stmt, ...]:
-        return tuple(self._statement(s) for s in body)
+        return tuple(self._exchanged(s) for s in body)
+
+    def _exchanged(self, s: Stmt) -> Stmt:
+        if s not in self.changes:
+            return self._statement(s)
+        before = self.variables
+        s, own = self.changes[s]
+        self.variables = {**before, **own}
+        changed = self._statement(s)
+        self.variables = before
+        return changed
 
     def _value(self, v: Value) -> Value:
         return substitute([v], self.variables, self.refs)[0]

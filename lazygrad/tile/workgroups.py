@@ -19,23 +19,24 @@ from lazygrad.index.view import unflatten
 from lazygrad.ir.op import Combine
 from lazygrad.runtime.base import DeviceInfo
 from lazygrad.tile.program import Axis, If, Kind, Loop, Program, Reduction, Stmt, Store, compute_dtype
-from lazygrad.tile.values import reads_elsewhere, statement_exprs, substitute_body, substitute_each
+from lazygrad.tile.split import in_tasks
+from lazygrad.tile.values import exchange, reads_elsewhere, statement_exprs, substitute_body
 from lazygrad.tile.vectorize import grid
 
 GROUP = 256  # work-items of a group: enough to fill a multiprocessor together with a few others
 WARP = 32  # work-items that run in step; groups are multiples of it
 EACH = 4  # elements of a work-item in large elementwise programs, read side by side
 SHORT = 32  # rows up to this length are not worth a work-group
+MAX_TASKS = 256  # of one sum: a single work-item combines their results
 OVERSUBSCRIBED = 8  # work-groups per unit that keep a device busy
 
 
 def work_groups(program: Program, info: DeviceInfo) -> Program:
     """`program` (GRID loops around plain statements) as groups of work-items."""
     axes, body = grid(program.body)
-    if not axes and any(isinstance(s, Reduction) and s.body for s in body):
-        return replace(program, body=_one_group(body, info))
-    rows = _choose(axes, body, info)
-    return replace(program, body=rows)
+    if not axes and isinstance(body[0], Reduction) and all(isinstance(s, Store) for s in body[1:]):
+        return _total(program, body[0], info)
+    return replace(program, body=_choose(axes, body, info))
 
 
 def _choose(axes: list[Axis], body: tuple[Stmt, ...], info: DeviceInfo) -> tuple[Stmt, ...]:
@@ -45,11 +46,10 @@ def _choose(axes: list[Axis], body: tuple[Stmt, ...], info: DeviceInfo) -> tuple
     if in_order(body):
         return _item_per_row(axes, body, info)
     count = dim_max(dim_product(a.extent for a in axes))
-    length = max(dim_max(dim_product(a.extent for a in _axes(s))) for s in nests)
     best = max(axes, key=lambda a: _contiguity(a, nests), default=None)
     along = max((_contiguity(_axes(s)[-1], [s]) for s in nests if _axes(s)), default=0)
     across = best is not None and _contiguity(best, nests) > along
-    if length <= SHORT or (across and count >= info.units * OVERSUBSCRIBED * WARP):
+    if _length(nests) <= SHORT or (across and count >= info.units * OVERSUBSCRIBED * WARP):
         if best is not None and across:
             axes = [*(a for a in axes if a is not best), best]
         return _item_per_row(axes, body, info)
@@ -197,7 +197,8 @@ def _group_per_row(axes: list[Axis], across: Axis | None, body: tuple[Stmt, ...]
         side = Var("side", 0, width - 1)
         inner = substitute_body(body, {across.var: outside * width + side} if width > 1 else {across.var: outside})
         rows.append(Axis(outside, across.extent if width == 1 else dim_max(across.extent) // width, Kind.GRID))
-    inner = _in_turns(inner, _row_group(inner, width, dim_max(dim_product(a.extent for a in rows)), info))
+    size = _row_group(inner, width, dim_max(dim_product(a.extent for a in rows)) >= info.units, info)
+    inner = exchange(inner, _in_turns(inner, size))
     if width > 1:
         inner = (Loop(Axis(side, width, Kind.UNROLL), inner),)
     for axis in reversed(rows):
@@ -205,11 +206,10 @@ def _group_per_row(axes: list[Axis], across: Axis | None, body: tuple[Stmt, ...]
     return inner
 
 
-def _row_group(body: Sequence[Stmt], width: int, rows: int, info: DeviceInfo) -> int:
+def _row_group(body: Sequence[Stmt], width: int, is_many: bool, info: DeviceInfo) -> int:
     """Work-items for a row: as many as it is long, more where rows are few, and what local memory is enough for."""
-    length = max(dim_max(dim_product(a.extent for a in _axes(s))) for s in body if not isinstance(s, Store))
-    largest = GROUP if rows >= info.units else 4 * GROUP
-    size = min(largest, group_limit(info), max(WARP, power_of_two(length)))
+    largest = GROUP if is_many else 4 * GROUP
+    size = min(largest, group_limit(info), max(WARP, power_of_two(_length(body))))
     partials = [a for s in body if isinstance(s, Reduction) for a in s.accumulators]
     each = width * sum(max(4, compute_dtype(a.dtype).itemsize) for a in partials)
     while size > 1 and size * each > info.local_bytes:
@@ -217,31 +217,47 @@ def _row_group(body: Sequence[Stmt], width: int, rows: int, info: DeviceInfo) ->
     return size
 
 
-def _in_turns(body: Sequence[Stmt], size: int) -> tuple[Stmt, ...]:
-    """The statements of one row, each pass over it shared by `size` work-items."""
-    if size == 1:
-        return tuple(body)
-    changed: list[tuple[Stmt, Mapping[Var, Expr]]] = []
-    for s in body:
+def _length(body: Sequence[Stmt]) -> int:
+    """The elements of the longest pass over a row."""
+    return max((dim_max(dim_product(a.extent for a in _axes(s))) for s in body if not isinstance(s, Store)), default=1)
+
+
+def _in_turns(statements: Sequence[Stmt], size: int) -> dict[Stmt, tuple[Stmt, Mapping[Var, Expr]]]:
+    """The passes over a row among `statements`, each shared by `size` work-items, for `exchange`."""
+    changes: dict[Stmt, tuple[Stmt, Mapping[Var, Expr]]] = {}
+    for s in statements:
         axes = _axes(s)
-        if not axes:
-            changed.append((s, {}))
+        if not axes or size == 1:
             continue
         if isinstance(s, Reduction):
             best = max(axes, key=lambda a: (_contiguity(a, [s]), axes.index(a)))
             axes = (*(a for a in axes if a is not best), best)
         turns = Turns.of(as_dim(dim_product(a.extent for a in axes)), size)
         local = Axis(turns.item, size, Kind.LOCAL)
+        shared: Stmt
         if isinstance(s, Reduction):
-            s = replace(s, axes=(local, turns.turn))
+            shared = replace(s, axes=(local, turns.turn))
         else:
             assert isinstance(s, Loop)
-            s = Loop(local, (Loop(turns.turn, _nest(s)[1]),))
-        changed.append((s, positions(axes, turns.position)))
-    return substitute_each(changed)
+            shared = Loop(local, (Loop(turns.turn, _nest(s)[1]),))
+        changes[s] = shared, positions(axes, turns.position)
+    return changes
 
 
-def _one_group(body: tuple[Stmt, ...], info: DeviceInfo) -> tuple[Stmt, ...]:
-    """A reduction over rows that are reduced themselves: one group, whose items take turns at the rows."""
-    return _in_turns(body, _row_group(body, 1, 1, info))
+def _total(program: Program, first: Reduction, info: DeviceInfo) -> Program:
+    """A reduction to a few numbers: every group takes a stretch, the last one to finish combines their results.
 
+    What is reduced may be rows that are reduced themselves: then a group goes through long rows one after the other.
+    """
+    by_rows = _length(first.body) > SHORT
+    size = _row_group(first.body if by_rows else (first,), 1, False, info)
+    count = dim_max(first.axes[0].extent) if by_rows else _length((first,)) // (size * EACH)
+    tasks = min(MAX_TASKS, info.units * OVERSUBSCRIBED, count)
+    parted = in_tasks(program, tasks) or program
+    axes, body = grid(parted.body)
+    part = body[0]
+    assert isinstance(part, Reduction)
+    body = exchange(body, _in_turns(part.body if by_rows else (part,), size))
+    for axis in reversed(axes):
+        body = (Loop(axis, body),)
+    return replace(parted, body=body)
