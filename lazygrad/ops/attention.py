@@ -22,7 +22,12 @@ class Attention(Normalize, Matmul, Joining, Random):
     __slots__ = ()
 
     def scaled_dot_product_attention(
-        self, key: Core, value: Core, attn_mask: Core | None = None, dropout_p: float = 0.0, is_causal: bool = False,
+        self,
+        key: Core,
+        value: Core,
+        attn_mask: Core | None = None,
+        dropout_p: float = 0.0,
+        is_causal: bool = False,
         scale: float | None = None,
     ) -> Self:
         """softmax(self @ key.mT * scale + mask) @ value, this tensor being the queries.

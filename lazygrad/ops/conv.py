@@ -66,8 +66,13 @@ class Conv(Matmul):
     __slots__ = ()
 
     def conv2d(
-        self, weight: Core, bias: Core | None = None, stride: Sizes = 1, padding: Sizes | str = 0,
-        dilation: Sizes = 1, groups: int = 1,
+        self,
+        weight: Core,
+        bias: Core | None = None,
+        stride: Sizes = 1,
+        padding: Sizes | str = 0,
+        dilation: Sizes = 1,
+        groups: int = 1,
     ) -> Self:
         """Cross-correlation: (N, C, H, W) with a weight (O, C / groups, h, w) gives (N, O, H', W').
 
@@ -80,8 +85,13 @@ class Conv(Matmul):
         return self._conv(2, weight, bias, stride, padding, dilation, groups)
 
     def conv1d(
-        self, weight: Core, bias: Core | None = None, stride: Sizes = 1, padding: Sizes | str = 0,
-        dilation: Sizes = 1, groups: int = 1,
+        self,
+        weight: Core,
+        bias: Core | None = None,
+        stride: Sizes = 1,
+        padding: Sizes | str = 0,
+        dilation: Sizes = 1,
+        groups: int = 1,
     ) -> Self:
         """`conv2d` over one dimension: (N, C, L) with a weight (O, C / groups, l) gives (N, O, L').
 

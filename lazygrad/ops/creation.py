@@ -64,7 +64,12 @@ class Creation(Reduce):
 
     @classmethod
     def full(
-        cls, size: Any, fill_value: Scalar, *, dtype: DType | None = None, device: str | None = None,
+        cls,
+        size: Any,
+        fill_value: Scalar,
+        *,
+        dtype: DType | None = None,
+        device: str | None = None,
         requires_grad: bool = False,
     ) -> Self:
         """A tensor of one value; the dtype is that of the value.
@@ -110,8 +115,14 @@ class Creation(Reduce):
 
     @classmethod
     def arange(
-        cls, start: float, end: float | None = None, step: float = 1, *, dtype: DType | None = None,
-        device: str | None = None, requires_grad: bool = False,
+        cls,
+        start: float,
+        end: float | None = None,
+        step: float = 1,
+        *,
+        dtype: DType | None = None,
+        device: str | None = None,
+        requires_grad: bool = False,
     ) -> Self:
         """start, start + step, ... before `end` (one argument: from 0); int64 for integers, else float32.
 
@@ -127,7 +138,13 @@ class Creation(Reduce):
 
     @classmethod
     def linspace(
-        cls, start: float, end: float, steps: int, *, dtype: DType = dtypes.float32, device: str | None = None,
+        cls,
+        start: float,
+        end: float,
+        steps: int,
+        *,
+        dtype: DType = dtypes.float32,
+        device: str | None = None,
         requires_grad: bool = False,
     ) -> Self:
         """`steps` numbers at equal distances from `start` to `end`, both included.
@@ -145,7 +162,12 @@ class Creation(Reduce):
 
     @classmethod
     def eye(
-        cls, n: int, m: int | None = None, *, dtype: DType = dtypes.float32, device: str | None = None,
+        cls,
+        n: int,
+        m: int | None = None,
+        *,
+        dtype: DType = dtypes.float32,
+        device: str | None = None,
         requires_grad: bool = False,
     ) -> Self:
         """Ones on the diagonal of an (n, m) matrix, m being n unless given.

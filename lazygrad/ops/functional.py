@@ -54,9 +54,7 @@ def value_and_grad(
     return both
 
 
-def grad(
-    function: Callable[..., Any], argnums: int | Sequence[int] = 0, has_aux: bool = False
-) -> Callable[..., Any]:
+def grad(function: Callable[..., Any], argnums: int | Sequence[int] = 0, has_aux: bool = False) -> Callable[..., Any]:
     """A function that gives the gradients of `function` alone (with `has_aux`: and the other part of its result).
 
     >>> from lazygrad import Tensor

@@ -29,8 +29,13 @@ class Loss(Normalize, Joining):
         return self
 
     def cross_entropy(
-        self, target: Core, weight: Core | None = None, ignore_index: int = -100, reduction: str = "mean",
-        label_smoothing: float = 0.0, dim: int | None = None,
+        self,
+        target: Core,
+        weight: Core | None = None,
+        ignore_index: int = -100,
+        reduction: str = "mean",
+        label_smoothing: float = 0.0,
+        dim: int | None = None,
     ) -> Self:
         """Minus the log of the probability that softmax(self) gives to each target class.
 
@@ -63,7 +68,11 @@ class Loss(Normalize, Joining):
         return loss._over_targets("cross_entropy", target, weight, ignore_index, reduction)
 
     def nll_loss(
-        self, target: Core, weight: Core | None = None, ignore_index: int = -100, reduction: str = "mean",
+        self,
+        target: Core,
+        weight: Core | None = None,
+        ignore_index: int = -100,
+        reduction: str = "mean",
         dim: int | None = None,
     ) -> Self:
         """`cross_entropy` of log-probabilities: minus the one of each target class.
@@ -101,9 +110,7 @@ class Loss(Normalize, Joining):
         flat = self._beside(weight).gather(0, target.reshape(-1))  # type: ignore[attr-defined]
         return flat.reshape(target.shape)
 
-    def _over_targets(
-        self, what: str, target: Core, weight: Core | None, ignore_index: int, reduction: str
-    ) -> Self:
+    def _over_targets(self, what: str, target: Core, weight: Core | None, ignore_index: int, reduction: str) -> Self:
         """The losses of the targets that count, reduced; the mean is over their weights."""
         counts = self._new(target.node).ne(ignore_index)
         loss = counts._choose(self, 0.0)

@@ -55,7 +55,10 @@ class Normalize(Activation, Reduce):
         return (distance * scale)._affine(weight, bias).cast(self.dtype)
 
     def layer_norm(
-        self, normalized_shape: int | Sequence[int], weight: Core | None = None, bias: Core | None = None,
+        self,
+        normalized_shape: int | Sequence[int],
+        weight: Core | None = None,
+        bias: Core | None = None,
         eps: float = 1e-5,
     ) -> Self:
         """`layernorm` over the last dimensions, whose sizes are `normalized_shape`, as in PyTorch.
@@ -65,9 +68,7 @@ class Normalize(Activation, Reduce):
         """
         return self.layernorm(self._last("layer_norm", normalized_shape), weight, bias, eps)
 
-    def rms_norm(
-        self, normalized_shape: int | Sequence[int], weight: Core | None = None, eps: float = 1e-6
-    ) -> Self:
+    def rms_norm(self, normalized_shape: int | Sequence[int], weight: Core | None = None, eps: float = 1e-6) -> Self:
         """self / sqrt(mean square + eps) over the last dimensions, whose sizes are `normalized_shape`, times `weight`.
 
         >>> Tensor([[3.0, 3.0]]).rms_norm(2, eps=0.0).tolist()

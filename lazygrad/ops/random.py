@@ -95,8 +95,13 @@ class Random(Creation):
 
     @classmethod
     def uniform(
-        cls, *shape: Any, low: float = 0.0, high: float = 1.0, dtype: DType = dtypes.float32,
-        device: str | None = None, requires_grad: bool = False,
+        cls,
+        *shape: Any,
+        low: float = 0.0,
+        high: float = 1.0,
+        dtype: DType = dtypes.float32,
+        device: str | None = None,
+        requires_grad: bool = False,
     ) -> Self:
         """Uniform numbers in [low, high).
 
@@ -128,8 +133,13 @@ class Random(Creation):
 
     @classmethod
     def normal(
-        cls, *shape: Any, mean: float = 0.0, std: float = 1.0, dtype: DType = dtypes.float32,
-        device: str | None = None, requires_grad: bool = False,
+        cls,
+        *shape: Any,
+        mean: float = 0.0,
+        std: float = 1.0,
+        dtype: DType = dtypes.float32,
+        device: str | None = None,
+        requires_grad: bool = False,
     ) -> Self:
         """Normal numbers of any mean and standard deviation.
 
@@ -161,9 +171,7 @@ class Random(Creation):
         return (value + low).cast(dtype)
 
     @classmethod
-    def bernoulli(
-        cls, *shape: Any, p: float = 0.5, dtype: DType = dtypes.float32, device: str | None = None
-    ) -> Self:
+    def bernoulli(cls, *shape: Any, p: float = 0.5, dtype: DType = dtypes.float32, device: str | None = None) -> Self:
         """Ones with probability `p`, else zeros.
 
         >>> Tensor.bernoulli(3, p=1.0).tolist()

@@ -31,14 +31,11 @@ def tensor_text(values: np.ndarray[Any, Any], dtype: DType, requires_grad: bool)
 
 
 def _array_text(values: np.ndarray[Any, Any]) -> str:
-    shown = values
-    if values.size > ELLIPSIS_OVER:  # widths are those of what is shown
-        shown = _edges(values)
-    write = _number_writer(shown.reshape(-1))
-    width = max(len(write(v)) for v in shown.reshape(-1))
+    shown = _edges(values) if values.size > ELLIPSIS_OVER else values  # the format is that of what is shown
+    write, width = _number_writer(shown.reshape(-1))
     if not values.ndim:
         return write(values[()])
-    return np.array2string(
+    text = np.array2string(
         values,
         separator=", ",
         prefix="tensor(",
@@ -47,6 +44,7 @@ def _array_text(values: np.ndarray[Any, Any]) -> str:
         edgeitems=EDGE,
         formatter={"all": lambda v: write(v).rjust(width)},
     )
+    return text.replace(", ..., ", ",  ..., ")
 
 
 def _edges(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
@@ -56,17 +54,22 @@ def _edges(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     return values
 
 
-def _number_writer(flat: np.ndarray[Any, Any]) -> Callable[[Any], str]:
-    """The one format in which all these numbers are written."""
+def _number_writer(flat: np.ndarray[Any, Any]) -> tuple[Callable[[Any], str], int]:
+    """The one format in which all these numbers are written, and its width (of floats: of the finite ones but 0)."""
     if flat.dtype.kind != "f":
-        return str
-    finite = np.abs(flat[np.isfinite(flat) & (flat != 0)].astype(np.float64))
-    if not finite.size:
-        return lambda v: f"{v:.0f}." if np.isfinite(v) else str(v)
+        return str, max(len(str(v)) for v in flat)
+    finite = flat[np.isfinite(flat) & (flat != 0)].astype(np.float64)
+    sizes = np.abs(finite)
     whole = bool((finite == np.ceil(finite)).all())
-    large = finite.max() > 1e8 or finite.max() / finite.min() > 1000
-    if (large and not whole) or finite.max() > 1e8 or finite.min() < 1e-4:
-        return lambda v: f"{v:.{DIGITS}e}"
-    if whole:
-        return lambda v: f"{v:.0f}." if np.isfinite(v) else str(v)
-    return lambda v: f"{v:.{DIGITS}f}"
+    wide_range = finite.size and (sizes.max() / sizes.min() > 1000 or sizes.max() > 1e8)
+    if wide_range or (not whole and sizes.min() < 1e-4):
+        write: Callable[[Any], str] = f"{{:.{DIGITS}e}}".format
+    elif whole:
+        write = _whole_number
+    else:
+        write = f"{{:.{DIGITS}f}}".format
+    return write, max((len(write(v)) for v in finite), default=1)
+
+
+def _whole_number(v: Any) -> str:
+    return f"{v:.0f}." if np.isfinite(v) else str(v)

@@ -27,9 +27,7 @@ class SGD(Optimizer):
     ) -> None:
         if nesterov and not momentum:
             raise ArgumentError("SGD: nesterov needs a momentum")
-        super().__init__(
-            params, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay, "nesterov": nesterov}
-        )
+        super().__init__(params, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay, "nesterov": nesterov})
 
     def make_state(self, number: int, group: Group) -> None:
         """The velocity of each parameter, where there is a momentum."""
