@@ -195,14 +195,14 @@ def run(options: argparse.Namespace) -> int:
     tokens = encode(corpus, tokenizer, checkpoint)
     prompt = options.prompt or ("\n" if "\n" in tokenizer.vocabulary else corpus.text[0])
     tokenizer.encode(prompt)  # an unknown character is better told before the training than after it
-    windows = [TokenWindows(part, config.context, plan.batch) for part in split_tokens(tokens, config.context)]
+    training, validation = (TokenWindows(p, config.context, plan.batch) for p in split_tokens(tokens, config.context))
     if out.exists() and not out.is_dir():
         raise ArgumentError(f"--out {out} is a file; name a folder")
     out.mkdir(parents=True, exist_ok=True)
 
     manual_seed(plan.seed)
     model = GPT(config)
-    trainer = Trainer(model, model.loss, *windows, plan=plan, device=model.device)
+    trainer = Trainer(model, model.loss, training, validation, plan, model.device)
     if checkpoint is not None:
         trainer.restore(checkpoint)
     say(f"text    {corpus.description}: {len(tokens):,} characters, {len(tokenizer)} distinct")

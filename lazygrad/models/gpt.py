@@ -73,8 +73,9 @@ class Attention(nn.Module):
             for part in self.c_attn(x).split(width, dim=-1)
         )
         dropout = self.dropout if self.training else 0.0
-        y = q.scaled_dot_product_attention(k, v, dropout_p=dropout, is_causal=True)
-        return self.drop(self.c_proj(y.transpose(1, 2).reshape(batch, time, width)))
+        y: Tensor = q.scaled_dot_product_attention(k, v, dropout_p=dropout, is_causal=True)
+        y = self.c_proj(y.transpose(1, 2).reshape(batch, time, width))
+        return self.drop.forward(y)
 
 
 class MLP(nn.Module):
@@ -87,7 +88,7 @@ class MLP(nn.Module):
         self.drop = nn.Dropout(config.dropout)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.drop(self.c_proj(self.c_fc(x).gelu()))
+        return self.drop.forward(self.c_proj(self.c_fc(x).gelu()))
 
 
 class Block(nn.Module):
@@ -101,8 +102,8 @@ class Block(nn.Module):
         self.mlp = MLP(config)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = x + self.attn(self.ln_1(x))
-        return x + self.mlp(self.ln_2(x))
+        x = x + self.attn.forward(self.ln_1(x))
+        return x + self.mlp.forward(self.ln_2(x))
 
 
 class GPT(nn.Module):
@@ -142,7 +143,7 @@ class GPT(nn.Module):
 
     def parameter_count(self) -> int:
         """How many numbers are trained; the head shares the token embedding's."""
-        return sum(math.prod(parameter.shape) for parameter in self.parameters())
+        return sum(int(p.numel()) for p in self.parameters())  # type: ignore[arg-type,misc]
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Logits of the next token: integer tokens (batch, time), time <= context, to (batch, time, vocabulary).
@@ -158,18 +159,18 @@ class GPT(nn.Module):
         return logits.reshape(-1, self.config.vocabulary).cross_entropy(targets.reshape(-1))
 
     def _hidden(self, tokens: Tensor) -> Tensor:
-        if tokens.ndim != 2 or tokens.shape[1] > self.config.context:
+        if tokens.ndim != 2 or int(tokens.shape[1]) > self.config.context:  # type: ignore[arg-type]
             raise ShapeError(
                 f"a GPT takes tokens of shape (batch, time), time at most {self.config.context}; these have shape "
                 f"{tuple(tokens.shape)}: keep the last {self.config.context}, or make a model with a larger context"
             )
-        x = self.drop(self.wte(tokens) + self.wpe.weight[: tokens.shape[1]])
+        x: Tensor = self.drop(self.wte(tokens) + self.wpe.weight[: tokens.shape[1]])
         for block in self.h:
             x = block(x)
         return x
 
     def _head(self, x: Tensor) -> Tensor:
-        return self.ln_f(x).linear(self.wte.weight)
+        return self.ln_f.forward(x).linear(self.wte.weight)
 
     def _logits_at(self, tokens: Tensor, position: Tensor) -> Tensor:
         """Logits (1, 1, vocabulary) after the token at `position` (shape (1,)) of `tokens` (1, time)."""

@@ -26,6 +26,7 @@ from lazygrad.train.plan import TrainingPlan
 from lazygrad.train.progress import Progress
 
 LOG_EVERY = 10  # steps between reads of the loss, each of which waits for the device
+COMPILING_STEPS = 3  # a jitted step runs plainly, is traced, and is replayed for the first time
 FINAL_BATCHES = 400  # the last evaluation takes all of the validation text, up to this many batches
 
 
@@ -209,27 +210,27 @@ class _Clock:
     def __init__(self) -> None:
         self.steps = 0  # since the last lap
         self._mark = 0.0
-        self._laps: list[tuple[int, float]] = []  # the first one (it compiles), and the sum of the others
+        self._compiling, self._running = (0, 0.0), (0, 0.0)  # (steps, seconds) of the first steps and of the others
 
     def start(self) -> None:
         self._mark = time.monotonic()
 
     def is_due(self) -> bool:
-        """Whether a reader should hear something: after the first step, and twice a second."""
-        return not self._laps or time.monotonic() - self._mark > 0.5
+        """Whether a reader should hear something: after each of the first steps, and twice a second."""
+        return self._compiling[0] < COMPILING_STEPS or time.monotonic() - self._mark > 0.5
 
     def lap(self) -> tuple[int, float]:
         """(steps since the last lap, steps per second over them)."""
         now = time.monotonic()
         steps, seconds = self.steps, max(now - self._mark, 1e-9)
         self.steps, self._mark = 0, now
-        if len(self._laps) < 2:
-            self._laps.append((steps, seconds))
+        if self._compiling[0] < COMPILING_STEPS:
+            self._compiling = (self._compiling[0] + steps, self._compiling[1] + seconds)
         else:
-            self._laps[1] = (self._laps[1][0] + steps, self._laps[1][1] + seconds)
+            self._running = (self._running[0] + steps, self._running[1] + seconds)
         return steps, steps / seconds
 
     def rate(self) -> float:
-        """Steps per second after the first lap; of the first where there is no other; 0 before any."""
-        steps, seconds = self._laps[-1] if self._laps else (0, 1.0)
-        return steps / seconds
+        """Steps per second after the first steps; of those where there are no others; 0 before any."""
+        steps, seconds = self._running if self._running[0] else self._compiling
+        return steps / seconds if steps else 0.0
