@@ -42,13 +42,13 @@ def both(a: Expr | None, b: Expr | None) -> Expr | None:
 class Walk:
     """Goes down a graph element by element; remembers the variables that stand for loaded indices."""
 
-    opaque: dict[tuple[Node, Index], Var] = field(default_factory=dict)
+    opaque: dict[tuple[Node, Index, int], Var] = field(default_factory=dict)
 
     def loaded(self, gather: Node, at: Index) -> Var:
         """The variable for the index value that GATHER `gather` uses for its element `at`."""
-        key = (gather.src[1], at)
+        size = dim_max(gather.src[0].shape[gather.argument(AxisArg).axis])
+        key = (gather.src[1], at, size)
         if key not in self.opaque:
-            size = dim_max(gather.src[0].shape[gather.argument(AxisArg).axis])
             self.opaque[key] = Var(f"at{len(self.opaque)}", -1, size)  # what lies outside counts as -1 or size
         return self.opaque[key]
 
@@ -60,7 +60,8 @@ class Walk:
             axis = n.argument(AxisArg).axis
             size = n.src[0].shape[axis]
             inside = var.ge(0).and_(var.lt(size))
-            return [(n.src[0], (*at[:axis], var, *at[axis + 1 :]), both(valid, inside)), (n.src[1], at, valid)]
+            index = ZERO if size == 1 else var
+            return [(n.src[0], (*at[:axis], index, *at[axis + 1 :]), both(valid, inside)), (n.src[1], at, valid)]
         if n.op in _MOVES:
             index, inside = _moved(n, at)
             return [(n.src[0], index, both(valid, inside))]
@@ -83,6 +84,7 @@ def _moved(n: Node, at: Index) -> tuple[Index, Expr | None]:
     if n.op is Op.FLIP:
         return view.flip(at, n.argument(AxesArg).axes, n.shape), None
     index, inside = view.pad(at, n.argument(PadArg).pads, x.shape)
+    index = tuple(ZERO if size == 1 else e for e, size in zip(index, x.shape))  # an axis of one element has one index
     return index, None if inside.constant == 1 else inside
 
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from lazygrad.index.expr import Expr, Var
 from lazygrad.tile.program import Axis, Loop, Program, Reduction, Stmt
-from lazygrad.tile.values import exprs, statement_exprs, substitute_body
+from lazygrad.tile.values import exchange, exprs, statement_exprs, substitute_body
 
 
 def collapse(program: Program) -> Program:
@@ -18,19 +18,15 @@ def collapse(program: Program) -> Program:
 
 
 def _body(body: Sequence[Stmt]) -> tuple[Stmt, ...]:
-    # Reductions first see their axes merged; their accumulators are referred to by the statements after them, so the
-    # substitution runs over the whole body at once.
-    variables: dict[Var, Expr] = {}
-    merged: list[Stmt] = []
+    changes: dict[Stmt, tuple[Stmt, dict[Var, Expr]]] = {}  # axes of different reductions may have the same variables
     for s in body:
         if isinstance(s, Reduction):
             inside = _body(s.body)
             used = exprs([a.value for a in s.accumulators]) + statement_exprs(inside)
             axes, replaced = _merge(s.axes, [e for e, _ in used])
-            variables |= replaced
-            s = replace(s, axes=axes, body=inside)
-        merged.append(s)
-    body = substitute_body(merged, variables) if variables else tuple(merged)
+            if replaced or inside != s.body:
+                changes[s] = replace(s, axes=axes, body=inside), replaced
+    body = exchange(body, changes) if changes else tuple(body)
     return tuple(_nest(s) if isinstance(s, Loop) else s for s in body)
 
 
