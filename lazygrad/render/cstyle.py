@@ -109,7 +109,12 @@ def compute_text(step: Compute, functions: dict[str, str]) -> str:
 
 def _infix(code: Code, dest: Register, src: Sequence[Operand], lanes: int) -> str:
     a, b = (operand_text(s, lanes, splat=code not in WIDENS) for s in src)
-    if lanes == 1 and code in WRAPS and dest.dtype.is_int and not (dest.dtype.kind == "uint" and dest.dtype.itemsize >= 4):
+    if (
+        lanes == 1
+        and code in WRAPS
+        and dest.dtype.is_int
+        and not (dest.dtype.kind == "uint" and dest.dtype.itemsize >= 4)
+    ):
         unsigned = _UNSIGNED[dest.dtype.itemsize]
         return f"({type_name(dest.dtype)})(({unsigned}){a} {INFIX[code]} ({unsigned}){b})"
     return f"{a} {INFIX[code]} {b}"
@@ -129,4 +134,10 @@ def _unary(step: Compute, a: str) -> str:
         return f"{a}.s{''.join(f'{k:x}' for k in reversed(range(dest.lanes)))}"
     if step.code is Code.LANE:
         return f"{a}.s{step.detail:x}"
-    return {Code.NOT: f"~{a}", Code.ANY: f"any({a})", Code.BITCAST: f"as_{name}({a})", Code.LOW: f"{a}.lo", Code.HIGH: f"{a}.hi"}[step.code]
+    return {
+        Code.NOT: f"~{a}",
+        Code.ANY: f"any({a})",
+        Code.BITCAST: f"as_{name}({a})",
+        Code.LOW: f"{a}.lo",
+        Code.HIGH: f"{a}.hi",
+    }[step.code]

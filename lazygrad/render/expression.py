@@ -77,7 +77,9 @@ def _sum(e: Expr, of: Mapping[Expr, Text]) -> Text:
     terms = sorted(e.terms, key=lambda term: (term[1] < 0, -abs(term[1]), term[0].key))
     parts = []
     for atom, c in terms:
-        text = of[atom][0] if abs(c) == 1 and of[atom][1] >= _PRODUCT else _held(of[atom], _ATOM if c != 1 else _PRODUCT)
+        text = (
+            of[atom][0] if abs(c) == 1 and of[atom][1] >= _PRODUCT else _held(of[atom], _ATOM if c != 1 else _PRODUCT)
+        )
         parts.append(("-" if c < 0 else "+", text if abs(c) == 1 else f"{_held(of[atom], _PRODUCT)}*{_number(abs(c))}"))
     if e.offset:
         parts.append(("-" if e.offset < 0 else "+", _number(abs(e.offset))))

@@ -112,7 +112,10 @@ class _Writer:
             return [self._declaration(step.array)]
         if isinstance(step, Ticket):
             array = step.array.name
-            return ["mem_fence(CLK_GLOBAL_MEM_FENCE);", f"{self._target(step.dest, True)} = atomic_inc((volatile __global int *){array});"]
+            return [
+                "mem_fence(CLK_GLOBAL_MEM_FENCE);",
+                f"{self._target(step.dest, True)} = atomic_inc((volatile __global int *){array});",
+            ]
         if isinstance(step, Fence):
             return ["mem_fence(CLK_GLOBAL_MEM_FENCE);"]
         assert isinstance(step, Meet)

@@ -20,7 +20,17 @@ from .masks import compare, constant, mask_for, select, splat
 from .program import compute_dtype
 
 __all__ = [
-    "apply", "cast", "combine", "compare", "constant", "from_storage", "lane", "mask_for", "select", "splat", "to_storage",
+    "apply",
+    "cast",
+    "combine",
+    "compare",
+    "constant",
+    "from_storage",
+    "lane",
+    "mask_for",
+    "select",
+    "splat",
+    "to_storage",
 ]
 
 Rule = Callable[[Context, DType, Operand, Operand], Operand]
@@ -185,7 +195,12 @@ _UNARY: dict[Op, Callable[[Context, DType, Operand], Operand]] = {
     Op.TRUNC: _truncate,
 }
 _BOOL = {
-    Op.ADD: Code.OR, Op.MAX: Code.OR, Op.OR: Code.OR, Op.MUL: Code.AND, Op.AND: Code.AND, Op.XOR: Code.XOR,
+    Op.ADD: Code.OR,
+    Op.MAX: Code.OR,
+    Op.OR: Code.OR,
+    Op.MUL: Code.AND,
+    Op.AND: Code.AND,
+    Op.XOR: Code.XOR,
 }
 _FLOAT: dict[Op, Rule] = {
     Op.ADD: _plain(Code.ADD),

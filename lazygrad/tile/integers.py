@@ -58,10 +58,11 @@ def _floor(context: Context, dtype: DType, a: Operand, b: Operand) -> tuple[Oper
         return quotient, remainder
     zero = constant(0, dtype)
     if isinstance(b, Immediate):
-        wrong = compare(context, Code.LT, dtype, *((remainder, zero) if b.value > 0 else (zero, remainder)), native=True)
+        below, above = (remainder, zero) if b.value > 0 else (zero, remainder)
+        wrong = compare(context, Code.LT, dtype, below, above, native=True)
     else:
-        signs = context.compute(Code.XOR, dtype, remainder, b)
-        signs = select(context, compare(context, Code.EQ, dtype, remainder, zero, native=True), zero, signs)
+        is_zero = compare(context, Code.EQ, dtype, remainder, zero, native=True)
+        signs = select(context, is_zero, zero, context.compute(Code.XOR, dtype, remainder, b))
         wrong = compare(context, Code.LT, dtype, signs, zero, native=True)
     lower = context.compute(Code.SUB, dtype, quotient, constant(1, dtype))
     moved = context.compute(Code.ADD, dtype, remainder, b)
@@ -83,7 +84,9 @@ def shift_left(context: Context, dtype: DType, a: Operand, count: Operand) -> Op
         return context.compute(Code.SHL, dtype, a, count) if 0 <= count.value < dtype.bits else constant(0, dtype)
     unsigned, number = _unsigned(context, dtype, count)
     inside = compare(context, Code.LT, unsigned, number, constant(dtype.bits, unsigned), native=True)
-    return select(context, inside, context.compute(Code.SHL, dtype, a, _held(context, dtype, count)), constant(0, dtype))
+    return select(
+        context, inside, context.compute(Code.SHL, dtype, a, _held(context, dtype, count)), constant(0, dtype)
+    )
 
 
 def shift_right(context: Context, dtype: DType, a: Operand, count: Operand) -> Operand:
@@ -102,4 +105,3 @@ def shift_right(context: Context, dtype: DType, a: Operand, count: Operand) -> O
 
 def _held(context: Context, dtype: DType, count: Operand) -> Operand:
     return context.compute(Code.AND, dtype, count, constant(dtype.bits - 1, dtype))
-

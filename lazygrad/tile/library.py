@@ -13,7 +13,7 @@ from .program import Array, Scope
 def call(context: Context, function: str, dtype: DType, *src: Operand) -> Operand:
     """`function` of scalars or, in a loop through scratch memory, of every lane.
 
-    The library's own vector forms are either loops unrolled 16 times, slow to compile, or less exact than the scalar one.
+    The library's own vector forms are unrolled 16 times and so slow to compile, or less exact than the scalar form.
     """
     lanes = max(s.lanes for s in src)
     if lanes == 1:

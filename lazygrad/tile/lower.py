@@ -32,7 +32,7 @@ from .values import statement_values
 
 
 def lower(program: Program) -> MachineKernel:
-    """The machine kernel that computes `program`. Raises GraphError for programs that break the rules of the language."""
+    """The machine kernel of `program`. Raises GraphError for a program that breaks the rules of the language."""
     return _Lowering(program).kernel()
 
 
@@ -124,7 +124,7 @@ class _Lowering:
             context.declare(s.array)
         self._body(s.body)
         context.filled[s.array] = context.here
-        context.version += 1
+        context.fills += 1
 
     def _last(self, s: Last) -> None:
         context = self.context
@@ -167,7 +167,6 @@ class _Lowering:
         """Vectors where the condition holds in every lane, else lane after lane."""
         context = self.context
         inside = place.all_valid()
-        whole: list[Instruction] = []
         with self._block() as parts:
             for k in range(place.lanes):
                 context.lane[var] = k
@@ -202,6 +201,7 @@ class _Lowering:
             yield body
         context.fault_depth = before
         context.version += 1
+
 
 def _mutable(program: Program) -> frozenset[Array]:
     """Arrays that are written elsewhere than in their own Stage."""

@@ -1,4 +1,4 @@
-"""Loads and stores: scalars, vectors of consecutive elements, or lanes one by one; with masks where parts are not valid."""
+"""Loads and stores: scalars, vectors of consecutive elements, or lanes one by one; masked where parts are not valid."""
 
 from __future__ import annotations
 
@@ -14,13 +14,25 @@ from lazygrad.ir.op import Combine
 from . import arithmetic
 from .lower_context import Context, Element, integer_type
 from .lower_index import VectorIndex
-from .machine import Branch, Code, Compute, Immediate, IndexValue, LoadFrom, Operand, Register, StoreTo, memory_dtype
+from .machine import (
+    Branch,
+    Code,
+    Compute,
+    Immediate,
+    IndexValue,
+    Instruction,
+    LoadFrom,
+    Operand,
+    Register,
+    StoreTo,
+    memory_dtype,
+)
 from .program import Array, Load, compute_dtype
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Addresses of one access. `lane`: the lane variable in them; `vectors`: their variables that are vector registers."""
+    """Addresses of one access. `lane`: the lane variable in them; `vectors`: their variables that are vectors."""
 
     index: Expr
     valid: Expr
@@ -94,7 +106,7 @@ class Access:
         used = at.vars | mask.vars
         lane = axis.lane if axis is not None and axis.lane in used else None
         vectors = {v: r for v, r in vectors.items() if v in used}
-        lanes = axis.lanes if axis is not None and lane is not None else max((r.lanes for r in vectors.values()), default=1)
+        lanes = max([r.lanes for r in vectors.values()] + [axis.lanes if axis is not None and lane is not None else 1])
         return Place(at, mask, lane, lanes, vectors)
 
     # ---- loads ---------------------------------------------------------------------------------
@@ -124,7 +136,9 @@ class Access:
         context.emit(Branch(inside, whole, parts))
         return dest
 
-    def _both_ways(self, array: Array, place: Place, dest: Register, fill: Immediate) -> tuple[list, list]:
+    def _both_ways(
+        self, array: Array, place: Place, dest: Register, fill: Immediate
+    ) -> tuple[list[Instruction], list[Instruction]]:
         """Instructions that fill `dest` when every lane is valid, and when some may not be."""
         context = self.context
         with context.scope() as whole:
@@ -204,7 +218,9 @@ class Access:
                 return
             stored = arithmetic.to_storage(context, value, array.dtype)
             addresses = tuple(place.at(place.index, k) for k in range(place.lanes))
-            context.emit(StoreTo(context.arrays[array], addresses, arithmetic.splat(context, stored, place.lanes), place.lanes))
+            context.emit(
+                StoreTo(context.arrays[array], addresses, arithmetic.splat(context, stored, place.lanes), place.lanes)
+            )
             return
         self._write(array, place.at(place.index, 0), value, place.lanes, combine, stream)
 
@@ -219,10 +235,15 @@ class Access:
     def _write(self, array: Array, address: Expr, value: Operand, lanes: int, combine: Combine, stream: bool) -> None:
         context = self.context
         if combine is not Combine.SET:
-            old = arithmetic.from_storage(context, self._read(array, (address,), memory_dtype(array.dtype), lanes), array.dtype)
+            raw = self._read(array, (address,), memory_dtype(array.dtype), lanes)
+            old = arithmetic.from_storage(context, raw, array.dtype)
             value = arithmetic.combine(context, combine, compute_dtype(array.dtype), old, value)
         stored = arithmetic.to_storage(context, value, array.dtype)
-        context.emit(StoreTo(context.arrays[array], (address,), stored, lanes, stream and lanes > 1 and address.divisible_by(lanes)))
+        context.emit(
+            StoreTo(
+                context.arrays[array], (address,), stored, lanes, stream and lanes > 1 and address.divisible_by(lanes)
+            )
+        )
 
 
 def stored_constant(value: bool | int | float, dtype: DType) -> Immediate:

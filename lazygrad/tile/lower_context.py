@@ -18,12 +18,13 @@ from lazygrad.index.expr import Const, Expr, Var
 from .machine import Branch, Code, Compute, Detail, For, Immediate, Instruction, Operand, Register
 from .program import Accumulator, Array
 
-RESERVED = frozenset(
+_WORDS = (
     "auto break case char const continue default do double else enum extern float for goto half if inline int long "
     "register restrict return short signed sizeof static struct switch typedef union unsigned void volatile while "
     "bool uchar ushort uint ulong kernel global local constant private vector pipe event_t size_t image2d_t true "
-    "false NAN INFINITY exp exp2 log log2 sin cos sqrt pow fmod min max select any all y0 y1 yn j0 j1 jn".split()
+    "false NAN INFINITY exp exp2 log log2 sin cos sqrt pow fmod min max select any all y0 y1 yn j0 j1 jn"
 )
+RESERVED = frozenset(_WORDS.split())
 Element = dict[Var, int]
 
 
@@ -47,6 +48,7 @@ class TileAxis:
 
 
 Key = tuple[object, ...]
+Registers = tuple[tuple[Var, int], ...]  # which register of each tile axis
 
 
 @dataclass
@@ -97,8 +99,9 @@ class Context:
         self.only: Element = {}  # tile axes of which only this register is wanted now
         self.depth: dict[Var, int] = {}
         self.fault_depth = 0  # the innermost branch: loads must not be computed before it is entered
-        self.accumulators: dict[Accumulator, tuple[int, dict[Key, Register]]] = {}
+        self.accumulators: dict[Accumulator, tuple[int, dict[Registers, Register]]] = {}
         self.filled: dict[Array, int] = {}  # scratch arrays -> the depth where they are ready
+        self.fills = 0  # how often scratch arrays were filled
         self.version = 0  # of scratch memory that is written again
         self.arrays: dict[Array, Array] = {}  # arrays of the program -> of the kernel, with unique names
         self.declared: list[Array] = []
@@ -184,7 +187,7 @@ class Context:
 
     @contextmanager
     def bind(self, var: Var, value: Expr | TileAxis) -> Iterator[None]:
-        """`var` stands for `value` meanwhile; it is known from the current scope inwards (a plain tile axis: anywhere)."""
+        """`var` stands for `value` meanwhile; known from the current scope inwards, or anywhere if it is constant."""
         saved = self.env.get(var), self.tile.get(var), self.depth.get(var)
         self._forget(var)
         if isinstance(value, TileAxis):
@@ -200,7 +203,7 @@ class Context:
         self._forget(var)
         for where, old in zip((self.env, self.tile, self.depth), saved):
             if old is not None:
-                where[var] = old  # type: ignore[index, assignment]
+                where[var] = old  # type: ignore[index]
 
     def _forget(self, var: Var) -> None:
         self.env.pop(var, None)
@@ -210,7 +213,9 @@ class Context:
     def _check_lanes(self, axis: TileAxis) -> None:
         for other in self.tile.values():
             if axis.lanes > 1 and other.lanes > 1:
-                raise GraphError(f"axes {other.var.name} and {axis.var.name} are both in vector lanes; one must be SERIAL")
+                raise GraphError(
+                    f"axes {other.var.name} and {axis.var.name} are both in vector lanes; one must be SERIAL"
+                )
 
     # ---- the register tile ---------------------------------------------------------------------
 

@@ -39,12 +39,16 @@ class VectorIndex:
         """The value of `e` in every lane, as `dtype`; of a condition, for bool, the mask."""
         nodes = topological(e, skip=self._uniform)
         wide = any(integer_type(node) is dtypes.int64 for node in nodes)
-        self.type = dtypes.int64 if wide or any(r.dtype is dtypes.int64 for r in self.vectors.values()) else dtypes.int32
+        self.type = (
+            dtypes.int64 if wide or any(r.dtype is dtypes.int64 for r in self.vectors.values()) else dtypes.int32
+        )
         for node in nodes:
             self.made[node] = self._make(node)
         if dtype.is_bool:
             return self._mask(e)
-        return arithmetic.cast(self.context, arithmetic.splat(self.context, self._number(e), self.lanes), self.type, dtype)
+        return arithmetic.cast(
+            self.context, arithmetic.splat(self.context, self._number(e), self.lanes), self.type, dtype
+        )
 
     def _uniform(self, e: Expr) -> bool:
         return self.lane not in e.vars and e.vars.isdisjoint(self.vectors)
@@ -129,7 +133,7 @@ class VectorIndex:
         return result
 
     def _divide(self, e: FloorDiv | Mod, a: Operand, b: Operand) -> Operand:
-        """C's division is right for numerators that are not negative; others are shifted by multiples of the divisor."""
+        """C's division is right for numerators from 0; others are shifted by a multiple of the divisor first."""
         shift = -(e.numerator.lo // e.denominator.lo) if e.numerator.lo < 0 else 0
         if shift:
             a = self._compute(Code.ADD, a, self._compute(Code.MUL, b, Immediate(shift, self.type)))

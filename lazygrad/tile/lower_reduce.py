@@ -1,4 +1,4 @@
-"""Reductions: accumulators in registers over the register tile, spread over strips of the reduced axes, then combined."""
+"""Reductions: accumulators over the register tile, spread over segments of the reduced axes, then combined."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from lazygrad.index.expr import Expr, Var
 from lazygrad.ir.op import Combine
 
 from . import arithmetic
-from .lower_context import Context, Element, Key, TileAxis
+from .lower_context import Context, Element, Registers, TileAxis
 from .lower_loop import Segment, most_lanes, run_segment, segments
 from .lower_value import Values
 from .machine import Code, Compute, LoadFrom, Meet, Operand, Register, StoreTo
@@ -26,8 +26,8 @@ class Partial:
     """
 
     acc: Accumulator
-    main: dict[Key, dict[Key, Register]] = field(default_factory=dict)
-    rest: dict[tuple[Key, int], Register] = field(default_factory=dict)
+    main: dict[Registers, dict[Registers, Register]] = field(default_factory=dict)
+    rest: dict[tuple[Registers, int], Register] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ class Reducer:
 
     # ---- registers -----------------------------------------------------------------------------
 
-    def _key(self, used: frozenset[Var], element: Element) -> Key:
+    def _key(self, used: frozenset[Var], element: Element) -> Registers:
         return tuple((var, element[var]) for var in self.context.tile if var in used)
 
     def _declare(self, acc: Accumulator, cuts: Sequence[Sequence[Segment]]) -> Partial:
@@ -86,7 +86,7 @@ class Reducer:
         inner_lanes = max((most_lanes(cut) for cut in cuts), default=1)
         if outer_lanes > 1 and inner_lanes > 1:
             raise GraphError(f"accumulator {acc.name!r} is in vector lanes already; its reduced axis cannot be")
-        spread: list[Key] = [()]
+        spread: list[Registers] = [()]
         for cut in cuts:
             count = max((s.count for s in cut if s.lanes == most_lanes(cut)), default=1)
             if count > 1:
@@ -134,7 +134,7 @@ class Reducer:
         context = self.context
         strips_of = frozenset(axis.var for axis in spread)
         lanes = max((axis.lanes for axis in spread), default=1)
-        done: set[Key] = set()
+        done: set[object] = set()
         for element in context.elements(strips_of.union(*(p.acc.vars for p in partials))):
             strip = self._key(strips_of, element)
             for partial in partials:
@@ -169,8 +169,8 @@ class Reducer:
 
     # ---- the end -------------------------------------------------------------------------------
 
-    def _total(self, partial: Partial, key: Key) -> Register:
-        """All registers of one element combined: strips in pairs, then lanes in halves, each with what was left over."""
+    def _total(self, partial: Partial, key: Registers) -> Register:
+        """All registers of one element combined: strips in pairs, then lanes in halves, each with its rest."""
         context, acc = self.context, partial.acc
         dtype = compute_dtype(acc.dtype)
         parts: list[Operand] = list(partial.main[key].values())
@@ -192,7 +192,7 @@ class Reducer:
 
     # ---- across work-items ---------------------------------------------------------------------
 
-    def _across_items(self, totals: Sequence[tuple[Partial, dict[Key, Register]]], items: Items) -> None:
+    def _across_items(self, totals: Sequence[tuple[Partial, dict[Registers, Register]]], items: Items) -> None:
         """Replace every total by its combination over neighbouring work-items, given to all of them.
 
         Halves are combined with halves in local memory, all totals between the same barriers, which every work-item
@@ -236,9 +236,9 @@ class Reducer:
         return register
 
 
-def _strip_register(registers: Mapping[Key, Register], strip: Mapping[object, object]) -> Register:
+def _strip_register(registers: Mapping[Registers, Register], strip: Mapping[Var, int]) -> Register:
     """The register for an element of the strips; what unrolling leaves over goes to the first one."""
     for key, register in registers.items():
-        if all(strip.get(var, 0) == u for var, u in key):  # type: ignore[misc, has-type]
+        if all(strip.get(var, 0) == u for var, u in key):
             return register
     raise AssertionError("every combination of strips has a register")

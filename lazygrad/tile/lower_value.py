@@ -1,4 +1,4 @@
-"""Values to instructions: each value once per scope and element of the register tile, in the outermost scope it can live in."""
+"""Values to instructions: each once per scope and element of the register tile, in the outermost scope possible."""
 
 from __future__ import annotations
 
@@ -21,7 +21,6 @@ from .lower_transpose import transposed
 from .machine import Code, IndexValue, Operand
 from .program import Alu, Array, Const, Index, Load, Ref, Scope, Value, compute_dtype
 from .values import topological
-
 
 LOG2_E_TOLERANCE = {2: 1e-3, 4: 1e-7, 8: 1e-15}  # by the constant's itemsize: half of its last place
 
@@ -79,7 +78,8 @@ class Values:
                 bound.append(context.env.get(var))
             else:
                 bound.append((axis, element[var], None if lanes else context.lane.get(var)))
-        version = context.version if not self.facts[v].arrays.isdisjoint(self.mutable) else 0
+        arrays = self.facts[v].arrays
+        version = context.version if not arrays.isdisjoint(self.mutable) else context.fills if arrays else 0
         return (v, version, *bound)
 
     def find(self, v: Value, element: Element) -> Operand | None:
@@ -160,10 +160,10 @@ class Values:
             return self._alu(v, element)
         if isinstance(v, Ref):
             return self._reference(v, element)
-        bound = {var: self._get(s, element) for var, s in zip(getattr(v, "binds"), v.src)}
+        assert isinstance(v, (Index, Load))
+        bound = {var: self._get(s, element) for var, s in zip(v.binds, v.src)}
         if isinstance(v, Load):
             return self.access.load(v, element, bound)
-        assert isinstance(v, Index)
         return self._index(v, element, bound)
 
     def _get(self, v: Value, element: Element) -> Operand:
@@ -183,7 +183,7 @@ class Values:
 
     def _reference(self, v: Ref, element: Element) -> Operand:
         context = self.context
-        depth, registers = context.accumulators[v.acc]
+        _, registers = context.accumulators[v.acc]
         found = registers[tuple((var, element[var]) for var in context.tile if var in v.acc.vars)]
         for var in v.acc.vars:
             if var in context.lane and found.lanes > 1:
@@ -229,6 +229,8 @@ def natural_exponent(v: Alu) -> Value | None:
     product = v.src[0]
     if isinstance(product, Alu) and product.op is Op.MUL:
         for s, other in (product.src, product.src[::-1]):
-            if isinstance(s, Const) and math.isclose(s.value, vectormath.LOG2_E, rel_tol=LOG2_E_TOLERANCE[s.dtype.itemsize]):
+            if isinstance(s, Const) and math.isclose(
+                s.value, vectormath.LOG2_E, rel_tol=LOG2_E_TOLERANCE[s.dtype.itemsize]
+            ):
                 return other
     return None

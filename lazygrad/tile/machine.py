@@ -4,8 +4,9 @@ Everything is decided here (what is a vector, which lanes, where a value is comp
 instruction in its language.
 
 Types: a register has a dtype and `lanes` (1: a scalar). 16-bit floats exist only in memory: float16 is converted from
-and to float32 (to nearest even) by the access, bfloat16 is accessed as its bits in uint16. `bool` is int32: 0 or 1 in a scalar, a mask of 0 or -1 in the lanes of a vector; other integer types hold masks
-too where operands of other widths are compared. Integer arithmetic wraps around.
+and to float32 (to nearest even) by the access, bfloat16 is accessed as its bits in uint16. `bool` is int32: 0 or 1 in
+a scalar, a mask of 0 or -1 in the lanes of a vector; other integer types hold masks too where operands of other widths
+are compared. Integer arithmetic wraps around.
 """
 
 from __future__ import annotations

@@ -20,7 +20,9 @@ def constant(value: bool | int | float, dtype: DType) -> Immediate:
         with np.errstate(over="ignore"):
             return Immediate(float(np.dtype(dtype.name).type(value)), dtype)
     wrapped = int(value) & ((1 << dtype.bits) - 1)
-    return Immediate(wrapped - (1 << dtype.bits) if dtype.kind == "int" and wrapped >> (dtype.bits - 1) else wrapped, dtype)
+    return Immediate(
+        wrapped - (1 << dtype.bits) if dtype.kind == "int" and wrapped >> (dtype.bits - 1) else wrapped, dtype
+    )
 
 
 def splat(context: Context, a: Operand, lanes: int) -> Operand:

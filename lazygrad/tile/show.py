@@ -180,7 +180,7 @@ def _negated(v: Alu, of: dict[Value, Text]) -> Text | None:
     """The text of x when `v` is x * -1."""
     if v.op is Op.MUL and isinstance(v.src[1], Const) and v.src[1].value == -1:
         inner = of[v.src[0]]
-        return (inner if inner[1] >= _PRODUCT else (f"({inner[0]})", _ATOM))
+        return inner if inner[1] >= _PRODUCT else (f"({inner[0]})", _ATOM)
     return None
 
 

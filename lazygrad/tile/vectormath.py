@@ -44,7 +44,9 @@ class Format:
     exp_range: tuple[float, float]
     exp2: tuple[float, ...]  # (2^f - 1) / f on |f| <= 1/2
     exp: tuple[float, ...]  # (e^f - 1 - f) / f^2 on |f| <= ln(2)/2
-    log2: tuple[float, ...]  # (log2((1+s)/(1-s)) / s - 2/ln 2) / s^2, in s^2, where (1+s)/(1-s) is in [sqrt 1/2, sqrt 2]
+    log2: tuple[
+        float, ...
+    ]  # (log2((1+s)/(1-s)) / s - 2/ln 2) / s^2, in s^2, where (1+s)/(1-s) is in [sqrt 1/2, sqrt 2]
     sine: tuple[float, ...]  # (sin r / r - 1) / r^2, in r^2, on |r| <= pi/2
     ln2: tuple[float, float]
     root_half: int  # the bits of sqrt(1/2)
@@ -105,7 +107,9 @@ class _Emitter:
     def real(self, a: Operand) -> Operand:
         return self.context.compute(Code.BITCAST, self.form.dtype, a)
 
-    def where(self, code: Code, a: Operand | float, b: Operand | float, yes: Operand | float, no: Operand | float) -> Operand:
+    def where(
+        self, code: Code, a: Operand | float, b: Operand | float, yes: Operand | float, no: Operand | float
+    ) -> Operand:
         """`yes` where the comparison holds, else `no`."""
         test = compare(self.context, code, self.form.dtype, self.number(a), self.number(b), native=True)
         return select(self.context, test, self.number(yes), self.number(no))
@@ -201,11 +205,12 @@ def sin(context: Context, dtype: DType, x: Operand) -> Operand:
     square = e.op(Code.MUL, r, r)
     result = e.op(Code.FMA, e.op(Code.MUL, r, square), e.polynomial(e.form.sine, square), r)
     result = e.where(Code.EQ, x, 0.0, x, e.held(result, (-1.0, 1.0)))  # the sign of -0.0
+    assert isinstance(result, Register)
     return _sin_of_large(context, dtype, x, y, result)
 
 
 def _sin_of_large(context: Context, dtype: DType, x: Operand, y: Operand, result: Register) -> Operand:
-    """`result`, but by the library where x is too large for `sin`; nothing is called where no lane is. `y`: x in float64."""
+    """`result`, but by the library where x is too large; it is called only where a lane is. `y`: x in float64."""
     large = select(
         context,
         compare(context, Code.LT, dtype, x, constant(0, dtype), native=True),
@@ -214,6 +219,7 @@ def _sin_of_large(context: Context, dtype: DType, x: Operand, y: Operand, result
     )
     mask = compare(context, Code.LT, dtype, constant(SIN_LIMIT, dtype), large)
     flag = context.compute(Code.ANY, dtypes.bool, mask, lanes=1) if mask.lanes > 1 else mask
+    assert isinstance(flag, Register)
     with context.scope() as body:
         exact = library.call(context, "sin", F64, y)
         if dtype is F32:
@@ -240,17 +246,16 @@ def power(context: Context, dtype: DType, a: Operand, b: Operand) -> Operand:
     magnitude = e.real(e.bit_op(Code.AND, e.bits(a), 0x7FFFFFFF))
     logarithm = log2(context, F64, context.compute(Code.CONVERT, F64, magnitude))
     exponent = context.compute(Code.MUL, F64, logarithm, context.compute(Code.CONVERT, F64, b))
-    result = context.compute(Code.CONVERT, F32, exp2(context, F64, exponent))
+    result: Operand = context.compute(Code.CONVERT, F32, exp2(context, F64, exponent))
     result = e.where(Code.EQ, magnitude, 1.0, e.where(Code.EQ, b, b, 1.0, math.nan), result)
     return _signed_power(e, a, b, result)
 
 
 def _whole_power(context: Context, dtype: DType, a: Operand, n: int) -> Operand:
     e = emitter(context, dtype)
-    result = a
-    if abs(n) > 1:
-        result = e.op(Code.MUL, a, a)
-        result = e.op(Code.MUL, result, a) if n == 3 else e.op(Code.MUL, result, result) if n == 4 else result
+    result = a if abs(n) == 1 else e.op(Code.MUL, a, a)
+    if abs(n) > 2:
+        result = e.op(Code.MUL, result, a if abs(n) == 3 else result)
     return e.op(Code.DIV, 1.0, result) if n < 0 else result
 
 

@@ -123,5 +123,19 @@ def number(value: float, dtype: DType = dtypes.float32) -> Value:
 
 
 __all__ = [
-    "Array", "Case", "Data", "Expr", "add", "array", "axis", "check", "exp", "extent", "loop", "mul", "number", "run", "sub",
+    "Array",
+    "Case",
+    "Data",
+    "Expr",
+    "add",
+    "array",
+    "axis",
+    "check",
+    "exp",
+    "extent",
+    "loop",
+    "mul",
+    "number",
+    "run",
+    "sub",
 ]

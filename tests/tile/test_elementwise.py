@@ -11,11 +11,9 @@ from lazygrad.dtype import ALL, DType, dtypes
 from lazygrad.index.expr import Var
 from lazygrad.ir.elements import array_type, from_storage, to_storage
 from lazygrad.ir.evaluate import evaluate
-from lazygrad.ir.node import Node
+from lazygrad.ir.node import Node, bitcast, cast
 from lazygrad.ir.node import alu as node_alu
-from lazygrad.ir.node import bitcast
 from lazygrad.ir.node import buffer as node_buffer
-from lazygrad.ir.node import cast
 from lazygrad.ir.op import Op
 from lazygrad.runtime.base import Storage
 from lazygrad.tile.program import Program, Store, Value, alu, compute_dtype, load
@@ -46,7 +44,9 @@ def samples(dtype: DType, seed: int) -> Data:
             x[::3] = rng.normal(size=len(x[::3])) * 10
             return to_storage(x.astype(array_type(dtype)), dtype)
     low, high = int(dtype.min), int(dtype.max)
-    special = np.array([0, 1, low, high, 2, 7, dtype.bits - 1, dtype.bits, high // 2, max(low, -1), max(low, -7)], object)
+    special = np.array(
+        [0, 1, low, high, 2, 7, dtype.bits - 1, dtype.bits, high // 2, max(low, -1), max(low, -7)], object
+    )
     x = rng.choice(special, SIZE)
     x[::4] = rng.integers(max(low, -(2**62)), min(high, 2**62), len(x[::4])).astype(object)
     return x.astype(dtype.storage)
@@ -113,7 +113,9 @@ def bitcasts(name: str, source: DType, lanes: int) -> Case:
     elif source.bits == 16:
         given = (given.astype(np.int64) & 0x3BFF).astype(source.storage)  # no nan, whose bits are unspecified
     targets = [t for t in ALL if t.itemsize == source.itemsize and not t.is_bool]
-    expected = {array(f"as_{t.name}", t, SIZE, written=True): reference(Op.BITCAST, t, [given], [source]) for t in targets}
+    expected = {
+        array(f"as_{t.name}", t, SIZE, written=True): reference(Op.BITCAST, t, [given], [source]) for t in targets
+    }
     stores = [Store(out, i, alu(Op.BITCAST, out.dtype, load(a, i))) for out in expected]
     return Case(Program(name, (a, *expected), (), (loop(i, stores, lanes=lanes),)), {a: given}, expected)
 

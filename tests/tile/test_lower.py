@@ -89,14 +89,16 @@ def padding() -> Case:
 
 @case
 def padding_both_axes() -> Case:
-    """A window over rows and columns, summed: the mask is uniform for rows and differs from lane to lane for columns."""
+    """A window over rows and columns, summed: the mask is uniform for rows and differs by lane for columns."""
     h, w = 9, 33
     x, out = array("x", F32, h * w), array("out", F32, h * w, written=True)
     i, j, di, dj = var("i", h), var("j", w), var("di", 3), var("dj", 3)
     y, z = i + di - 1, j + dj - 1
     inside = all_of((y.ge(0), y.lt(h), z.ge(0), z.lt(w)))
     total = acc("total", Combine.ADD, load(x, y * w + z, inside), i, j)
-    body = loop(i, loop(j, [Reduction((axis(di), axis(dj)), (total,)), Store(out, i * w + j, ref(total))], lanes=16), Kind.GRID)
+    body = loop(
+        i, loop(j, [Reduction((axis(di), axis(dj)), (total,)), Store(out, i * w + j, ref(total))], lanes=16), Kind.GRID
+    )
     data = np.random.default_rng(0).integers(-5, 5, (h, w)).astype(np.float32)
     padded = np.pad(data, 1)
     want = sum(padded[a : a + h, b : b + w] for a in range(3) for b in range(3))
@@ -166,7 +168,9 @@ def gather_elements() -> Case:
     numbers = np.random.default_rng(1).integers(-1, size + 1, count).astype(np.int32)
     want = np.where((numbers >= 0) & (numbers < size), data[np.clip(numbers, 0, size - 1)], -5).astype(np.int16)
     program = Program("gather_elements", (table, ids, out, twice), (), (body,))
-    return Case(program, {table: data, ids: numbers}, {out: want, twice: numbers.astype(np.int64) * 2 + np.arange(count)})
+    return Case(
+        program, {table: data, ids: numbers}, {out: want, twice: numbers.astype(np.int64) * 2 + np.arange(count)}
+    )
 
 
 @case
@@ -232,7 +236,9 @@ def half_storage() -> Case:
     row = Array("row", f16, n, Scope.PRIVATE)
     i, j, k = var("i", m), var("j", n), var("k", n)
     stage = Stage(row, (loop(k, Store(row, k, add(load(x, i * n + k), load(y, k * m + i))), lanes=16),))
-    body = loop(i, [stage, loop(j, Store(out, i * n + j, add(load(row, j), load(row, n - 1 - j))), lanes=16)], Kind.GRID)
+    body = loop(
+        i, [stage, loop(j, Store(out, i * n + j, add(load(row, j), load(row, n - 1 - j))), lanes=16)], Kind.GRID
+    )
     a, b = floats(m, n).astype(np.float16), floats(n, m, seed=1).astype(np.float16)
     summed = (a.astype(np.float32) + b.T.astype(np.float32)).astype(np.float16).astype(np.float32)
     want = (summed + summed[:, ::-1]).astype(np.float16)
@@ -249,7 +255,9 @@ def symbolic_size() -> Case:
     total = acc("total", Combine.ADD, load(x, i * size + j), i)
     g = Var("g", 0, 4095, below=size)
     scaled = mul(load(x, i * size + g), ref(total))
-    body = loop(g, loop(i, [Reduction((axis(j, lanes=16, unroll=2),), (total,)), Store(out, i * size + g, scaled)]), Kind.GRID)
+    body = loop(
+        g, loop(i, [Reduction((axis(j, lanes=16, unroll=2),), (total,)), Store(out, i * size + g, scaled)]), Kind.GRID
+    )
     data = np.random.default_rng(0).integers(-5, 5, (m, n)).astype(np.float32)
     want = data * data.sum(1, keepdims=True)
     return Case(Program("symbolic", (x, out), (size,), (body,)), {x: data}, {out: want}, sizes={size: n})
@@ -318,7 +326,7 @@ def column_sum() -> Case:
 
 @case
 def several_axes() -> Case:
-    """Two reduced axes, the outer unrolled with a rest, the inner in lanes with a rest; sum, product and maximum at once."""
+    """Two reduced axes, the outer unrolled, the inner in lanes, both with a rest; sum, product, maximum at once."""
     m, k, n = 4, 7, 39
     x = array("x", dtypes.int32, m * k * n)
     outs = [array(name, dtypes.int32, m, written=True) for name in ("sum", "product", "top")]
@@ -390,7 +398,7 @@ def nan_maximum() -> Case:
 
 
 def gemm(m: int, k: int, n: int, packed: bool, name: str) -> Case:
-    """12 x 32 register tiles; columns that are left over run as one scalar tile; optionally B packed in scratch memory."""
+    """12 x 32 register tiles; B as it lies, or packed in scratch memory."""
     a, b, out = array("a", F32, m * k), array("b", F32, k * n), array("out", F32, m * n, written=True)
     g, t, i, u, lane, kk = var("g", n // 32), var("t", m // 12), var("i", 12), var("u", 2), var("lane", 16), var("k", k)
     row, column = t * 12 + i, g * 32 + u * 16 + lane
@@ -401,8 +409,12 @@ def gemm(m: int, k: int, n: int, packed: bool, name: str) -> Case:
     body = [loop(t, loop(i, loop(u, tile, Kind.UNROLL), Kind.UNROLL))]
     if packed:
         p, c = var("p", k), var("c", 32)
-        body.insert(0, Stage(scratch, (loop(p, loop(c, Store(scratch, p * 32 + c, load(b, p * n + g * 32 + c)), lanes=16)),)))
-    x, y = (np.random.default_rng(s).integers(-4, 5, shape).astype(np.float32) for s, shape in ((0, (m, k)), (1, (k, n))))
+        body.insert(
+            0, Stage(scratch, (loop(p, loop(c, Store(scratch, p * 32 + c, load(b, p * n + g * 32 + c)), lanes=16)),))
+        )
+    x, y = (
+        np.random.default_rng(s).integers(-4, 5, shape).astype(np.float32) for s, shape in ((0, (m, k)), (1, (k, n)))
+    )
     return Case(Program(name, (a, b, out), (), (loop(g, body, Kind.GRID),)), {a: x, b: y}, {out: x @ y})
 
 
@@ -449,8 +461,6 @@ def columns_beyond_the_end() -> Case:
     u, lane, r = var("u", 2), var("lane", 16), var("r", m)
     column = u * 16 + lane
     total = acc("total", Combine.ADD, load(x, r * n + column, column.lt(n)), u, lane)
-    other = Store(out, lift(0), number(-1.0))  # lanes beyond the end come after lane 0 has been stored
-    del other
     store = If(column.lt(n), (Store(out, column, ref(total)),))
     body = loop(u, loop(lane, [Reduction((axis(r),), (total,)), store], Kind.VECTOR), Kind.UNROLL)
     data = np.random.default_rng(0).integers(-9, 9, (m, n)).astype(np.float32)
@@ -481,12 +491,16 @@ def local_rows() -> Case:
     """Each row by 12 work-items, an odd way to halve; the result goes to all of them."""
     m, n, items = 5, 60, 12
     x, out = array("x", F32, m * n), array("out", F32, m * n, written=True)
-    i, r, w, c, l = var("i", m), var("r", n // items), var("w", items), var("c", n // items), var("l", items)
+    i, r, w, c, k = var("i", m), var("r", n // items), var("w", items), var("c", n // items), var("k", items)
     top = acc("top", Combine.MAX, load(x, i * n + r * items + w), i)
     total = acc("total", Combine.ADD, load(x, i * n + r * items + w), i)
     passes = Reduction((axis(r), axis(w, Kind.LOCAL)), (top, total))
-    place = i * n + c * items + l
-    body = loop(i, [passes, loop(l, loop(c, Store(out, place, sub(mul(load(x, place), ref(total)), ref(top)))), Kind.LOCAL)], Kind.GRID)
+    place = i * n + c * items + k
+    body = loop(
+        i,
+        [passes, loop(k, loop(c, Store(out, place, sub(mul(load(x, place), ref(total)), ref(top)))), Kind.LOCAL)],
+        Kind.GRID,
+    )
     data = np.random.default_rng(0).integers(-9, 9, (m, n)).astype(np.float32)
     want = data * data.sum(1, keepdims=True) - data.max(1, keepdims=True)
     return Case(Program("local_rows", (x, out), (), (body,)), {x: data}, {out: want})

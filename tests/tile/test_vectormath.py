@@ -1,4 +1,4 @@
-"""How far the expanded functions are from the exact result, in units in the last place, and that special values are right."""
+"""How far the expanded functions are from the exact result, in units in the last place; special values are exact."""
 
 from __future__ import annotations
 

@@ -1,0 +1,110 @@
+"""Which work-group and which work-item this is: GRID and LOCAL variables from the launch's numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from lazygrad.dtype import dtypes
+from lazygrad.errors import GraphError
+from lazygrad.index.expr import Const, Expr, Var, lift
+
+from .lower_context import Context
+from .machine import Identity, IndexValue, Register
+from .program import Axis, If, Kind, Last, Loop, Reduction, Scope, Stage, Stmt
+
+
+class Launch:
+    """Binds the variables of GRID axes, at once, and of LOCAL axes, where they stand.
+
+    Attributes:
+        groups: number of work-groups.
+        group_size: work-items in each.
+        local_id: the number of this work-item in its group.
+        sharing: how many work-items have the same LOCAL variables here.
+    """
+
+    def __init__(self, context: Context, grid: Sequence[Axis], body: Sequence[Stmt]) -> None:
+        self.context = context
+        self.groups: Expr = Const(1)
+        for axis in grid:
+            self.groups = self.groups * self._extent(axis)
+        self.group_size = self.sharing = max((_items(s) for s in body), default=1)
+        self.local_id: Expr = Const(0)
+        self._bind_groups(grid)
+        if self.group_size > 1:
+            register = Register(context.names.exact("item"), dtypes.int32)
+            context.emit(Identity(register, Scope.LOCAL))
+            self.local_id = Var(register.name, 0, self.group_size - 1)
+
+    def _extent(self, axis: Axis) -> Expr:
+        return self.context.machine(lift(axis.extent), {})
+
+    def _bind_groups(self, grid: Sequence[Axis]) -> None:
+        """The number of this work-group, split into the GRID variables; the innermost varies fastest."""
+        context = self.context
+        real = [axis for axis in grid if self._extent(axis).constant != 1]
+        context.env.update({axis.var: Const(0) for axis in grid if axis not in real})
+        if not real:
+            return
+        name = context.names.exact(real[0].var.name if len(real) == 1 else "group")
+        context.emit(Identity(Register(name, dtypes.int32), Scope.GLOBAL))
+        group: Expr = Var(name, 0, self.groups.hi - 1, below=self.groups)
+        inner = self.groups
+        for k, axis in enumerate(real):
+            inner = inner // self._extent(axis)
+            part = group // inner if k == 0 else group // inner % self._extent(axis)
+            if len(real) > 1:
+                register = Register(context.names.exact(axis.var.name), dtypes.int32)
+                context.emit(IndexValue(register, part))
+                part = Var(register.name, 0, axis.var.hi, below=self._extent(axis))
+            context.env[axis.var] = part
+            context.depth[axis.var] = 0
+
+    @contextmanager
+    def work_items(self, axes: Sequence[Axis]) -> Iterator[None]:
+        """LOCAL variables of this work-item; the innermost varies fastest."""
+        if not axes:
+            yield
+            return
+        axis, before = axes[0], self.sharing
+        extent = _number(axis)
+        if before % extent:
+            raise GraphError(f"LOCAL axis {axis.var.name} of {extent} does not divide {before} work-items")
+        self.sharing = before // extent
+        value = self.local_id // self.sharing % extent
+        with self.context.bind(axis.var, value), self.work_items(axes[1:]):
+            yield
+        self.sharing = before
+
+    @property
+    def is_first(self) -> Expr:
+        """Whether this is the first of the work-items that have the same LOCAL variables here."""
+        return (self.local_id % self.sharing).eq(0) if self.sharing > 1 else Const(1)
+
+
+def grid_axes(body: Sequence[Stmt]) -> tuple[list[Axis], Sequence[Stmt]]:
+    """The GRID loops around a program, outermost first, and what is inside."""
+    axes: list[Axis] = []
+    while len(body) == 1 and isinstance(body[0], Loop) and body[0].axis.kind is Kind.GRID:
+        axes.append(body[0].axis)
+        body = body[0].body
+    return axes, body
+
+
+def _number(axis: Axis) -> int:
+    extent = lift(axis.extent).constant
+    if extent is None:
+        raise GraphError(f"LOCAL axis {axis.var.name} needs a known extent, not {axis.extent}")
+    return extent
+
+
+def _items(s: Stmt) -> int:
+    """The most work-items that nested LOCAL axes in a statement ask for."""
+    own = 1
+    for axis in s.axes if isinstance(s, Reduction) else (s.axis,) if isinstance(s, Loop) else ():
+        own *= _number(axis) if axis.kind is Kind.LOCAL else 1
+    inner: tuple[Stmt, ...] = ()
+    if isinstance(s, (Loop, Stage, If, Last, Reduction)):
+        inner = s.body + (s.orelse if isinstance(s, If) else ())
+    return own * max((_items(t) for t in inner), default=1)

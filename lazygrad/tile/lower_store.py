@@ -1,0 +1,62 @@
+"""Statements of stores: values first, then writes, for each element of the register tile."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from lazygrad.index.expr import Var
+
+from .lower_access import Place
+from .lower_context import Context, Element
+from .lower_launch import Launch
+from .lower_value import Values
+from .machine import Operand
+from .program import Scope, Store
+
+
+class Storer:
+    """Lowers stores that follow each other."""
+
+    def __init__(self, context: Context, values: Values, launch: Launch) -> None:
+        self.context, self.values, self.launch = context, values, launch
+
+    def joins(self, s: Store) -> bool:
+        """Whether a store may compute its value before the stores in front of it write."""
+        arrays = {a for v in (s.value, *(v for _, v in s.bindings)) for a in self.values.facts[v].arrays}
+        return not any(a.scope is not Scope.GLOBAL and a in self.values.mutable for a in arrays)
+
+    def store(self, stores: Sequence[Store]) -> None:
+        """First every value, then every write, for each element of the register tile."""
+        context = self.context
+        used = [_used(s) for s in stores]
+        done: set[object] = set()
+        for element in context.elements(frozenset().union(*used)):
+            ready: list[tuple[Store, Place, Operand]] = []
+            for s, own in zip(stores, used):
+                key = (s, *(element[axis.var] for axis in context.tile_axes(own)))
+                if key not in done:
+                    done.add(key)
+                    ready.append((s, *self._prepared(s, own, element)))
+            for s, place, operand in ready:
+                self._write(s, place, operand)
+
+    def _prepared(self, s: Store, used: frozenset[Var], element: Element) -> tuple[Place, Operand]:
+        bound = {var: self.values.operand(v, element) for var, v in s.bindings}
+        operand = self.values.operand(s.value, element)
+        place = self.values.access.place(s.index, s.valid, element, bound, used)
+        if operand.lanes > 1 and place.lanes == 1:  # every lane to one element: the last one stays
+            axis = self.context.lane_axis(used)
+            place = Place(place.index, place.valid, axis.lane if axis else None, operand.lanes, {})
+        return place, operand
+
+    def _write(self, s: Store, place: Place, operand: Operand) -> None:
+        with self.context.branch(self.launch.is_first):
+            self.values.access.store(s.array, place, operand, s.combine, s.stream)
+        if s.array in self.values.mutable:
+            self.context.version += 1
+
+
+def _used(s: Store) -> frozenset[Var]:
+    """The loop variables that a store depends on."""
+    exprs = s.index.vars | (s.valid.vars if s.valid is not None else frozenset())
+    return (exprs - {var for var, _ in s.bindings}).union(s.value.vars, *(v.vars for _, v in s.bindings))
