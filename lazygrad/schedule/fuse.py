@@ -19,7 +19,7 @@ from enum import Enum, auto
 from lazygrad.index import view
 from lazygrad.index.expr import Dim, Expr, Var, dim_max, dim_product
 from lazygrad.ir.node import Node
-from lazygrad.ir.op import Op, ReduceArg
+from lazygrad.ir.op import ELEMENTWISE, Op, ReduceArg
 from lazygrad.schedule.access import Index, Walk, domain, reads, reduced_sizes
 from lazygrad.schedule.stored import element, product
 
@@ -206,8 +206,16 @@ def _split(group: Group, n: Node, inside: list[Read], at: Index) -> bool:
 
 
 def _join_beside(group: Group, n: Node, found: list[Read], stored: set[Node]) -> bool:
-    """Add a reduction to a group of reductions that read the same source over the same loops."""
+    """Add `n` to a group that reads the same source over the same loops, and that `n` does not read from: a reduction to
+    reductions, an elementwise node to those of its shape."""
     first = group.members[0].node
+    if group.kind is GroupKind.POINT and n.op in ELEMENTWISE:
+        size = dim_product(n.shape)
+        common = any(r.node in group.sources and dim_product(r.node.shape) == size for r in found)
+        if not common or n.shape != group.outer or any(group.member(r.node) for r in found):
+            return False
+        group.members.append(Member(n, tuple(range(n.ndim))))
+        return True
     if group.kind is not GroupKind.ROWS or n.op is not Op.REDUCE or product(n, stored):
         return False
     if first.op is not Op.REDUCE or n.shape != first.shape or n.src[0].shape != first.src[0].shape:
