@@ -5,7 +5,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from lazygrad.index.expr import dim_product
+from lazygrad.index.expr import dim_max, dim_product
 from lazygrad.ir.node import Node, topological
 from lazygrad.ir.op import Arg, BufferArg, StoreArg
 from lazygrad.render.opencl import render
@@ -24,8 +24,8 @@ from lazygrad.tile.values import reads_elsewhere
 class Compiled:
     """A kernel as text. Its parameters are the kernel's inputs in order, then its outputs that share no input's memory.
 
-    `bytes` and `flops` are the least it has to move and compute; `plain` and `program` are its tile program before and
-    after optimization.
+    `bytes` and `flops` are the least it has to move and compute; `workspace` are the sizes in bytes of further parameters,
+    scratch memory that is zero before the first launch.
     """
 
     source: KernelSource
@@ -33,21 +33,29 @@ class Compiled:
     local_size: tuple[int, ...]
     bytes: int
     flops: int
+    workspace: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Stages:
+    """A kernel and the tile programs on the way to it, before and after optimization."""
+
     plain: Program
     program: Program
+    compiled: Compiled
 
 
 Aliases = Mapping[Node, Node]
 """Outputs that are written over an input: output -> input."""
 
-_compiled: dict[tuple[object, ...], Compiled] = {}
+_stages: dict[tuple[object, ...], Stages] = {}
 
 
-def compile_kernel(kernel: Kernel, aliases: Aliases, info: DeviceInfo) -> Compiled:
+def compile_kernel(kernel: Kernel, aliases: Aliases, info: DeviceInfo) -> Stages:
     """The source of `kernel` for a device; from memory if a kernel of the same structure was compiled before."""
     ours = {n: aliases[n] for n in kernel.outputs if n in aliases}
     key = (structure(kernel, ours), info)
-    if key not in _compiled:
+    if key not in _stages:
         plain = plain_program(kernel, ours)
         name = _name(kernel, key[0])
         cost = {"bytes": traffic(plain), "flops": operations(plain)}
@@ -55,9 +63,10 @@ def compile_kernel(kernel: Kernel, aliases: Aliases, info: DeviceInfo) -> Compil
         machine = lower(program)
         assert isinstance(machine.groups, int), machine.groups
         size = machine.groups * machine.group_size
-        source = render(machine, info)
-        _compiled[key] = Compiled(source, (size,), (machine.group_size,), cost["bytes"], cost["flops"], plain, program)
-    return _compiled[key]
+        scratch = tuple(dim_max(a.size) * a.dtype.itemsize for a in program.workspace)
+        compiled = Compiled(render(machine, info), (size,), (machine.group_size,), cost["bytes"], cost["flops"], scratch)
+        _stages[key] = Stages(plain, program, compiled)
+    return _stages[key]
 
 
 def plain_program(kernel: Kernel, aliases: Aliases) -> Program:

@@ -2,14 +2,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from lazygrad.engine.plan import Plan
+from lazygrad.engine import plan_store
+from lazygrad.engine.plan import Plan, make_plan, structure
 from lazygrad.engine.slots import Input, Output, Slot, Temporary, Workspace
 from lazygrad.engine.report import counters, print_kernel
+from lazygrad.ir.node import Node
 from lazygrad.runtime.base import Executable, KernelSource, Launch, Memory, Prepared, Runtime
 from lazygrad.settings import settings
 
@@ -39,6 +41,20 @@ class Runner:
     uses: dict[Slot, list[tuple[int, int]]] = field(default_factory=dict)
     arena: Memory | None = None
     scratch: dict[Workspace, Memory] = field(default_factory=dict)
+
+    @staticmethod
+    def over(roots: Sequence[Node], inputs: Sequence[Node], replaces: Mapping[int, int], runtime: Runtime) -> Runner:
+        """The plan for `roots` (see `make_plan`), from the disk where a process has made it before."""
+        start = time.perf_counter()
+        key = plan_store.key(structure(roots), replaces, runtime)
+        plan = plan_store.load(key, runtime)
+        if plan is None:
+            plan = make_plan(roots, inputs, replaces, runtime.info)
+            plan_store.save(key, plan, runtime)
+        else:
+            counters.stored_plans += 1
+        counters.schedule_seconds += time.perf_counter() - start
+        return Runner(plan, runtime)
 
     def run(self, inputs: Sequence[Memory], outputs: Sequence[Memory]) -> None:
         """Enqueue every launch with these buffers."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lazygrad.engine.compile import Compiled, compile_kernel
+from lazygrad.engine.compile import Stages, compile_kernel
 from lazygrad.engine.run import _over_buffers, realized
 from lazygrad.ir.node import Node
 from lazygrad.ir.show import text as graph_text
@@ -62,10 +62,11 @@ def _scheduled(nodes: Sequence[Node]) -> tuple[Kernel, ...]:
     return schedule(_over_buffers(pending)).kernels if pending else ()
 
 
-def _view(kernel: Compiled, info: DeviceInfo) -> KernelView:
+def _view(stages: Stages, info: DeviceInfo) -> KernelView:
+    kernel = stages.compiled
     seconds = max(kernel.bytes / info.bandwidth_gbs, kernel.flops / info.peak_gflops) / 1e9
     return KernelView(
-        kernel.source.name, kernel.source.text, kernel.bytes, kernel.flops, seconds, program_text(kernel.program)
+        kernel.source.name, kernel.source.text, kernel.bytes, kernel.flops, seconds, program_text(stages.program)
     )
 
 

@@ -5,14 +5,13 @@ an input's own where the value replaces it in place) and temporaries (offsets in
 """
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from lazygrad.engine.slots import Input, Output, Slot, Temporary, Workspace
 from lazygrad.engine.compile import Aliases, Compiled, can_overwrite, compile_kernel
-from lazygrad.index.expr import dim_max
-from lazygrad.ir.node import Node
-from lazygrad.ir.op import Op
+from lazygrad.ir.node import Node, topological
+from lazygrad.ir.op import Arg, BufferArg, Op, StoreArg
 from lazygrad.runtime.base import DeviceInfo
 from lazygrad.schedule.kernel import Kernel, Schedule, is_empty, schedule
 from lazygrad.schedule.memory import plan as plan_memory
@@ -65,9 +64,8 @@ def _step(
 ) -> tuple[Step, int]:
     """The launch of `kernel`, and where the workspace of the next one starts."""
     memories = [slots[n] for n in kernel.inputs] + [slots[n] for n in kernel.outputs if n not in aliases]
-    compiled = compile_kernel(kernel, aliases, info)
-    for array in compiled.program.workspace:
-        size = dim_max(array.size) * array.dtype.itemsize
+    compiled = compile_kernel(kernel, aliases, info).compiled
+    for size in compiled.workspace:
         memories.append(Workspace(workspace, size))
         workspace += -(-size // info.alignment) * info.alignment
     return Step(compiled, tuple(memories)), workspace
@@ -99,3 +97,18 @@ def _in_place(
 def _with_source_read(wanted: dict[Node, Node], kernels: Sequence[Kernel], producer: Mapping[Node, int]) -> dict[Node, Node]:
     """Only outputs whose kernel has the input among its parameters are written through that parameter."""
     return {n: s for n, s in wanted.items() if s in kernels[producer[n]].inputs}
+
+
+def structure(roots: Iterable[Node]) -> tuple[object, ...]:
+    """What decides a plan: the graph with its buffers numbered, and without identities."""
+    roots = list(roots)
+    number: dict[Node, int] = {}
+    rows: list[tuple[object, ...]] = []
+    for n in topological(roots):
+        number[n] = len(number)
+        rows.append((n.op, n.dtype, n.shape, tuple([number[s] for s in n.src]), _stable(n.arg)))
+    return tuple(rows), tuple(number[r] for r in roots)
+
+
+def _stable(arg: Arg | None) -> Arg | None:
+    return None if isinstance(arg, (BufferArg, StoreArg)) else arg

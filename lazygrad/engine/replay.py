@@ -2,11 +2,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from lazygrad.engine.execute import Runner
 from lazygrad.engine.run import download, hand_over, is_empty, memory_of, storage_of, substitute, upload
 from lazygrad.engine.slots import Input, Output
 from lazygrad.ir.evaluate import evaluate, to_storage
@@ -29,7 +30,7 @@ class Replay:
     inputs: list[Node]
     roots: list[Node]
     replaces: dict[int, int]
-    runner: Any = field(default=None)
+    runner: Runner | None = None
 
     @staticmethod
     def over(roots: Sequence[Node]) -> list[Node]:
@@ -45,7 +46,7 @@ class Replay:
             return self._evaluate(storages)
         runtime = open_device(self.device)
         if self.runner is None:
-            self.runner = self._make(runtime)
+            self.runner = Runner.over(self.roots, self.inputs, self.replaces, runtime)
         plan = self.runner.plan
         outputs = [Storage(self.device, size, runtime.allocate(size)) for size in plan.outputs]
         self.runner.run([memory_of(s) for s in storages], [memory_of(s) for s in outputs])
@@ -60,17 +61,11 @@ class Replay:
                 results.append(Storage(self.device, 0))
         return results
 
-    def _make(self, runtime: Runtime) -> Any:
-        from lazygrad.engine.execute import Runner
-        from lazygrad.engine.plan import make_plan
-
-        return Runner(make_plan(self.roots, self.inputs, self.replaces, runtime.info), runtime)
-
     def _evaluate(self, storages: Sequence[Storage]) -> list[Storage]:
         bound: dict[Node, Node] = {}
         for n, storage in zip(self.inputs, storages):
             bound[n] = buffer(storage, n.dtype, n.shape)
-        values: list[np.ndarray[Any, Any]] = evaluate(substitute(self.roots, bound), download)
+        values: list[np.ndarray[Any, Any]] = evaluate(substitute(self.roots, bound), download, contract=True)
         made = [upload(to_storage(v, n.dtype), n.dtype, self.device) for n, v in zip(self.roots, values)]
         return [storage_of(n) for n in made]
 

@@ -17,6 +17,7 @@ class Counters:
     bytes: int = 0
     schedules: int = 0
     plan_hits: int = 0
+    stored_plans: int = 0
     compile_seconds: float = 0.0
     schedule_seconds: float = 0.0
 

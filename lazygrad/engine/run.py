@@ -5,21 +5,22 @@ graph that contains such a node reads its storage instead of computing it again.
 """
 from __future__ import annotations
 
-import time
 import weakref
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 import numpy as np
 
 from lazygrad.dtype import DType
 from lazygrad.engine.cache import default_cache
+from lazygrad.engine.execute import Runner
+from lazygrad.engine.plan import structure
 from lazygrad.engine.report import counters
 from lazygrad.engine.slots import Input, Output, Slot
 from lazygrad.errors import GraphError
 from lazygrad.ir.evaluate import evaluate, from_storage, to_storage
 from lazygrad.ir.node import Node, buffer, node, topological
-from lazygrad.ir.op import Arg, BufferArg, DeviceArg, Op, StoreArg
+from lazygrad.ir.op import BufferArg, DeviceArg, Op, StoreArg
 from lazygrad.ir.verify import verify
 from lazygrad.runtime.base import Memory, Runtime, Storage
 from lazygrad.runtime.registry import open_device, use_cache
@@ -29,7 +30,7 @@ from lazygrad.settings import settings
 
 live: weakref.WeakSet[Any] = weakref.WeakSet()  # every Tensor, so that a store knows who still reads the old value
 _realized: weakref.WeakKeyDictionary[Node, Node] = weakref.WeakKeyDictionary()
-_runners: dict[tuple[object, ...], Any] = {}
+_runners: dict[tuple[object, ...], Runner] = {}
 tracing: list[Callable[[], NoReturn]] = []  # while `jit` traces: realize does nothing, and reading a value calls this
 PLANS_KEPT = 1024
 use_cache(default_cache)
@@ -117,7 +118,7 @@ def realize(nodes: Sequence[Node], name: str) -> None:
     _move_between_devices(pending)
     pending = [n for n in pending if realized(n) is None]
     if name.startswith("NUMPY"):
-        for n, value in zip(pending, evaluate(_over_buffers(pending), download)):
+        for n, value in zip(pending, evaluate(_over_buffers(pending), download, contract=True)):
             _realized[n] = upload(to_storage(value, n.dtype), n.dtype, name)
         return
     pending += _readers_of_overwritten(pending)
@@ -170,18 +171,13 @@ def _readers_of_overwritten(pending: Sequence[Node]) -> list[Node]:
 
 
 def _run(pending: Sequence[Node], roots: Sequence[Node], runtime: Runtime) -> None:
-    from lazygrad.engine.execute import Runner
-    from lazygrad.engine.plan import make_plan
-
     inputs = [n for n in topological(roots) if n.op is Op.BUFFER and not is_empty(n)]
     replaces = _replaceable(pending, inputs)
     key = (runtime.name, runtime.info.kind, *structure(roots), tuple(sorted(replaces.items())))
     runner = _runners.get(key)
     counters.schedules += 1
     if runner is None:
-        start = time.perf_counter()
-        runner = Runner(make_plan(roots, inputs, replaces, runtime.info), runtime)
-        counters.schedule_seconds += time.perf_counter() - start
+        runner = Runner.over(roots, inputs, replaces, runtime)
         if len(_runners) >= PLANS_KEPT:
             del _runners[next(iter(_runners))]
         _runners[key] = runner
@@ -229,21 +225,6 @@ def _replaceable(pending: Sequence[Node], inputs: Sequence[Node]) -> dict[int, i
             if len(number.get(target, ())) == 1 and target not in held:
                 replaces[k] = number[target][0]
     return replaces
-
-
-def structure(roots: Iterable[Node]) -> tuple[object, ...]:
-    """What decides a plan: the graph with its buffers numbered, and without identities."""
-    roots = list(roots)
-    number: dict[Node, int] = {}
-    rows: list[tuple[object, ...]] = []
-    for n in topological(roots):
-        number[n] = len(number)
-        rows.append((n.op, n.dtype, n.shape, tuple([number[s] for s in n.src]), _stable(n.arg)))
-    return tuple(rows), tuple(number[r] for r in roots)
-
-
-def _stable(arg: Arg | None) -> Arg | None:
-    return None if isinstance(arg, (BufferArg, StoreArg)) else arg
 
 
 __all__ = ["download", "from_storage", "is_empty", "live", "nbytes", "realize", "realized", "upload"]

@@ -1,0 +1,92 @@
+"""Plans on disk, so that a second process launches its first kernel without scheduling anything.
+
+A plan is stored as JSON under a key of everything that decides it: the graph's structure, the device, and the code of
+lazygrad itself. What cannot be read back as a plan is a miss.
+"""
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from lazygrad.engine.compile import Compiled
+from lazygrad.engine.plan import Plan, Step
+from lazygrad.engine.slots import Input, Output, Slot, Temporary, Workspace
+from lazygrad.runtime.base import KernelSource, Runtime
+
+_KINDS: dict[str, type[Any]] = {"input": Input, "output": Output, "temporary": Temporary, "workspace": Workspace}
+_NAMES = {kind: name for name, kind in _KINDS.items()}
+
+
+def key(structure: tuple[object, ...], replaces: Mapping[int, int], runtime: Runtime) -> str | None:
+    """The name of a plan in the runtime's cache; None where it has none."""
+    if runtime.cache is None:
+        return None
+    info = runtime.info
+    graph = repr((structure, sorted(replaces.items())))
+    return runtime.cache.key("plan", graph, info.kind, info.fingerprint, str(info.units), code_digest())
+
+
+def load(name: str | None, runtime: Runtime) -> Plan | None:
+    """The plan that `save` stored under `name`, or None."""
+    payload = runtime.cache.get(name) if name is not None and runtime.cache is not None else None
+    if payload is None:
+        return None
+    try:
+        return _plan(json.loads(payload))
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def save(name: str | None, plan: Plan, runtime: Runtime) -> None:
+    """Store `plan` for processes to come."""
+    if name is not None and runtime.cache is not None:
+        runtime.cache.put(name, json.dumps(_record(plan)).encode())
+
+
+@functools.cache
+def code_digest() -> str:
+    """A digest of lazygrad's own source: any change of it may change plans."""
+    digest = hashlib.sha256()
+    for path in sorted(Path(__file__).parents[1].rglob("*.py")):
+        digest.update(path.name.encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def _record(plan: Plan) -> dict[str, Any]:
+    kernels = {id(s.kernel): s.kernel for s in plan.steps}
+    number = {k: i for i, k in enumerate(kernels)}
+    return {
+        "kernels": [
+            [k.source.name, k.source.text, k.source.entry, k.global_size, k.local_size, k.bytes, k.flops, k.workspace]
+            for k in kernels.values()
+        ],
+        "steps": [[number[id(s.kernel)], [_slot_record(m) for m in s.memories]] for s in plan.steps],
+        "outputs": plan.outputs,
+        "arena": plan.arena,
+        "workspace": plan.workspace,
+        "results": [None if r is None else _slot_record(r) for r in plan.results],
+    }
+
+
+def _slot_record(slot: Slot) -> list[Any]:
+    return [_NAMES[type(slot)], *(getattr(slot, name) for name in type(slot).__dataclass_fields__)]
+
+
+def _slot(record: list[Any]) -> Slot:
+    slot: Slot = _KINDS[record[0]](*(int(n) for n in record[1:]))
+    return slot
+
+
+def _plan(record: dict[str, Any]) -> Plan:
+    kernels = [
+        Compiled(KernelSource(name, text, entry), tuple(size), tuple(local), nbytes, flops, tuple(workspace))
+        for name, text, entry, size, local, nbytes, flops, workspace in record["kernels"]
+    ]
+    steps = tuple(Step(kernels[k], tuple(_slot(m) for m in memories)) for k, memories in record["steps"])
+    results = tuple(None if r is None else _slot(r) for r in record["results"])
+    return Plan(steps, tuple(record["outputs"]), record["arena"], record["workspace"], results)
