@@ -25,7 +25,9 @@ help:
 demo: $(VENV)/.demo-ready
 	$(RUN) examples/gpt.py $(DEMO_ARGS)
 
-test: lint types check
+# Every part runs, whatever the part before it found; pytest's summary comes last.
+test: $(VENV)/.test-ready
+	@$(MAKE) --no-print-directory --keep-going lint types check
 
 lint: $(VENV)/.test-ready
 	$(RUN) -m ruff check .
