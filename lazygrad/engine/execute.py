@@ -47,7 +47,7 @@ class Runner:
         """The plan for `roots` (see `make_plan`), from the disk where a process has made it before."""
         start = time.perf_counter()
         key = plan_store.key(structure(roots), replaces, runtime)
-        plan = plan_store.load(key, runtime)
+        plan = plan_store.load(key, runtime) if settings.debug < 2 else None  # a stored plan has nothing to show
         if plan is None:
             plan = make_plan(roots, inputs, replaces, runtime.info)
             plan_store.save(key, plan, runtime)

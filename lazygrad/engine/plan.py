@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from lazygrad.engine.report import print_stages
 from lazygrad.engine.slots import Input, Output, Slot, Temporary, Workspace
 from lazygrad.engine.compile import Aliases, Compiled, can_overwrite, compile_kernel
 from lazygrad.ir.node import Node, topological
@@ -17,6 +18,7 @@ from lazygrad.schedule.kernel import Kernel, Schedule, is_empty, schedule
 from lazygrad.schedule.memory import plan as plan_memory
 from lazygrad.schedule.order import ordered
 from lazygrad.schedule.stored import nbytes
+from lazygrad.settings import settings
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,7 +66,10 @@ def _step(
 ) -> tuple[Step, int]:
     """The launch of `kernel`, and where the workspace of the next one starts."""
     memories = [slots[n] for n in kernel.inputs] + [slots[n] for n in kernel.outputs if n not in aliases]
-    compiled = compile_kernel(kernel, aliases, info).compiled
+    stages = compile_kernel(kernel, aliases, info)
+    if settings.debug >= 2:
+        print_stages(stages)
+    compiled = stages.compiled
     for size in compiled.workspace:
         memories.append(Workspace(workspace, size))
         workspace += -(-size // info.alignment) * info.alignment
