@@ -50,7 +50,7 @@ class Replay:
         plan = self.runner.plan
         outputs = [Storage(self.device, size, runtime.allocate(size)) for size in plan.outputs]
         self.runner.run([memory_of(s) for s in storages], [memory_of(s) for s in outputs])
-        storages = hand_over(storages, [plan.results[k] for k in self.replaces])
+        storages = hand_over(storages, plan.results, self.replaces)
         results: list[Storage] = []
         for slot in plan.results:
             if isinstance(slot, Input):

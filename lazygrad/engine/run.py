@@ -187,16 +187,16 @@ def _run(pending: Sequence[Node], roots: Sequence[Node], runtime: Runtime) -> No
     outputs = [Storage(runtime.name, size, runtime.allocate(size)) for size in runner.plan.outputs]
     runner.run([memory_of(s) for s in storages], [memory_of(s) for s in outputs])
     runner.release()
-    storages = hand_over(storages, [runner.plan.results[k] for k in replaces])
+    storages = hand_over(storages, runner.plan.results, replaces)
     for n, slot in zip(pending, runner.plan.results):
         _realized[n] = buffer(_result(slot, storages, outputs, runtime), n.dtype, n.shape)
 
 
-def hand_over(storages: Sequence[Storage], taken: Sequence[Slot | None]) -> list[Storage]:
-    """The inputs' storages after a run that wrote over those among `taken`: these give their memory to a new storage,
-    so that whoever still needs the old value gets an error instead of the new one."""
+def hand_over(storages: Sequence[Storage], results: Sequence[Slot | None], replaces: dict[int, int]) -> list[Storage]:
+    """The inputs' storages after a run in which root k could write over input `replaces[k]`. One that was written over
+    gives its memory to a new storage, so that whoever still needs the old value gets an error instead of the new one."""
     after = list(storages)
-    for i in {slot.number for slot in taken if isinstance(slot, Input)}:
+    for i in {i for k, i in replaces.items() if results[k] == Input(i)}:
         old = storages[i]
         after[i] = Storage(old.device, old.nbytes, old.memory)
         old.memory = None
