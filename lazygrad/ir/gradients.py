@@ -9,7 +9,7 @@ from lazygrad.dtype import dtypes
 from lazygrad.errors import GradientError
 from lazygrad.index.expr import dim_product
 from lazygrad.ir.build import add, filled_like, inverse_order, mul, positions, products_of_others, put_back, shifted
-from lazygrad.ir.node import Node, alu, const, flip, gather, permute, reduce, reshape, scan, scatter, where
+from lazygrad.ir.node import Node, alu, const, expand, flip, gather, permute, reduce, reshape, scan, scatter, where
 from lazygrad.ir.op import AxisArg, Combine, Op, ReduceArg, ScanArg, ScatterArg
 
 # ---- reductions and prefixes -----------------------------------------------------------------------
@@ -73,7 +73,13 @@ def _scan_product(n: Node, g: Node) -> Node:
 
 def gather_gradient(n: Node, g: Node) -> Node:
     x, index = n.src
-    return scatter(filled_like(x, 0), index, g, n.argument(AxisArg).axis, Combine.ADD)
+    axis = n.argument(AxisArg).axis
+    zero = filled_like(x, 0)
+    if index.shape == tuple(1 if i == axis else m for i, m in enumerate(x.shape)):
+        # One place in each line, as a loss has it: nothing accumulates, and a comparison fuses with what adds to it.
+        elsewhere = alu(Op.NE, positions(x.shape, axis, index.dtype), expand(index, x.shape))
+        return where(elsewhere, zero, expand(g, x.shape))
+    return scatter(zero, index, g, axis, Combine.ADD)
 
 
 def scatter_base_gradient(n: Node, g: Node) -> Node:
