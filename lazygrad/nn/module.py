@@ -183,7 +183,12 @@ class Module:
             p.grad = None
 
     def apply(self, function: Callable[[Module], Any]) -> Self:
-        """Call `function` with every module inside, then with this one."""
+        """Call `function` with every module inside, then with this one.
+
+        >>> net = nn.Sequential(nn.Linear(2, 2)).apply(lambda module: print(type(module).__name__))
+        Linear
+        Sequential
+        """
         for module in reversed(list(self.modules())):
             function(module)
         return self

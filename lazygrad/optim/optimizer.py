@@ -110,7 +110,14 @@ class Optimizer:
     # ---- for users ----
 
     def step(self) -> None:
-        """Change every parameter that has a gradient; all of them in one schedule."""
+        """Change every parameter that has a gradient; all of them in one schedule.
+
+        >>> w = Tensor([1.0], requires_grad=True)
+        >>> (w * w).sum().backward()
+        >>> optim.SGD([w], lr=0.25).step()
+        >>> w.item()
+        0.5
+        """
         changed: list[Tensor] = []
         with no_grad():
             for number, group in enumerate(self.param_groups):
@@ -121,18 +128,35 @@ class Optimizer:
                 Tensor.realize(*changed)
 
     def zero_grad(self, set_to_none: bool = True) -> None:
-        """Forget the gradients (or, with `set_to_none=False`, make them zeros)."""
+        """Forget the gradients (or, with `set_to_none=False`, make them zeros).
+
+        >>> w = Tensor([1.0], requires_grad=True)
+        >>> (w * w).sum().backward()
+        >>> optim.SGD([w]).zero_grad()
+        >>> w.grad is None
+        True
+        """
         for group in self.param_groups:
             for p in group["params"]:
                 p.grad = None if set_to_none or p.grad is None else p.grad.zeros_like()
 
     def set_lr(self, lr: float) -> None:
-        """Set the learning rate of every group."""
+        """Set the learning rate of every group.
+
+        >>> optimizer = optim.SGD([Tensor([1.0], requires_grad=True)], lr=0.1)
+        >>> optimizer.set_lr(0.5)
+        >>> optimizer.param_groups[0]["lr"]
+        0.5
+        """
         for group in self.param_groups:
             group["lr"] = lr
 
     def state_dict(self) -> dict[str, Tensor]:
-        """Name -> tensor: the state, and the learning rate of each group."""
+        """Name -> tensor: the state, and the learning rate of each group.
+
+        >>> list(optim.SGD([Tensor([1.0], requires_grad=True)], momentum=0.9).state_dict())
+        ['momentum_buffer.0.0', 'lr.0']
+        """
         rates = {f"lr.{i}": group.rate.detach() for i, group in enumerate(self.param_groups)}
         return {**{name: t.detach() for name, t in self.state.items()}, **rates}
 

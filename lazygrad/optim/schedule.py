@@ -76,7 +76,12 @@ class LambdaLR(LRScheduler):
 
 
 class ConstantLR(LRScheduler):
-    """The base rate times `factor` for `total_iters` steps, then the base rate."""
+    """The base rate times `factor` for `total_iters` steps, then the base rate.
+
+    >>> schedule = optim.ConstantLR(optim.SGD([Tensor([1.0], requires_grad=True)], lr=1.0), 0.5, 2)
+    >>> [round(schedule.rate(step, 1.0), 3) for step in range(4)]
+    [0.5, 0.5, 1.0, 1.0]
+    """
 
     def __init__(self, optimizer: Optimizer, factor: float = 1.0, total_iters: int = 0) -> None:
         self.factor, self.total_iters = factor, total_iters
@@ -88,7 +93,12 @@ class ConstantLR(LRScheduler):
 
 
 class StepLR(LRScheduler):
-    """The base rate times `gamma` for every `step_size` steps taken."""
+    """The base rate times `gamma` for every `step_size` steps taken.
+
+    >>> schedule = optim.StepLR(optim.SGD([Tensor([1.0], requires_grad=True)], lr=1.0), 2, 0.5)
+    >>> [round(schedule.rate(step, 1.0), 3) for step in range(4)]
+    [1.0, 1.0, 0.5, 0.5]
+    """
 
     def __init__(self, optimizer: Optimizer, step_size: int, gamma: float = 0.1) -> None:
         self.step_size, self.gamma = step_size, gamma
@@ -100,7 +110,12 @@ class StepLR(LRScheduler):
 
 
 class ExponentialLR(LRScheduler):
-    """The base rate times gamma ** step, but not less than `floor`."""
+    """The base rate times gamma ** step, but not less than `floor`.
+
+    >>> schedule = optim.ExponentialLR(optim.SGD([Tensor([1.0], requires_grad=True)], lr=1.0), 0.5, floor=0.2)
+    >>> [round(schedule.rate(step, 1.0), 3) for step in range(4)]
+    [1.0, 0.5, 0.25, 0.2]
+    """
 
     def __init__(self, optimizer: Optimizer, gamma: float, floor: float = 0.0) -> None:
         self.gamma, self.floor = gamma, floor
@@ -112,7 +127,12 @@ class ExponentialLR(LRScheduler):
 
 
 class InverseTimeLR(LRScheduler):
-    """The base rate divided by 1 + decay * step."""
+    """The base rate divided by 1 + decay * step.
+
+    >>> schedule = optim.InverseTimeLR(optim.SGD([Tensor([1.0], requires_grad=True)], lr=1.0), 1.0)
+    >>> [round(schedule.rate(step, 1.0), 3) for step in range(4)]
+    [1.0, 0.5, 0.333, 0.25]
+    """
 
     def __init__(self, optimizer: Optimizer, decay: float = 0.1) -> None:
         self.decay = decay
@@ -124,7 +144,12 @@ class InverseTimeLR(LRScheduler):
 
 
 class LinearLR(LRScheduler):
-    """The base rate times a factor that goes from `start_factor` to `end_factor` in `total_iters` steps: a warm-up."""
+    """The base rate times a factor that goes from `start_factor` to `end_factor` in `total_iters` steps: a warm-up.
+
+    >>> schedule = optim.LinearLR(optim.SGD([Tensor([1.0], requires_grad=True)], lr=1.0), 0.5, 1.0, 2)
+    >>> [round(schedule.rate(step, 1.0), 3) for step in range(4)]
+    [0.5, 0.75, 1.0, 1.0]
+    """
 
     def __init__(
         self, optimizer: Optimizer, start_factor: float = 1 / 3, end_factor: float = 1.0, total_iters: int = 5
@@ -139,7 +164,12 @@ class LinearLR(LRScheduler):
 
 
 class CosineAnnealingLR(LRScheduler):
-    """From the base rate to `eta_min` along half a cosine of `T_max` steps, and along it again as in PyTorch."""
+    """From the base rate to `eta_min` along half a cosine of `T_max` steps, and along it again as in PyTorch.
+
+    >>> schedule = optim.CosineAnnealingLR(optim.SGD([Tensor([1.0], requires_grad=True)], lr=1.0), 2)
+    >>> [round(schedule.rate(step, 1.0), 3) for step in range(4)]
+    [1.0, 0.5, 0.0, 0.5]
+    """
 
     def __init__(self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0) -> None:  # PyTorch's name
         self.period, self.eta_min = T_max, eta_min
