@@ -1,0 +1,195 @@
+"""Programs for GPU-like devices (work-groups, local memory), forced on whatever device there is, against NumPy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from lazygrad import Tensor, manual_seed, optim
+from lazygrad.dtype import dtypes
+from lazygrad.models.gpt import GPT, GPTConfig
+from lazygrad.runtime.registry import open_device
+from lazygrad.settings import settings
+from tests.frontend import test_op_table as op_tests
+from tests.op_table import TABLE
+
+Data = NDArray[Any]
+LIMITS = [None, (64, 4096), (8, 512)]  # those of the device, or (work-items in a group, bytes of local memory)
+
+
+@pytest.fixture(params=LIMITS, ids=["own limits", "64 items", "8 items"])
+def step(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    """A GPU with some limits; the number of them, to be added to sizes so that every one has programs of its own."""
+    runtime: Any = open_device("OPENCL")
+    if request.param is not None:
+        items, local = request.param
+        small = replace(runtime._info["gpu"], max_group=items, local_bytes=local)
+        monkeypatch.setitem(runtime._info, "gpu", small)
+    with settings.override(device="OPENCL", target="gpu"):
+        yield LIMITS.index(request.param)
+
+
+def floats(*shape: int, dtype: Any = np.float32) -> Data:
+    rng = np.random.default_rng(sum(shape))
+    return rng.standard_normal(shape).astype(dtype)
+
+
+class Programs:
+    """Collects lazy results with what they must be, and compares them after one realize."""
+
+    def __init__(self) -> None:
+        self.rows: list[tuple[str, Tensor, Data, float]] = []
+
+    def add(self, name: str, ours: Tensor, expected: Any, tolerance: float = 1e-5) -> None:
+        self.rows.append((name, ours, np.asarray(expected), tolerance))
+
+    def check(self) -> None:
+        Tensor.realize(*[ours for _, ours, _, _ in self.rows])
+        for name, ours, expected, tolerance in self.rows:
+            got = ours.numpy()
+            assert got.shape == expected.shape, name
+            if tolerance:
+                scale = np.abs(expected).max(initial=0.0)
+                np.testing.assert_allclose(got, expected, tolerance, tolerance * scale, err_msg=name)
+            else:
+                np.testing.assert_array_equal(got, expected, err_msg=name)
+
+
+def elementwise(p: Programs, n: int) -> None:
+    for size in (1 + n, 255 + n, 256 + n, 40_000 + n):
+        x = floats(size)
+        p.add(f"map {size}", Tensor(x) * 2 + 1, x * 2 + 1)
+    for size in (16_384 * (1 + n), 0):
+        i = np.arange(size, dtype=np.int64)
+        p.add(f"integers {size}", Tensor(i) // 7 - 3, i // 7 - 3, 0)
+    x, y = floats(30 + n, 41), floats(41, 30 + n)
+    p.add("transposed", Tensor(x) + Tensor(y).T, x + y.T, 0)
+    p.add("padded", Tensor(x).pad((0, 3, 2, 1)) + 1, np.pad(x, ((2, 1), (0, 3))) + 1, 0)
+    p.add("broadcast", Tensor(x) * Tensor(y[0, : 30 + n].copy()).reshape(-1, 1), x * y[0, : 30 + n, None], 0)
+    p.add("half", Tensor(x.astype(np.float16)) * 2, x.astype(np.float16) * 2, 0)
+    p.add("bool", Tensor(x) > 0, x > 0, 0)
+    p.add("double", Tensor(x.astype(np.float64)).exp(), np.exp(x.astype(np.float64)), 1e-14)
+
+
+def reductions(p: Programs, n: int) -> None:
+    for m, k in ((3 + n, 7), (5 + n, 500), (4, 256 + n), (700 + n, 64), (900, 40 + n), (1, 3000 + n), (600 + n, 1100)):
+        x = floats(m, k)
+        wide = x.astype(np.float64)
+        p.add(f"rows {m}x{k}", Tensor(x).sum(1), wide.sum(1))
+        p.add(f"columns {m}x{k}", Tensor(x).sum(0), wide.sum(0))
+        p.add(f"maximum {m}x{k}", Tensor(x).amax(1), x.max(1), 0)
+        e = np.exp(wide - wide.max(1, keepdims=True))
+        p.add(f"softmax {m}x{k}", Tensor(x).softmax(-1), e / e.sum(1, keepdims=True))
+    for size in (20 + n, 2000 + n, 300_000 + n):
+        x = floats(size)
+        p.add(f"total {size}", Tensor(x).sum(), x.astype(np.float64).sum(), 1e-4)
+        p.add(f"all {size}", (Tensor(x) < 100).all(), True, 0)
+    x = floats(40 + n, 12, 30)
+    p.add("middle", Tensor(x).sum(1), x.astype(np.float64).sum(1))
+    p.add("outer and inner", Tensor(x).mean((0, 2)), x.astype(np.float64).mean((0, 2)))
+    p.add("two kinds of rows", Tensor(x[:, :, 0].copy()).sum(1) + Tensor(x).sum((1, 2)), x[:, :, 0].sum(1) + x.sum((1, 2)))
+    p.add("argmax", Tensor(x).argmax(2), x.argmax(2), 0)
+    d = x.astype(np.float64)
+    normal = (d - d.mean(-1, keepdims=True)) / np.sqrt(d.var(-1, keepdims=True) + 1e-5)
+    p.add("layernorm", Tensor(x).layernorm(), normal)
+    p.add("layernorm double", Tensor(d).layernorm(), normal, 1e-12)
+    whole = np.arange(60 + n, dtype=np.int32).reshape(-1, 1) * np.ones(70, np.int32)
+    p.add("integer sum", Tensor(whole).sum(1), whole.sum(1), 0)
+    p.add("empty rows", Tensor(np.zeros((4, 0), np.float32)).sum(1), np.zeros(4), 0)
+
+
+def contractions(p: Programs, n: int) -> None:
+    shapes = ((64, 64, 64), (65 + n, 33, 70), (100, 90 + n, 130), (16 + n, 16, 200), (5, 8 + n, 129), (200, 9 + n, 12))
+    for which, (m, k, c) in enumerate((*shapes, (3, 4, 500 + n), (1, 300 + n, 90), (90 + n, 300, 1))):
+        a, b = floats(m, k), floats(k, c)
+        left = Tensor(a.T.copy()).T if which & 1 else Tensor(a)
+        right = Tensor(b.T.copy()).T if which & 2 else Tensor(b)
+        p.add(f"{m}x{k}x{c}", left @ right, a.astype(np.float64) @ b)
+    a, b, bias = floats(3 + n, 2, 40, 24), floats(3 + n, 2, 24, 50), floats(50)
+    exact = a.astype(np.float64) @ b
+    p.add("batches", Tensor(a) @ Tensor(b), exact)
+    p.add("epilogue", (Tensor(a) @ Tensor(b) + Tensor(bias)).relu() * 2, np.maximum(exact + bias, 0) * 2)
+    p.add("prologue", (Tensor(a) * 2).exp() @ Tensor(b), np.exp(a.astype(np.float64) * 2) @ b)
+    d, e = a.astype(np.float64), b.astype(np.float64)
+    p.add("double", Tensor(d) @ Tensor(e), d @ e, 1e-12)
+    i, j = (x.round().astype(np.int32) for x in (a * 9, b * 9))
+    p.add("integers", Tensor(i) @ Tensor(j), i @ j, 0)
+    h, g = (x.astype(np.float16) for x in (a, b))
+    p.add("half", Tensor(h) @ Tensor(g), h.astype(np.float64) @ g.astype(np.float64), 2e-3)
+    x, w = floats(2, 5, 11 + n, 14), floats(12, 5, 3, 3)
+    p.add("convolution", Tensor(x).conv2d(Tensor(w), padding=1), convolution(x, w))
+
+
+def convolution(x: Data, w: Data) -> Data:
+    padded = np.pad(x.astype(np.float64), ((0, 0), (0, 0), (1, 1), (1, 1)))
+    windows = np.lib.stride_tricks.sliding_window_view(padded, (3, 3), (2, 3))
+    return np.einsum("nchwij,ocij->nohw", windows, w.astype(np.float64))
+
+
+def in_order(p: Programs, n: int) -> None:
+    x = floats(50 + n, 33)
+    wide = x.astype(np.float64)
+    for axis in (0, 1):
+        p.add(f"cumsum {axis}", Tensor(x).cumsum(axis), wide.cumsum(axis))
+    p.add("cumsum of a vector", Tensor(x[0].copy()).cumsum(0), wide[0].cumsum())
+    rows = np.random.default_rng(n).integers(0, 50 + n, (9, 40))
+    p.add("gather", Tensor(x)[Tensor(rows)], x[rows], 0)
+    table, weight = Tensor(x, requires_grad=True), floats(9, 40, 33)
+    (table[Tensor(rows)] * Tensor(weight)).sum().backward()
+    expected = np.zeros_like(wide)
+    np.add.at(expected, rows, weight.astype(np.float64))
+    assert table.grad is not None
+    p.add("gradient of a table", table.grad, expected)
+    logits, target = Tensor(x, requires_grad=True), np.random.default_rng(n).integers(0, 33, 50 + n)
+    loss = logits.cross_entropy(Tensor(target))
+    loss.backward()
+    chances = np.exp(wide) / np.exp(wide).sum(1, keepdims=True)
+    one_hot = np.eye(33)[target]
+    assert logits.grad is not None
+    p.add("cross-entropy", loss, -np.log((chances * one_hot).sum(1)).mean())
+    p.add("gradient of cross-entropy", logits.grad, (chances - one_hot) / len(x))
+
+
+@pytest.mark.parametrize("family", [elementwise, reductions, contractions, in_order], ids=lambda f: f.__name__)
+def test_programs(family: Callable[[Programs, int], None], step: int) -> None:
+    programs = Programs()
+    family(programs, step)
+    programs.check()
+
+
+@pytest.mark.parametrize("names", op_tests.groups(list(TABLE), 60), ids=lambda names: f"{names[0]}..{names[-1]}")
+def test_op_table(names: list[str]) -> None:
+    with settings.override(device="OPENCL", target="gpu"):
+        op_tests.test_devices_agree(names, "OPENCL")
+
+
+def train(device: str) -> tuple[list[float], list[Data]]:
+    """Losses of a few steps of a GPT, and its parameters after them."""
+    with settings.override(device=device, target="gpu"):
+        manual_seed(0)
+        model = GPT(GPTConfig(vocabulary=30, layers=2, heads=2, width=32, context=20))
+        optimizer = optim.AdamW(model.parameters(), lr=1e-2)
+        tokens = np.random.default_rng(0).integers(0, 30, (5, 21))
+        losses = []
+        for _ in range(3):
+            logits = model(Tensor(tokens[:, :-1]))
+            loss = logits.reshape(-1, 30).cross_entropy(Tensor(tokens[:, 1:].reshape(-1)))
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            losses.append(loss.item())
+        return losses, [parameter.numpy() for parameter in model.parameters()]
+
+
+def test_training() -> None:
+    losses, parameters = train("OPENCL")
+    expected, held = train("NUMPY")
+    np.testing.assert_allclose(losses, expected, 1e-4)
+    assert losses[-1] < losses[0]
+    for ours, theirs in zip(parameters, held):
+        np.testing.assert_allclose(ours, theirs, 0, 5e-3)
