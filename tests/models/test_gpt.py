@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -12,8 +13,16 @@ from torch.nn import functional as F  # noqa: N812
 from lazygrad import Tensor, dtypes, manual_seed, nn, no_grad, optim
 from lazygrad.errors import ArgumentError, BoundsError, ShapeError
 from lazygrad.models.gpt import GPT, GPTConfig
+from lazygrad.settings import settings
 
 TINY = GPTConfig(vocabulary=11, layers=2, heads=2, width=8, context=6)
+
+
+@pytest.fixture(autouse=True)
+def numpy_device() -> Iterator[None]:
+    """What depends on no device runs on the one that compiles nothing; the fixture `device` overrides this."""
+    with settings.override(device="NUMPY"):
+        yield
 
 
 class TorchGPT:
@@ -57,7 +66,7 @@ def _tokens(config: GPTConfig, batch: int, time: int) -> tuple[np.ndarray, np.nd
 
 @pytest.mark.parametrize("bias", [False, True])
 @pytest.mark.parametrize("time", [6, 3, 1])
-def test_logits_loss_and_every_gradient_equal_pytorch_s(bias: bool, time: int) -> None:
+def test_logits_loss_and_every_gradient_equal_pytorch_s(bias: bool, time: int, device: str) -> None:
     config = GPTConfig(vocabulary=11, layers=2, heads=2, width=8, context=6, bias=bias)
     model = GPT(config).to(dtypes.float64)
     generator = np.random.default_rng(1)  # far from the first weights, where biases are 0 and gains 1
@@ -169,24 +178,33 @@ def _naive_greedy(model: GPT, tokens: list[int], count: int) -> list[int]:
     return tokens
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def sharp() -> GPT:
     """A model whose logits differ much from token to token and from context to context."""
+    return sharp_model()
+
+
+def sharp_model() -> GPT:
     manual_seed(9)
     model = GPT(TINY)
     generator = np.random.default_rng(2)
-    model.load_state_dict(
-        {n: Tensor(generator.standard_normal(p.shape).astype("f4")) for n, p in model.named_parameters()}
-    )
+    values = {name: generator.standard_normal(p.shape) for name, p in model.named_parameters()}
+    model.load_state_dict({name: Tensor(value.astype(np.float32)) for name, value in values.items()})
     return model.eval()
 
 
 @pytest.mark.parametrize("length", [1, 3, 6, 7, 20])
-def test_greedy_generation_is_the_naive_one_for_prompts_shorter_and_longer_than_the_context(
-    sharp: GPT, length: int
-) -> None:
+def test_greedy_generation_is_the_naive_one(sharp: GPT, length: int) -> None:
+    """For prompts shorter and longer than the context."""
     prompt = np.random.default_rng(length).integers(11, size=length).tolist()
     assert prompt + list(sharp.generate(prompt, 10, temperature=0)) == _naive_greedy(sharp, prompt, 10)
+
+
+def test_every_device_generates_the_same(device: str) -> None:
+    model = sharp_model()
+    assert model.device == device
+    prompt = [1, 2, 3, 4, 5, 6, 7]
+    assert prompt + list(model.generate(prompt, 10, temperature=0)) == _naive_greedy(model, prompt, 10)
 
 
 def test_the_next_logits_are_those_of_a_plain_forward(sharp: GPT) -> None:
