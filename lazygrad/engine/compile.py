@@ -1,8 +1,9 @@
 """From scheduled kernels to source: build, optimize, lower, render; kernels of one structure share one source."""
+
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from lazygrad.index.expr import dim_max, dim_product
@@ -12,6 +13,7 @@ from lazygrad.render.opencl import render
 from lazygrad.runtime.base import DeviceInfo, KernelSource
 from lazygrad.schedule.fuse import GroupKind
 from lazygrad.schedule.kernel import Kernel
+from lazygrad.tile.beside import beside
 from lazygrad.tile.build import build
 from lazygrad.tile.cost import operations, traffic
 from lazygrad.tile.lower import lower
@@ -24,8 +26,8 @@ from lazygrad.tile.values import reads_elsewhere
 class Compiled:
     """A kernel as text. Its parameters are the kernel's inputs in order, then its outputs that share no input's memory.
 
-    `bytes` and `flops` are the least it has to move and compute; `workspace` are the sizes in bytes of further parameters,
-    scratch memory that is zero before the first launch.
+    `bytes` and `flops` are the least it has to move and compute; `workspace` are the sizes in bytes of further
+    parameters, scratch memory that is zero before the first launch.
     """
 
     source: KernelSource
@@ -57,30 +59,47 @@ def compile_kernel(kernel: Kernel, aliases: Aliases, info: DeviceInfo) -> Stages
     key = (structure(kernel, ours), info)
     if key not in _stages:
         plain = plain_program(kernel, ours)
-        name = _name(kernel, key[0])
-        cost = {"bytes": traffic(plain), "flops": operations(plain)}
-        program = replace(optimize(plain, info), name=name, **cost)
-        machine = lower(program)
-        assert isinstance(machine.groups, int), machine.groups
-        size = machine.groups * machine.group_size
-        scratch = tuple(dim_max(a.size) * a.dtype.itemsize for a in program.workspace)
-        compiled = Compiled(render(machine, info), (size,), (machine.group_size,), cost["bytes"], cost["flops"], scratch)
-        _stages[key] = Stages(plain, program, compiled)
+        program = replace(optimize(plain, info), name=_name(kernel, key[0]))
+        _stages[key] = Stages(plain, program, _rendered(program, info, traffic(plain), operations(plain)))
     return _stages[key]
 
 
+def compile_batch(batch: Sequence[Kernel], aliases: Aliases, info: DeviceInfo) -> Stages:
+    """One source for kernels that are launched together, side by side; its parameters are theirs, in order."""
+    parts = [compile_kernel(k, aliases, info) for k in batch]
+    if len(parts) == 1:
+        return parts[0]
+    key = (tuple(p.program.name for p in parts), info)
+    if key not in _stages:
+        name = f"batch_{len(parts)}_{hashlib.sha256(repr(key[0]).encode()).hexdigest()[:8]}"
+        program = beside(name, [p.program for p in parts])
+        nbytes, flops = sum(p.compiled.bytes for p in parts), sum(p.compiled.flops for p in parts)
+        _stages[key] = Stages(program, program, _rendered(program, info, nbytes, flops))
+    return _stages[key]
+
+
+def _rendered(program: Program, info: DeviceInfo, nbytes: int, flops: int) -> Compiled:
+    machine = lower(replace(program, bytes=nbytes, flops=flops))
+    assert isinstance(machine.groups, int), machine.groups
+    size = machine.groups * machine.group_size
+    scratch = tuple(dim_max(a.size) * a.dtype.itemsize for a in program.workspace)
+    return Compiled(render(machine, info), (size,), (machine.group_size,), nbytes, flops, scratch)
+
+
 def plain_program(kernel: Kernel, aliases: Aliases) -> Program:
+    """What `kernel` computes, as loops that nothing has optimized yet."""
     arrays: dict[Node, Array] = {}
     written = set(aliases.values())
     for i, n in enumerate(kernel.inputs):
         arrays[n] = Array(f"in{i}", n.dtype, dim_product(n.shape), written=n in written)
     for i, n in enumerate(kernel.outputs):
-        arrays[n] = arrays[aliases[n]] if n in aliases else Array(f"out{i}", n.dtype, dim_product(n.shape), written=True)
+        own = Array(f"out{i}", n.dtype, dim_product(n.shape), written=True)
+        arrays[n] = arrays[aliases[n]] if n in aliases else own
     return build("kernel", kernel.group, arrays, kernel.outputs)
 
 
 def can_overwrite(kernel: Kernel, output: Node, source: Node) -> bool:
-    """Whether `kernel` may write `output` over its input `source`: it then reads of it only the element being written."""
+    """Whether `kernel` may write `output` over its input `source`: then it reads there only the element it writes."""
     if source.dtype is not output.dtype or dim_product(source.shape) != dim_product(output.shape):
         return False
     if kernel.group.kind is GroupKind.ALONE:
@@ -117,5 +136,3 @@ def _name(kernel: Kernel, key: object) -> str:
     kind = kind or kernel.group.members[0].node.op.name.lower()
     shape = "x".join(str(d) for d in kernel.outputs[0].shape if isinstance(d, int)) or "1"
     return f"{kind}_{shape}_{hashlib.sha256(repr(key).encode()).hexdigest()[:8]}"
-
-

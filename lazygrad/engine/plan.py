@@ -3,17 +3,19 @@
 A plan names memory by slots, so that it can run again with other buffers: inputs (given), outputs (fresh storage, or
 an input's own where the value replaces it in place) and temporaries (offsets in an arena).
 """
+
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from lazygrad.engine.compile import Aliases, Compiled, can_overwrite, compile_batch
 from lazygrad.engine.report import print_stages
 from lazygrad.engine.slots import Input, Output, Slot, Temporary, Workspace
-from lazygrad.engine.compile import Aliases, Compiled, can_overwrite, compile_kernel
 from lazygrad.ir.node import Node, topological
 from lazygrad.ir.op import Arg, BufferArg, Op, StoreArg
 from lazygrad.runtime.base import DeviceInfo
+from lazygrad.schedule.batch import Batch, batches
 from lazygrad.schedule.kernel import Kernel, Schedule, is_empty, schedule
 from lazygrad.schedule.memory import plan as plan_memory
 from lazygrad.schedule.order import ordered
@@ -31,8 +33,11 @@ class Step:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Plan:
-    """`results[k]` is where root k ends up: None when it is empty. `outputs` are the sizes in bytes of the outputs, `arena`
-    and `workspace` those of the memory for temporaries and for scratch that starts as zero."""
+    """The launches of a graph, and where its roots end up: root k at `results[k]`, None when it is empty.
+
+    `outputs` are the sizes in bytes of the outputs, `arena` and `workspace` those of the memory for temporaries and for
+    scratch that starts as zero.
+    """
 
     steps: tuple[Step, ...]
     outputs: tuple[int, ...]
@@ -46,27 +51,32 @@ def make_plan(roots: Sequence[Node], inputs: Sequence[Node], replaces: Mapping[i
     needs afterwards; it is where that is possible."""
     planned = schedule(roots)
     kernels, aliases = _in_place(planned, inputs, replaces)
-    fresh = [n for n in dict.fromkeys(planned.results) if n.op is not Op.BUFFER and n not in aliases and not is_empty(n)]
+    fresh = [
+        n for n in dict.fromkeys(planned.results) if n.op is not Op.BUFFER and n not in aliases and not is_empty(n)
+    ]
     slots: dict[Node, Slot] = {n: Input(i) for i, n in enumerate(inputs)}
     slots |= {n: slots[source] for n, source in aliases.items()}
     slots |= {n: Output(i) for i, n in enumerate(fresh)}
-    arena = plan_memory(kernels, set(slots), info.alignment)
+    launches = batches(kernels, aliases, set(slots)) if info.kind == "cpu" else [(k,) for k in kernels]
+    arena = plan_memory(launches, set(slots), info.alignment)
     slots |= {n: Temporary(offset, nbytes(n)) for n, offset in arena.offsets.items()}
     steps: list[Step] = []
     workspace = 0
-    for k in kernels:
-        step, workspace = _step(k, aliases, slots, workspace, info)
+    for batch in launches:
+        step, workspace = _step(batch, aliases, slots, workspace, info)
         steps.append(step)
     results = tuple(None if is_empty(n) else slots[n] for n in planned.results)
     return Plan(tuple(steps), tuple(nbytes(n) for n in fresh), arena.size, workspace, results)
 
 
 def _step(
-    kernel: Kernel, aliases: Aliases, slots: Mapping[Node, Slot], workspace: int, info: DeviceInfo
+    batch: Batch, aliases: Aliases, slots: Mapping[Node, Slot], workspace: int, info: DeviceInfo
 ) -> tuple[Step, int]:
-    """The launch of `kernel`, and where the workspace of the next one starts."""
-    memories = [slots[n] for n in kernel.inputs] + [slots[n] for n in kernel.outputs if n not in aliases]
-    stages = compile_kernel(kernel, aliases, info)
+    """The launch of `batch`, and where the workspace of the next one starts."""
+    memories: list[Slot] = []
+    for k in batch:
+        memories += [slots[n] for n in (*k.inputs, *(n for n in k.outputs if n not in aliases))]
+    stages = compile_batch(batch, aliases, info)
     if settings.debug >= 2:
         print_stages(stages)
     compiled = stages.compiled
@@ -90,7 +100,10 @@ def _in_place(
     for k_root, number in replaces.items():
         n, source = planned.results[k_root], inputs[number]
         free = n not in wanted and source not in wanted.values() and source not in planned.results
-        if n in producer and free and (source not in kernels[producer[n]].inputs or can_overwrite(kernels[producer[n]], n, source)):
+        if n not in producer or not free:
+            continue
+        kernel = kernels[producer[n]]
+        if source not in kernel.inputs or can_overwrite(kernel, n, source):
             wanted[n] = source
     edges = [(i, producer[n]) for n, source in wanted.items() for i in readers.get(source, ())]
     order = ordered(kernels, edges)
@@ -99,7 +112,9 @@ def _in_place(
     return kernels, {}
 
 
-def _with_source_read(wanted: dict[Node, Node], kernels: Sequence[Kernel], producer: Mapping[Node, int]) -> dict[Node, Node]:
+def _with_source_read(
+    wanted: dict[Node, Node], kernels: Sequence[Kernel], producer: Mapping[Node, int]
+) -> dict[Node, Node]:
     """Only outputs whose kernel has the input among its parameters are written through that parameter."""
     return {n: s for n, s in wanted.items() if s in kernels[producer[n]].inputs}
 

@@ -1,11 +1,13 @@
 """The memory planner: temporaries that do not live at the same time share bytes of one arena."""
+
 from __future__ import annotations
 
+import bisect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from lazygrad.ir.node import Node
-from lazygrad.schedule.kernel import Kernel
+from lazygrad.schedule.batch import Batch
 from lazygrad.schedule.stored import nbytes
 
 
@@ -17,17 +19,16 @@ class Arena:
     size: int
 
 
-def plan(kernels: Sequence[Kernel], kept: set[Node], alignment: int) -> Arena:
+def plan(launches: Sequence[Batch], kept: set[Node], alignment: int) -> Arena:
     """Places every output that is not in `kept`. The largest are placed first, each at the lowest offset that is free
     for its whole life (greedy by size, Y. Pisarchyk and J. Lee, "Efficient Memory Management for Deep Neural Net
     Inference", 2020)."""
     first: dict[Node, int] = {}
     last: dict[Node, int] = {}
-    for i, k in enumerate(kernels):
-        for n in k.outputs:
-            first[n] = last[n] = i
-        for n in k.inputs:
-            last[n] = i
+    for i, batch in enumerate(launches):
+        for k in batch:
+            first |= dict.fromkeys(k.outputs, i)
+            last |= dict.fromkeys((*k.outputs, *k.inputs), i)
     temporaries = sorted((n for n in first if n not in kept), key=lambda n: (-nbytes(n), first[n]))
     offsets: dict[Node, int] = {}
     placed: list[tuple[int, int, int, int]] = []  # offset, end, first, last
@@ -43,6 +44,4 @@ def plan(kernels: Sequence[Kernel], kept: set[Node], alignment: int) -> Arena:
 
 
 def _insert(placed: list[tuple[int, int, int, int]], entry: tuple[int, int, int, int]) -> None:
-    import bisect
-
     bisect.insort(placed, entry)

@@ -1,4 +1,5 @@
 """Walking and rewriting values: what they read, and the same value at other indices."""
+
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
@@ -7,7 +8,26 @@ from types import MappingProxyType
 
 from lazygrad.index.expr import Dim, Expr, Var, as_dim
 from lazygrad.tile.program import (
-    Accumulator, Alu, Array, Axis, Const, If, Index, Last, Load, Loop, Reduction, Ref, Stage, Stmt, Store, Value, alu, index, load, ref,
+    Accumulator,
+    Alu,
+    Array,
+    Axis,
+    Const,
+    If,
+    Index,
+    Last,
+    Load,
+    Loop,
+    Reduction,
+    Ref,
+    Stage,
+    Stmt,
+    Store,
+    Value,
+    alu,
+    index,
+    load,
+    ref,
 )
 
 
@@ -27,18 +47,24 @@ def topological(roots: Iterable[Value]) -> list[Value]:
     return order
 
 
-def substitute(roots: Iterable[Value], variables: Mapping[Var, Expr], replaced: Mapping[Value, Value]) -> list[Value]:
-    """`roots` with loop variables and whole values replaced."""
+Arrays = Mapping[Array, Array]
+NO_ARRAYS: Arrays = MappingProxyType({})
+
+
+def substitute(
+    roots: Iterable[Value], variables: Mapping[Var, Expr], replaced: Mapping[Value, Value], arrays: Arrays = NO_ARRAYS
+) -> list[Value]:
+    """`roots` with loop variables, whole values, and the arrays that loads read replaced."""
     roots = list(roots)
     new: dict[Value, Value] = dict(replaced)
     for v in topological(roots):
         if v not in new:
-            new[v] = _rebuilt(v, tuple(new[s] for s in v.src), variables)
+            new[v] = _rebuilt(v, tuple(new[s] for s in v.src), variables, arrays)
     return [new[r] for r in roots]
 
 
-def _rebuilt(v: Value, src: tuple[Value, ...], variables: Mapping[Var, Expr]) -> Value:
-    touched = not v.vars.isdisjoint(variables)
+def _rebuilt(v: Value, src: tuple[Value, ...], variables: Mapping[Var, Expr], arrays: Arrays) -> Value:
+    touched = not v.vars.isdisjoint(variables) or (isinstance(v, Load) and v.array in arrays)
     if isinstance(v, (Const, Ref)) or (not touched and src == v.src):
         return v
     if isinstance(v, Alu):
@@ -48,7 +74,7 @@ def _rebuilt(v: Value, src: tuple[Value, ...], variables: Mapping[Var, Expr]) ->
     if isinstance(v, Index):
         return index(v.expr.substitute(variables), v.dtype, bindings)
     valid = None if v.valid is None else v.valid.substitute(variables)
-    return load(v.array, v.index.substitute(variables), valid, v.fill, bindings)
+    return load(arrays.get(v.array, v.array), v.index.substitute(variables), valid, v.fill, bindings)
 
 
 def exprs(roots: Iterable[Value]) -> list[tuple[Expr, bool]]:
@@ -103,9 +129,12 @@ def _by_name(accs: Iterable[Accumulator]) -> list[Accumulator]:
     return sorted(accs, key=lambda a: a.name)
 
 
-def substitute_body(body: Iterable[Stmt], variables: Mapping[Var, Expr]) -> tuple[Stmt, ...]:
-    """Statements with loop variables replaced in every expression; the loops that bound them are the caller's to change."""
-    return _Substitution(variables).body(body)
+def substitute_body(
+    body: Iterable[Stmt], variables: Mapping[Var, Expr], arrays: Arrays = NO_ARRAYS
+) -> tuple[Stmt, ...]:
+    """Statements with loop variables replaced in every expression, and arrays in every access; the loops that bound the
+    variables are the caller's to change."""
+    return _Substitution(variables, arrays=arrays).body(body)
 
 
 Changes = Mapping[Stmt, "tuple[Stmt, Mapping[Var, Expr]]"]
@@ -120,8 +149,10 @@ def exchange(body: Iterable[Stmt], changes: Changes) -> tuple[Stmt, ...]:
 
 
 class _Substitution:
-    def __init__(self, variables: Mapping[Var, Expr], changes: Changes = MappingProxyType({})) -> None:
-        self.variables, self.changes = variables, changes
+    def __init__(
+        self, variables: Mapping[Var, Expr], changes: Changes = MappingProxyType({}), arrays: Arrays = NO_ARRAYS
+    ) -> None:
+        self.variables, self.changes, self.arrays = variables, changes, arrays
         self.refs: dict[Value, Value] = {}
 
     def body(self, body: Iterable[Stmt]) -> tuple[Stmt, ...]:
@@ -138,7 +169,7 @@ class _Substitution:
         return changed
 
     def _value(self, v: Value) -> Value:
-        return substitute([v], self.variables, self.refs)[0]
+        return substitute([v], self.variables, self.refs, self.arrays)[0]
 
     def _dim(self, e: Dim) -> Dim:
         return as_dim(e.substitute(self.variables)) if isinstance(e, Expr) else e
@@ -150,7 +181,9 @@ class _Substitution:
         if isinstance(s, Store):
             bindings = tuple((var, self._value(v)) for var, v in s.bindings)
             valid = None if s.valid is None else s.valid.substitute(self.variables)
-            return replace(s, index=s.index.substitute(self.variables), value=self._value(s.value), valid=valid, bindings=bindings)
+            index, value = s.index.substitute(self.variables), self._value(s.value)
+            array = self.arrays.get(s.array, s.array)
+            return replace(s, array=array, index=index, value=value, valid=valid, bindings=bindings)
         if isinstance(s, Reduction):
             axes = tuple(self._axis(a) for a in s.axes)
             body = self.body(s.body)
@@ -201,7 +234,9 @@ def reads_elsewhere(body: Iterable[Stmt], array: Array) -> bool:
     for s in body:
         if isinstance(s, Store):
             read = topological([s.value, *(v for _, v in s.bindings)])
-            if any(isinstance(v, Load) and v.array is array and (v.valid is not None or {v.index} != written) for v in read):
+            if any(
+                isinstance(v, Load) and v.array is array and (v.valid is not None or {v.index} != written) for v in read
+            ):
                 return True
         elif isinstance(s, Reduction):
             if any(isinstance(v, Load) and v.array is array for v in topological(a.value for a in s.accumulators)):
