@@ -64,8 +64,7 @@ def _tokens(config: GPTConfig, batch: int, time: int) -> tuple[np.ndarray, np.nd
     return tokens[:, :-1].copy(), tokens[:, 1:].copy()
 
 
-@pytest.mark.parametrize("bias", [False, True])
-@pytest.mark.parametrize("time", [6, 3, 1])
+@pytest.mark.parametrize(("bias", "time"), [(True, 6), (False, 3)])
 def test_logits_loss_and_every_gradient_equal_pytorch_s(bias: bool, time: int, device: str) -> None:
     config = GPTConfig(vocabulary=11, layers=2, heads=2, width=8, context=6, bias=bias)
     model = GPT(config).to(dtypes.float64)
@@ -81,6 +80,7 @@ def test_logits_loss_and_every_gradient_equal_pytorch_s(bias: bool, time: int, d
     expected_loss.backward()
     loss = model.loss(Tensor(tokens), Tensor(targets))
     loss.backward()
+    Tensor.realize(loss, *(p.grad for p in model.parameters() if p.grad is not None))  # one schedule, not one each
     np.testing.assert_allclose(loss.item(), expected_loss.item(), rtol=1e-12)
     for name, parameter in model.named_parameters():
         assert parameter.grad is not None
