@@ -3,6 +3,7 @@
 `realize` gives each node a storage. What has been realized is remembered beside the graph, weakly: any later
 graph that contains such a node reads its storage instead of computing it again.
 """
+
 from __future__ import annotations
 
 import weakref
@@ -18,7 +19,8 @@ from lazygrad.engine.plan import structure
 from lazygrad.engine.report import counters
 from lazygrad.engine.slots import Input, Output, Slot
 from lazygrad.errors import GraphError
-from lazygrad.ir.evaluate import evaluate, from_storage, to_storage
+from lazygrad.ir.elements import from_storage, to_storage
+from lazygrad.ir.evaluate import evaluate
 from lazygrad.ir.node import Node, buffer, node, topological
 from lazygrad.ir.op import BufferArg, DeviceArg, Op, StoreArg
 from lazygrad.ir.verify import verify
@@ -121,11 +123,11 @@ def realize(nodes: Sequence[Node], name: str) -> None:
         for n, value in zip(pending, evaluate(_over_buffers(pending), download, contract=True)):
             _realized[n] = upload(to_storage(value, n.dtype), n.dtype, name)
         return
-    pending += _readers_of_overwritten(pending)
-    roots = _over_buffers(pending)
+    readers = _readers_of_overwritten(pending)
+    roots = _over_buffers([*pending, *readers])
     if settings.verify:
         verify(roots)
-    _run(pending, roots, open_device(name))
+    _run(pending, readers, roots, open_device(name))
 
 
 def _over_buffers(pending: Sequence[Node]) -> list[Node]:
@@ -170,7 +172,9 @@ def _readers_of_overwritten(pending: Sequence[Node]) -> list[Node]:
     return [n for n in needed if n not in ours]
 
 
-def _run(pending: Sequence[Node], roots: Sequence[Node], runtime: Runtime) -> None:
+def _run(pending: Sequence[Node], readers: Sequence[Node], roots: Sequence[Node], runtime: Runtime) -> None:
+    """Compute `roots`, which are `pending` and then `readers` over buffers. Only `pending` may overwrite: stores
+    among the readers would need readers of their own."""
     inputs = [n for n in topological(roots) if n.op is Op.BUFFER and not is_empty(n)]
     replaces = _replaceable(pending, inputs)
     key = (runtime.name, runtime.info.kind, *structure(roots), tuple(sorted(replaces.items())))
@@ -188,13 +192,16 @@ def _run(pending: Sequence[Node], roots: Sequence[Node], runtime: Runtime) -> No
     runner.run([memory_of(s) for s in storages], [memory_of(s) for s in outputs])
     runner.release()
     storages = hand_over(storages, runner.plan.results, replaces)
-    for n, slot in zip(pending, runner.plan.results):
+    for n, slot in zip((*pending, *readers), runner.plan.results):
         _realized[n] = buffer(_result(slot, storages, outputs, runtime), n.dtype, n.shape)
 
 
 def hand_over(storages: Sequence[Storage], results: Sequence[Slot | None], replaces: dict[int, int]) -> list[Storage]:
-    """The inputs' storages after a run in which root k could write over input `replaces[k]`. One that was written over
-    gives its memory to a new storage, so that whoever still needs the old value gets an error instead of the new one."""
+    """The inputs' storages after a run in which root k could write over input `replaces[k]`.
+
+    One that was written over gives its memory to a new storage, so that whoever still needs the old value gets an error
+    instead of the new one.
+    """
     after = list(storages)
     for i in {i for k, i in replaces.items() if results[k] == Input(i)}:
         old = storages[i]
