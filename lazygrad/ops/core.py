@@ -13,9 +13,9 @@ import numpy as np
 
 from lazygrad.dtype import DType, Scalar, dtypes, promote, promote_scalar
 from lazygrad.engine.run import live
-from lazygrad.errors import BoundsError, DeviceError, LazygradError, ShapeError, user_line
+from lazygrad.errors import BoundsError, DeviceError, GradientError, LazygradError, ShapeError, user_line
 from lazygrad.index.expr import Dim
-from lazygrad.ir.node import Node, cast, const, detach, expand, node, reshape
+from lazygrad.ir.node import Node, cast, const, contiguous, detach, expand, new_uid, node, reshape
 from lazygrad.ir.op import Op
 from lazygrad.ir.signature import Shape
 from lazygrad.ops.mode import mode
@@ -32,12 +32,12 @@ HALF = (dtypes.float16, dtypes.bfloat16)
 class Core:
     """The fields of a tensor. `node` is its value as a graph, `device` where it is (to be) computed."""
 
-    __slots__ = ("__weakref__", "_leaf", "_previous", "device", "grad", "node", "requires_grad")
+    __slots__ = ("__weakref__", "_leaf", "_previous", "_requires", "device", "grad", "node")
     __array_ufunc__ = None  # so that `ndarray + tensor` asks the tensor
     node: Node
     device: str
-    requires_grad: bool
     grad: Self | None
+    _requires: bool  # `requires_grad`
     _leaf: bool  # gradients gather here: not the result of a recorded operation
     _previous: weakref.ref[Node] | None  # the node before realize() replaced it: older graphs contain that one
 
@@ -68,6 +68,46 @@ class Core:
         """
         return len(self.node.shape)
 
+    @property
+    def requires_grad(self) -> bool:
+        """Whether gradients are recorded for this tensor; setting it is `requires_grad_`.
+
+        >>> Tensor([1.0], requires_grad=True).mul(2).requires_grad
+        True
+        """
+        return self._requires
+
+    @requires_grad.setter
+    def requires_grad(self, value: bool) -> None:
+        self.requires_grad_(value)
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether gradients gather here: a tensor that no recorded operation made.
+
+        >>> w = Tensor([1.0], requires_grad=True)
+        >>> w.is_leaf, (w * 2).is_leaf
+        (True, False)
+        """
+        return self._leaf
+
+    def requires_grad_(self, requires_grad: bool = True) -> Self:
+        """Make this tensor a leaf that gathers gradients, or stop that. GradientError for integers and bools.
+
+        >>> Tensor([1.0]).requires_grad_().requires_grad
+        True
+        """
+        if requires_grad == self._requires:
+            return self
+        if not requires_grad and not self._leaf:
+            fail(GradientError, "requires_grad_(False): this tensor was computed; use .detach()")
+        if requires_grad and not self.dtype.is_float:
+            fail(GradientError, f"only floating tensors can require gradients, not {self.dtype}")
+        if requires_grad:  # another tensor may have the same node: this one needs a node of its own
+            self.node = contiguous(self.node, new_uid())
+        self._requires = requires_grad
+        return self
+
     def cast(self, dtype: DType) -> Self:
         """The elements as `dtype`; floats are truncated to integers. The same shape.
 
@@ -82,7 +122,7 @@ class Core:
         >>> Tensor([1.0], requires_grad=True).detach().requires_grad
         False
         """
-        return self._new(detach(self.node) if self.requires_grad else self.node)
+        return self._new(detach(self.node) if self._requires else self.node)
 
     # ---- inputs and results ----
 
@@ -92,11 +132,11 @@ class Core:
 
     def _in(self) -> Node:
         """The node to build on: behind a DETACH where this tensor needs a gradient but none is recorded."""
-        return detach(self.node) if self.requires_grad and not mode.enabled else self.node
+        return detach(self.node) if self._requires and not mode.enabled else self.node
 
     def _out(self, value: Node, *others: Core) -> Self:
         """The tensor of `value`, which was computed from this tensor and `others`."""
-        requires = self.requires_grad or (bool(others) and any(o.requires_grad for o in others))
+        requires = self._requires or (bool(others) and any(o._requires for o in others))
         return self._new(value, requires and mode.enabled and value.dtype.is_float)
 
     def _unary(self, op: Op) -> Self:
@@ -161,7 +201,7 @@ class Core:
 def make(cls: type[T], value: Node, device: str, requires_grad: bool = False, leaf: bool = False) -> T:
     """A tensor of `value` on `device`, known to the engine. One that needs no gradient is a leaf as well."""
     t = object.__new__(cls)
-    t.node, t.device, t.requires_grad, t.grad = value, device, requires_grad, None
+    t.node, t.device, t._requires, t.grad = value, device, requires_grad, None
     t._leaf, t._previous = leaf or not requires_grad, None
     live.add(t)
     return t

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from lazygrad.autograd import gradient as node_gradient
 from lazygrad.engine.run import live
 from lazygrad.errors import GradientError, ShapeError
-from lazygrad.ir.node import Node, cast, const, contiguous, detach, new_uid, topological
+from lazygrad.ir.node import Node, cast, const, detach, topological
 from lazygrad.ops.core import Core, fail, make
 
 if TYPE_CHECKING:
@@ -18,33 +18,6 @@ class Differentiate(Core):
     """Reverse-mode differentiation. Gradients are graphs, so they are fused, and can be differentiated again."""
 
     __slots__ = ()
-
-    @property
-    def is_leaf(self) -> bool:
-        """Whether gradients gather here: a tensor that no recorded operation made.
-
-        >>> w = Tensor([1.0], requires_grad=True)
-        >>> w.is_leaf, (w * 2).is_leaf
-        (True, False)
-        """
-        return self._leaf
-
-    def requires_grad_(self, requires_grad: bool = True) -> Self:
-        """Make this tensor a leaf that gathers gradients, or stop that. GradientError for integers and bools.
-
-        >>> Tensor([1.0]).requires_grad_().requires_grad
-        True
-        """
-        if requires_grad == self.requires_grad:
-            return self
-        if not requires_grad and not self._leaf:
-            fail(GradientError, "requires_grad_(False): this tensor was computed; use .detach()")
-        if requires_grad and not self.dtype.is_float:
-            fail(GradientError, f"only floating tensors can require gradients, not {self.dtype}")
-        if requires_grad:  # another tensor may have the same node: this one needs a node of its own
-            self.node = contiguous(self.node, new_uid())
-        self.requires_grad = requires_grad
-        return self
 
     def backward(
         self, gradient: Self | None = None, retain_graph: bool | None = None, create_graph: bool = False

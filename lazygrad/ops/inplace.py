@@ -46,7 +46,7 @@ class InPlace(Reduce):
         else:  # a leaf's node is its own
             self.node = contiguous(value, new_uid()) if self.requires_grad and self._leaf else value
         if new.requires_grad:
-            self.requires_grad, self._leaf = True, False
+            self._requires, self._leaf = True, False
         return self
 
     def _check_writable(self) -> None:

@@ -236,3 +236,27 @@ def test_repeated_tokens_add_up() -> None:
     table = Tensor.zeros(5, 2, requires_grad=True)
     table.embedding(Tensor([1, 3, 1, 1])).sum().backward()
     assert grad_of(table) == [[0, 0], [3, 3], [0, 0], [1, 1], [0, 0]]
+
+
+def test_setting_requires_grad_makes_a_leaf_of_its_own() -> None:
+    a, b = Tensor.zeros(2), Tensor.zeros(2)
+    a.requires_grad = True
+    b.requires_grad = True
+    (a * 2 + b * 3 + Tensor.zeros(2)).sum().backward()
+    assert (grad_of(a), grad_of(b)) == ([2, 2], [3, 3])
+
+
+def test_a_leaf_may_be_the_root() -> None:
+    x = Tensor(2.0, requires_grad=True)
+    x.backward()
+    assert x.grad is not None
+    assert x.grad.item() == 1
+
+
+def test_gradients_cross_devices(device: str) -> None:
+    x = Tensor([1.0, 2.0], device="NUMPY", requires_grad=True)
+    y = x.to(device)
+    assert y.device == device
+    (y * y).sum().backward()
+    assert x.grad is not None
+    assert (x.grad.device, grad_of(x)) == ("NUMPY", [2, 4])
