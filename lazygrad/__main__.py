@@ -46,8 +46,8 @@ def self_test(device: str) -> str | None:
         got = (Tensor(a, device=device) @ Tensor(b, device=device)).softmax(-1).numpy()
     except LazygradError as error:
         return f"failed: {error}"
-    error = float(np.abs(got - expected).max())
-    return None if error < 1e-5 else f"failed: the result is off by {error:.2g}"
+    off = float(np.abs(got - expected).max())
+    return None if off < 1e-5 else f"failed: the result is off by {off:.2g}"
 
 
 if __name__ == "__main__":

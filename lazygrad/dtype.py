@@ -3,6 +3,7 @@
 A `DType` names how one element is stored. Promotion follows PyTorch: categories are ordered
 bool < integer < floating, Python scalars are weak (they only raise the category).
 """
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -96,8 +97,19 @@ class dtypes:  # noqa: N801 - PyTorch spells its namespace of dtypes in lower ca
 
 
 ALL: tuple[DType, ...] = (
-    dtypes.bool, dtypes.uint8, dtypes.int8, dtypes.uint16, dtypes.int16, dtypes.uint32, dtypes.int32,
-    dtypes.uint64, dtypes.int64, dtypes.float16, dtypes.bfloat16, dtypes.float32, dtypes.float64,
+    dtypes.bool,
+    dtypes.uint8,
+    dtypes.int8,
+    dtypes.uint16,
+    dtypes.int16,
+    dtypes.uint32,
+    dtypes.int32,
+    dtypes.uint64,
+    dtypes.int64,
+    dtypes.float16,
+    dtypes.bfloat16,
+    dtypes.float32,
+    dtypes.float64,
 )
 BY_NAME: dict[str, DType] = {d.name: d for d in ALL}
 _SIGNED = {8: dtypes.int8, 16: dtypes.int16, 32: dtypes.int32, 64: dtypes.int64}
@@ -109,7 +121,10 @@ def promote(a: DType, b: DType) -> DType:
     A signed and an unsigned integer meet in the next wider signed type; uint64 with a signed integer
     has none and raises DTypeError.
 
-    >>> promote(dtypes.uint8, dtypes.int8), promote(dtypes.float16, dtypes.bfloat16), promote(dtypes.int64, dtypes.float16)
+    >>> promote(dtypes.uint8, dtypes.int8), promote(dtypes.float16, dtypes.bfloat16)
+    (int16, float32)
+    >>> promote(dtypes.int64, dtypes.float16)
+    float16
     (int16, float32, float16)
     """
     if a is b:

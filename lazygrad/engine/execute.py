@@ -1,4 +1,5 @@
 """Runs plans on a device: builds their kernels, sets arguments once, and afterwards only rebinds what changed."""
+
 from __future__ import annotations
 
 import time
@@ -9,8 +10,8 @@ import numpy as np
 
 from lazygrad.engine import plan_store
 from lazygrad.engine.plan import Plan, make_plan, structure
-from lazygrad.engine.slots import Input, Output, Slot, Temporary, Workspace
 from lazygrad.engine.report import counters, print_kernel
+from lazygrad.engine.slots import Input, Output, Slot, Temporary, Workspace
 from lazygrad.ir.node import Node
 from lazygrad.runtime.base import Executable, KernelSource, Launch, Memory, Prepared, Runtime
 from lazygrad.settings import settings

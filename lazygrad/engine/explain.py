@@ -1,4 +1,5 @@
 """Looking inside: the kernels that some graph would run, and every stage on the way to them as text."""
+
 from __future__ import annotations
 
 from collections.abc import Sequence

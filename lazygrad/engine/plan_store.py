@@ -3,6 +3,7 @@
 A plan is stored as JSON under a key of everything that decides it: the graph's structure, the device, and the code of
 lazygrad itself. What cannot be read back as a plan is a miss.
 """
+
 from __future__ import annotations
 
 import functools

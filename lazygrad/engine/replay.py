@@ -1,4 +1,5 @@
 """A traced graph that runs again and again with other buffers: what `jit` keeps of a function."""
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -10,10 +11,11 @@ import numpy as np
 from lazygrad.engine.execute import Runner
 from lazygrad.engine.run import download, hand_over, is_empty, memory_of, storage_of, substitute, upload
 from lazygrad.engine.slots import Input, Output
-from lazygrad.ir.evaluate import evaluate, to_storage
+from lazygrad.ir.elements import to_storage
+from lazygrad.ir.evaluate import evaluate
 from lazygrad.ir.node import Node, buffer, topological
 from lazygrad.ir.op import BufferArg, Op
-from lazygrad.runtime.base import Runtime, Storage
+from lazygrad.runtime.base import Storage
 from lazygrad.runtime.registry import open_device
 
 
@@ -38,7 +40,7 @@ class Replay:
         return [n for n in topological(roots) if n.op is Op.BUFFER and not is_empty(n)]
 
     def run(self, storages: Sequence[Storage]) -> list[Storage]:
-        """The storages of the roots' values, given those of the inputs. Every one is fresh, or an input that nothing wrote.
+        """The storages of the roots' values, given those of the inputs; each is fresh, or an input that nothing wrote.
 
         An input that a root replaced gives its memory to the root's storage and has none any more.
         """

@@ -1,4 +1,5 @@
 """Where the memory of a launch comes from."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass

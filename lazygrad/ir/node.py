@@ -3,6 +3,7 @@
 `Node(op, src, arg)` computes dtype and shape by the op's rule, and two nodes with the same op, sources and
 argument are one object: structural equality is identity. Use the named constructors at the end of the file.
 """
+
 from __future__ import annotations
 
 import itertools
@@ -14,8 +15,23 @@ from lazygrad.dtype import DType, Scalar
 from lazygrad.errors import DeviceError, location_text, user_line, user_location
 from lazygrad.index.expr import Dim
 from lazygrad.ir.op import (
-    Arg, AxesArg, AxisArg, BoundsArg, BufferArg, Combine, ConstArg, DeviceArg, IdArg, Op, PadArg, ReduceArg,
-    ScanArg, ScatterArg, ShapeArg, StorageLike, StoreArg,
+    Arg,
+    AxesArg,
+    AxisArg,
+    BoundsArg,
+    BufferArg,
+    Combine,
+    ConstArg,
+    DeviceArg,
+    IdArg,
+    Op,
+    PadArg,
+    ReduceArg,
+    ScanArg,
+    ScatterArg,
+    ShapeArg,
+    StorageLike,
+    StoreArg,
 )
 from lazygrad.ir.signature import Shape, signature
 
@@ -58,7 +74,9 @@ class Node:
         raise TypeError("lazygrad graphs are never pickled; save tensors with lazygrad.io instead")
 
 
-def node(op: Op, src: tuple[Node, ...] = (), arg: Arg | None = None, dtype: DType | None = None, shape: Shape = ()) -> Node:
+def node(
+    op: Op, src: tuple[Node, ...] = (), arg: Arg | None = None, dtype: DType | None = None, shape: Shape = ()
+) -> Node:
     """The node of `op` over `src`. `dtype` is given for sources and casts, `shape` for BUFFER only."""
     key = (op, dtype, tuple(map(id, src)), arg)
     found = _nodes.get(key)
@@ -83,8 +101,8 @@ def _device(op: Op, src: tuple[Node, ...], arg: Arg | None) -> str | None:
         if s.device is not None:
             if found is not None and s.device != found:
                 raise DeviceError(
-                    f"{op.name.lower()}: its inputs are on {found} and on {s.device}; move one with .to({found!r}) first"
-                    f" ({user_line()})"
+                    f"{op.name.lower()}: its inputs are on {found} and on {s.device}; "
+                    f"move one with .to({found!r}) first ({user_line()})"
                 )
             found = s.device
     return found
@@ -199,7 +217,8 @@ def pad(x: Node, pads: Sequence[tuple[Dim, Dim]], fill: Scalar = 0) -> Node:
 
 
 def shrink(x: Node, bounds: Sequence[tuple[Dim, Dim]]) -> Node:
-    return x if all(a == 0 and b == n for (a, b), n in zip(bounds, x.shape)) else node(Op.SHRINK, (x,), BoundsArg(tuple(bounds)))
+    whole = all(a == 0 and b == n for (a, b), n in zip(bounds, x.shape))
+    return x if whole else node(Op.SHRINK, (x,), BoundsArg(tuple(bounds)))
 
 
 def flip(x: Node, axes: Sequence[int]) -> Node:

@@ -3,6 +3,7 @@
 Everything a Tensor can do is a composition of these. `signature` in `node.py` gives the shape and dtype
 rule of each; `evaluate.py` gives its meaning; `autograd.py` its gradient.
 """
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -65,7 +66,9 @@ class Op(Enum):
 
 
 UNARY = frozenset({Op.EXP2, Op.LOG2, Op.SIN, Op.SQRT, Op.ERF, Op.TRUNC, Op.CAST, Op.BITCAST})
-BINARY = frozenset({Op.ADD, Op.MUL, Op.DIV, Op.IDIV, Op.MOD, Op.MAX, Op.POW, Op.LT, Op.NE, Op.AND, Op.OR, Op.XOR, Op.SHL, Op.SHR})
+BINARY = frozenset(
+    {Op.ADD, Op.MUL, Op.DIV, Op.IDIV, Op.MOD, Op.MAX, Op.POW, Op.LT, Op.NE, Op.AND, Op.OR, Op.XOR, Op.SHL, Op.SHR}
+)
 ELEMENTWISE = UNARY | BINARY | {Op.WHERE}
 MOVEMENT = frozenset({Op.RESHAPE, Op.PERMUTE, Op.EXPAND, Op.PAD, Op.SHRINK, Op.FLIP})
 IDENTITY = frozenset({Op.DETACH, Op.CONTIGUOUS, Op.STORE, Op.COPY})

@@ -1,4 +1,5 @@
 """The dtype and shape rule of every primitive: what `Node` checks when a node is made."""
+
 from __future__ import annotations
 
 from typing import NoReturn, Protocol
@@ -7,7 +8,18 @@ from lazygrad.dtype import DType, dtypes
 from lazygrad.errors import DTypeError, ShapeError, user_line
 from lazygrad.index.expr import Dim, as_dim, dim_product
 from lazygrad.ir.op import (
-    ELEMENTWISE, IDENTITY, Arg, AxesArg, AxisArg, BoundsArg, Op, PadArg, ReduceArg, ScanArg, ScatterArg, ShapeArg,
+    ELEMENTWISE,
+    IDENTITY,
+    Arg,
+    AxesArg,
+    AxisArg,
+    BoundsArg,
+    Op,
+    PadArg,
+    ReduceArg,
+    ScanArg,
+    ScatterArg,
+    ShapeArg,
 )
 
 Shape = tuple[Dim, ...]
@@ -21,6 +33,8 @@ class Operand(Protocol):
     def dtype(self) -> DType: ...
     @property
     def shape(self) -> Shape: ...
+    @property
+    def ndim(self) -> int: ...
 
 
 _FLOAT_ONLY = frozenset({Op.DIV, Op.POW, Op.EXP2, Op.LOG2, Op.SIN, Op.SQRT, Op.ERF})

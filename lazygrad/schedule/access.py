@@ -1,4 +1,5 @@
 """Walking a graph by index: which elements of its sources does an element of a node need?"""
+
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -60,11 +61,11 @@ class Walk:
             axis = n.argument(AxisArg).axis
             size = n.src[0].shape[axis]
             inside = var.ge(0).and_(var.lt(size))
-            index = ZERO if size == 1 else var
-            return [(n.src[0], (*at[:axis], index, *at[axis + 1 :]), both(valid, inside)), (n.src[1], at, valid)]
+            index = (*at[:axis], ZERO if size == 1 else var, *at[axis + 1 :])
+            return [(n.src[0], index, both(valid, inside)), (n.src[1], at, valid)]
         if n.op in _MOVES:
-            index, inside = _moved(n, at)
-            return [(n.src[0], index, both(valid, inside))]
+            index, moved_inside = _moved(n, at)
+            return [(n.src[0], index, both(valid, moved_inside))]
         return [(s, at, valid) for s in n.src]
 
 
@@ -89,7 +90,7 @@ def _moved(n: Node, at: Index) -> tuple[Index, Expr | None]:
 
 
 def reads(roots: list[Place], stored: set[Node]) -> Iterator[Place]:
-    """Every element of a stored node or buffer that the elements at `roots` need, each once. Does not enter `stored`."""
+    """Each element of a stored node or buffer that the elements at `roots` need, once. `stored` is not entered."""
     walk = Walk()
     seen: set[Place] = set()
     stack = list(reversed(roots))

@@ -11,6 +11,7 @@ Candidates are visited sources first. Each may join the *latest* group among tho
 can depend on it yet; so groups never depend on each other in a circle, and the cost is linear. Reading a member at
 the same outer position is what makes joining possible: then the value is still at hand and need not be stored.
 """
+
 from __future__ import annotations
 
 from dataclasses import dataclass, field
@@ -40,7 +41,7 @@ class Member:
 
     node: Node
     outer: tuple[int, ...]
-    collects: bool = False  # a reduction over the outer space itself, or what is computed from such ones: known at the end
+    collects: bool = False  # reduces the outer space, or is computed from what does: known at the end
 
     @property
     def inner(self) -> tuple[int, ...]:
@@ -168,7 +169,7 @@ def _matching(group: Group, inside: list[Read], at: Index) -> tuple[int, ...] | 
 
 
 def _axes_of(position: Expr, at: Index, size: Dim) -> tuple[int, ...] | None:
-    """The axes k1, k2, ... for which `position` is the row-major offset of (at[k1], at[k2], ...) over `size` elements."""
+    """The axes k1, k2, ... for which `position` is the row-major offset of (at[k1], at[k2], ...) in `size` elements."""
     weight: dict[int, int] = {}
     for k, var in enumerate(at):
         if isinstance(var, Var) and var in position.vars:
@@ -206,8 +207,10 @@ def _split(group: Group, n: Node, inside: list[Read], at: Index) -> bool:
 
 
 def _join_beside(group: Group, n: Node, found: list[Read], stored: set[Node]) -> bool:
-    """Add `n` to a group that reads the same source over the same loops, and that `n` does not read from: a reduction to
-    reductions, an elementwise node to those of its shape."""
+    """Add `n` to a group that reads the same source over the same loops, and that `n` does not read from.
+
+    A reduction joins reductions, an elementwise node those of its shape.
+    """
     first = group.members[0].node
     if group.kind is GroupKind.POINT and n.op in ELEMENTWISE:
         size = dim_product(n.shape)
@@ -227,8 +230,11 @@ def _join_beside(group: Group, n: Node, found: list[Read], stored: set[Node]) ->
 
 
 def _collect(group: Group, n: Node, inside: list[Read], stored: set[Node]) -> bool:
-    """Add a reduction over the group's outer space, or a scalar computed from such ones. Its value is known only when all
-    of the outer space is done, so members that need both sides of that moment are refused."""
+    """Add a reduction over the group's outer space, or a scalar computed from such ones.
+
+    Its value is known only when all of the outer space is done, so members that need both sides of that moment are
+    refused.
+    """
     members = [m for r in inside if (m := group.member(r.node))]
     if group.kind is GroupKind.DOT or dim_product(n.shape) != 1 or not members:
         return False
@@ -258,14 +264,15 @@ def _over_outer(group: Group, n: Node, inside: list[Read]) -> bool:
 
 
 def _absorb(groups: list[Group], position: dict[Node, int], where: int, found: list[Read]) -> None:
-    """Draw into a collecting group the earlier ones that it reads, of the same outer space, if no group between needs them."""
+    """Draw into a collecting group the earlier ones of its outer space that it reads, if none between needs them."""
     for r in found:
         other = position.get(r.node, where)
         if other == where or groups[other].kind in (GroupKind.DOT, GroupKind.ALONE):
             continue
         mine, theirs = groups[where], groups[other]
         between = groups[other + 1 : where]
-        if dim_product(theirs.outer) != dim_product(mine.outer) or any(g.sources.keys() & _nodes(theirs) for g in between):
+        same = dim_product(theirs.outer) == dim_product(mine.outer)
+        if not same or any(g.sources.keys() & _nodes(theirs) for g in between):
             continue
         mine.members[:0] = theirs.members
         mine.sources = {s: None for s in (theirs.sources | mine.sources) if mine.member(s) is None}

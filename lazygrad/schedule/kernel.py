@@ -1,11 +1,12 @@
 """A schedule: the kernels that compute some graph, in order, and which buffer each root ends up in."""
+
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lazygrad.index.expr import dim_max, dim_product
-from lazygrad.ir.node import Node, full_like_shape, const, node, topological
+from lazygrad.ir.node import Node, const, full_like_shape, node, topological
 from lazygrad.ir.op import Combine, Op, PadArg, ReduceArg
 from lazygrad.ir.rewrite import simplify
 from lazygrad.schedule.fuse import Group, fuse

@@ -1,4 +1,5 @@
 """The order in which kernels run: producers first, and as early as given otherwise."""
+
 from __future__ import annotations
 
 import heapq

@@ -5,6 +5,7 @@ Reductions, scatters and scans are always candidates. An elementwise node with s
 the stored result is cheaper than reading what it is computed from again; and so is an operand of a matrix product
 that costs more than its load, since the product evaluates each element of an operand many times.
 """
+
 from __future__ import annotations
 
 from collections.abc import Iterable
@@ -98,7 +99,7 @@ def _store_operand(operand: Node, stored: set[Node]) -> None:
 
 
 def product(n: Node, stored: set[Node]) -> tuple[Node, Node] | None:
-    """The operands (a, b) when REDUCE `n` is a contraction: a sum of a*b where each varies along an axis the other does not."""
+    """The operands (a, b) when REDUCE `n` is a contraction: a sum of a*b, each varying along an axis of its own."""
     if n.argument(ReduceArg).combine is not Combine.ADD or not n.dtype.is_float:
         return None
     body = n.src[0]

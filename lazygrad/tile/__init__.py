@@ -1,0 +1,1 @@
+"""Kernels as loops over axes with values inside: built from scheduled kernels, optimized, and lowered."""

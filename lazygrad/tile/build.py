@@ -3,6 +3,7 @@
 Every value is made by asking for a node *at an index*: movement operations change the index, elementwise ones make
 an `Alu`, stored nodes a `Load`, reductions of the group an accumulator.
 """
+
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
@@ -12,7 +13,7 @@ from lazygrad.dtype import dtypes
 from lazygrad.index import view
 from lazygrad.index.expr import Dim, Expr, Var, as_dim, dim_max
 from lazygrad.ir.node import Node
-from lazygrad.ir.op import ELEMENTWISE, IDENTITY, AxisArg, Combine, ConstArg, Op, PadArg, ReduceArg, ScanArg, ScatterArg
+from lazygrad.ir.op import ELEMENTWISE, IDENTITY, Combine, ConstArg, Op, PadArg, ReduceArg, ScanArg, ScatterArg
 from lazygrad.schedule.access import ZERO, Index, Place, Walk, domain, reduced_index, reduced_sizes
 from lazygrad.schedule.fuse import Group, GroupKind, Member
 from lazygrad.schedule.stored import element
@@ -77,7 +78,11 @@ class Values:
         n, index, _ = place
         var = self.walk.loaded(n, index)
         if var not in self.bindings:
-            low = tp.alu(Op.MAX, loaded.dtype, loaded, tp.const(var.lo, loaded.dtype)) if loaded.dtype.kind == "int" else loaded
+            low = (
+                tp.alu(Op.MAX, loaded.dtype, loaded, tp.const(var.lo, loaded.dtype))
+                if loaded.dtype.kind == "int"
+                else loaded
+            )
             high = tp.const(var.hi, loaded.dtype)
             self.bindings[var] = tp.alu(Op.WHERE, loaded.dtype, tp.alu(Op.LT, dtypes.bool, low, high), low, high)
 
@@ -181,7 +186,9 @@ def _collected(
     accs = [a for a in accumulators([s.value for s in stores]) if values.collects(a)]
     done = {a for s in rows if isinstance(s, tp.Reduction) for a in s.accumulators}
     more = _reductions(values, [a.value for a in accs], done)
-    inside = [s for s in rows if isinstance(s, tp.Reduction)] + more + [s for s in rows if not isinstance(s, tp.Reduction)]
+    inside = (
+        [s for s in rows if isinstance(s, tp.Reduction)] + more + [s for s in rows if not isinstance(s, tp.Reduction)]
+    )
     return (tp.Reduction(values.reduction_axes(accs[0]), tuple(accs), tuple(inside)), *stores)
 
 
@@ -195,7 +202,9 @@ def _rows(values: Values, group: Group, arrays: Arrays, outputs: Sequence[Member
         value = values.at(n, at)
         nests.setdefault(sizes, []).append(tp.Store(arrays[n], view.flat(at, n.shape), value))
     reductions = _reductions(values, [s.value for stores in nests.values() for s in stores])
-    stores = [s for sizes, nest in nests.items() for s in _loops(domain(sizes, "i"), sizes, tp.Kind.SERIAL, tuple(nest))]
+    stores = [
+        s for sizes, nest in nests.items() for s in _loops(domain(sizes, "i"), sizes, tp.Kind.SERIAL, tuple(nest))
+    ]
     return (*reductions, *stores)
 
 
@@ -209,7 +218,7 @@ def _member_index(member: Member, group: Group, outer: Index, inner: Index) -> I
 def _reductions(
     values: Values, roots: Sequence[tp.Value], before: Collection[tp.Accumulator] = ()
 ) -> list[tp.Reduction]:
-    """One pass for each set of accumulators that run over the same axes and need no other first; not those made `before`."""
+    """One pass for each set of accumulators that run over the same axes and need no other first; none made `before`."""
     done = set(before)
     waiting = [a for a in accumulators(roots) if a not in done]
     passes: list[tp.Reduction] = []
@@ -259,9 +268,15 @@ def _scatter(values: Values, n: Node, arrays: Arrays) -> tuple[tp.Stmt, ...]:
     to = (*from_[: arg.axis], target, *from_[arg.axis + 1 :])
     inside = target.ge(0).and_(target.lt(n.shape[arg.axis]))
     update = tp.Store(
-        arrays[n], view.flat(to, n.shape), values.at(updates, from_), combine=arg.combine,
-        valid=inside, bindings=((target, values.bindings[target]),),
+        arrays[n],
+        view.flat(to, n.shape),
+        values.at(updates, from_),
+        combine=arg.combine,
+        valid=inside,
+        bindings=((target, values.bindings[target]),),
     )
     updated = _loops(tuple(from_[k] for k in serial), [index_node.shape[k] for k in serial], tp.Kind.SERIAL, (update,))
     reductions = _reductions(values, [fill.value, update.value])
-    return _loops(tuple(at[k] for k in parallel), [n.shape[k] for k in parallel], tp.Kind.GRID, (*reductions, *filled, *updated))
+    return _loops(
+        tuple(at[k] for k in parallel), [n.shape[k] for k in parallel], tp.Kind.GRID, (*reductions, *filled, *updated)
+    )

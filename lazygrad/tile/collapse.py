@@ -3,6 +3,7 @@
 So an elementwise program over (12, 64, 128) is a single loop over 98304 elements, unless something (a broadcast, a
 permuted operand, a mask) tells the axes apart.
 """
+
 from __future__ import annotations
 
 from collections.abc import Sequence

@@ -7,6 +7,7 @@ into scratch memory, where it does. What follows the sum (the epilogue) is evalu
 
 The blocking follows K. Goto and R. van de Geijn, "Anatomy of High-Performance Matrix Multiplication" (2008).
 """
+
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
@@ -16,7 +17,22 @@ from lazygrad.index.expr import Const, Expr, Var, dim_product
 from lazygrad.ir.op import Combine, Op
 from lazygrad.runtime.base import DeviceInfo
 from lazygrad.tile.program import (
-    Accumulator, Alu, Array, Axis, Kind, Loop, Program, Reduction, Scope, Stage, Stmt, Store, Value, load,
+    Accumulator,
+    Alu,
+    Array,
+    Axis,
+    If,
+    Kind,
+    Loop,
+    Program,
+    Reduction,
+    Scope,
+    Stage,
+    Stmt,
+    Store,
+    Value,
+    load,
+    ref,
 )
 from lazygrad.tile.values import exprs, substitute, substitute_body
 from lazygrad.tile.vectorize import grid, lanes_for
@@ -31,7 +47,7 @@ MIN_ROWS = 4
 
 @dataclass(frozen=True)
 class Contraction:
-    """The parts of a plain contraction. `a` varies along `rows`, `b` along `columns`, both along `depth` and `batch`."""
+    """The parts of a plain contraction: `a` varies along `rows`, `b` along `columns`, both along `depth`, `batch`."""
 
     batch: tuple[Axis, ...]
     rows: tuple[Axis, ...]
@@ -47,7 +63,11 @@ def contraction(program: Program) -> Contraction | None:
     """The contraction that `program` is, with the columns where its output is contiguous; None when it is not one."""
     axes, body = grid(program.body)
     first = body[0] if body else None
-    if not isinstance(first, Reduction) or len(first.accumulators) != 1 or not all(isinstance(s, Store) for s in body[1:]):
+    if (
+        not isinstance(first, Reduction)
+        or len(first.accumulators) != 1
+        or not all(isinstance(s, Store) for s in body[1:])
+    ):
         return None
     acc = first.accumulators[0]
     if acc.combine is not Combine.ADD or not isinstance(acc.value, Alu) or acc.value.op is not Op.MUL or acc.value.accs:
@@ -111,7 +131,8 @@ class _Tiler:
         """The panel width that wastes the fewest lanes, and fits the scratch memory if it has to be packed."""
         size = _size(self.column)
         assert isinstance(self.depth, int)
-        fits = [v for v in PANEL_VECTORS if v * self.lanes * self.depth * 4 <= PACKED_BYTES or not self._packed()] or [1]
+        packed = self._packed()
+        fits = [v for v in PANEL_VECTORS if not packed or v * self.lanes * self.depth * 4 <= PACKED_BYTES] or [1]
         return min(fits, key=lambda v: (-(-size // (v * self.lanes)) * v * self.lanes, fits.index(v)))
 
     def _block_rows(self) -> int:
@@ -140,7 +161,7 @@ class _Tiler:
         body: tuple[Stmt, ...] = tuple(parts)
         if rest:
             tail = tuple(self._panel(Const(full), block, rest))
-            body = (_when(panel.lt(full), body, tail),) if full else tail
+            body = (If(panel.lt(full), body, tail),) if full else tail
         for var, extent in ((block, self.blocks), (panel, self.panels)):
             if isinstance(var, Var):
                 body = (Loop(Axis(var, extent, Kind.GRID), body),)
@@ -165,15 +186,15 @@ class _Tiler:
             if isinstance(tile, Var):
                 # the last block may have fewer tiles; tiles beyond are skipped
                 inside = (block * per_block + tile).lt(whole)
-                tiled = tiled if inside.constant == 1 else (_when(inside, tiled, ()),)
+                tiled = tiled if inside.constant == 1 else (If(inside, tiled),)
                 tiled = (Loop(Axis(tile, per_block), tiled),)
             elif self.blocks > whole:
-                tiled = (_when(block.lt(whole), tiled, ()),)
+                tiled = (If(block.lt(whole), tiled),)
             statements.extend(tiled)
         if rest := rows % self.tile_rows:
             tail = tuple(self._columns(body, panel, Const(whole * self.tile_rows), rest, width))
-            statements.append(_when(block.eq(self.blocks - 1), tail, ()))
-        return _flat(statements)
+            statements.append(If(block.eq(self.blocks - 1), tail))
+        return statements
 
     def _columns(self, body: tuple[Stmt, ...], panel: Expr, first: Expr, rows: int, width: int) -> Iterator[Stmt]:
         """Register tiles of `rows` rows over `width` columns: whole vectors, then ever shorter ones for the rest."""
@@ -215,8 +236,6 @@ class _Tiler:
 
 
 def _with_accumulator(c: Contraction, new: Accumulator) -> tuple[Stmt, ...]:
-    from lazygrad.tile.program import ref
-
     changed: list[Stmt] = [Reduction(c.depth, (new,))]
     for s in c.body[1:]:
         assert isinstance(s, Store)
@@ -233,13 +252,3 @@ def _row_major(axes: Sequence[Axis]) -> Expr:
 
 def _variable(name: str, extent: int) -> Expr:
     return Var(name, 0, extent - 1) if extent > 1 else Const(0)
-
-
-def _when(condition: Expr, body: tuple[Stmt, ...], orelse: tuple[Stmt, ...]) -> Stmt:
-    from lazygrad.tile.program import If
-
-    return If(condition, body, orelse)
-
-
-def _flat(statements: Sequence[Stmt]) -> list[Stmt]:
-    return list(statements)

@@ -1,4 +1,5 @@
 """What a plain program must move and compute at least: the floor that its time is judged by."""
+
 from __future__ import annotations
 
 from collections.abc import Sequence

@@ -1,4 +1,5 @@
 """From a plain tile program to the one that runs: the passes, in order, for a device."""
+
 from __future__ import annotations
 
 from lazygrad.runtime.base import DeviceInfo

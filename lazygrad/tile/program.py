@@ -6,8 +6,8 @@ Two layers in one small language.
 `Ref`); equal values are one object, so that common subexpressions are shared. A value belongs to the outermost
 loop that binds all of its variables; lowering puts it there.
 
-*Statements* bind variables and have effects (`Loop`, `Reduction`, `Stage`, `Store`, `If`, `Last`). Every axis says how it is
-executed, and that is all that optimization passes change:
+*Statements* bind variables and have effects (`Loop`, `Reduction`, `Stage`, `Store`, `If`, `Last`). Every axis says how
+it is executed, and that is all that optimization passes change:
 
     GRID      one work-group (thread block) each
     LOCAL     one work-item (thread) of the group each
@@ -19,14 +19,15 @@ UNROLL and VECTOR axes are the *register tile*: a value that uses them is a tile
 a Reduction inside them runs once, carrying the whole tile. So a blocked matrix product is
 `Loop(i, UNROLL) > Loop(j, VECTOR) > Reduction(k) > Store`: its accumulator is spread over i and j.
 """
+
 from __future__ import annotations
 
 import weakref
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum, auto
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from lazygrad.dtype import DType, dtypes
 from lazygrad.index.expr import Dim, Expr, Var
@@ -105,7 +106,7 @@ class Index(Value):
 
 
 class Load(Value):
-    """`array[index]`, or `fill` where `valid` is false (then nothing is read). `binds` as in Index: how GATHER reads."""
+    """`array[index]`, or `fill` where `valid` is false (then nothing is read); `binds` as in Index, for GATHER."""
 
     __slots__ = ("array", "index", "valid", "fill", "binds")
     array: Array
@@ -130,17 +131,23 @@ class Ref(Value):
 
 
 EMPTY: Mapping[Any, Any] = MappingProxyType({})
-_values: weakref.WeakValueDictionary[tuple[Any, ...], Value] = weakref.WeakValueDictionary()
+V = TypeVar("V", bound=Value)
+_values: weakref.WeakValueDictionary[tuple[Any, ...], Any] = weakref.WeakValueDictionary()
 _NO_VARS: frozenset[Var] = frozenset()
 _NO_ACCS: frozenset[Accumulator] = frozenset()
 
 
-def _value(kind: type[Any], dtype: DType, src: tuple[Value, ...], own: frozenset[Var], **fields: Any) -> Any:
-    key = (kind, dtype, tuple(map(id, src)), *((k, id(v)) if isinstance(v, (Array, Accumulator)) else (k, type(v), repr(v)) if isinstance(v, float) else (k, v) for k, v in fields.items()))
-    found = _values.get(key)
-    if found is not None:
-        return found
-    new: Any = object.__new__(kind)
+def _identity(field: Any) -> Any:
+    """What a field of a value is compared by: 0.0 and -0.0 differ, and so do 1.0 and 1."""
+    return (type(field), repr(field)) if isinstance(field, float) else field
+
+
+def _value(kind: type[V], dtype: DType, src: tuple[Value, ...], own: frozenset[Var], **fields: Any) -> V:
+    key = (kind, dtype, tuple(map(id, src)), *((name, _identity(v)) for name, v in fields.items()))
+    new: Any = _values.get(key)
+    if new is not None:
+        return cast(V, new)
+    new = object.__new__(kind)
     new.dtype, new.src = dtype, src
     new.vars = own.union(*(s.vars for s in src)) if src else own
     new.accs = _NO_ACCS.union(*(s.accs for s in src)) if src else _NO_ACCS
@@ -149,12 +156,11 @@ def _value(kind: type[Any], dtype: DType, src: tuple[Value, ...], own: frozenset
     if kind is Ref:
         new.accs = frozenset({new.acc})
     _values[key] = new
-    return new
+    return cast(V, new)
 
 
 def const(value: bool | int | float, dtype: DType) -> Const:
-    made: Const = _value(Const, dtype, (), _NO_VARS, value=value)
-    return made
+    return _value(Const, dtype, (), _NO_VARS, value=value)
 
 
 Bindings = Mapping[Var, "Value"]
@@ -169,24 +175,22 @@ def _bound(exprs: tuple[Expr, ...], bindings: Bindings) -> tuple[frozenset[Var],
 
 def index(expr: Expr, dtype: DType, bindings: Bindings = EMPTY) -> Index:
     own, binds, src = _bound((expr,), bindings)
-    made: Index = _value(Index, dtype, src, own, expr=expr, binds=binds)
-    return made
+    return _value(Index, dtype, src, own, expr=expr, binds=binds)
 
 
-def load(array: Array, at: Expr, valid: Expr | None = None, fill: bool | int | float = 0, bindings: Bindings = EMPTY) -> Load:
+def load(
+    array: Array, at: Expr, valid: Expr | None = None, fill: bool | int | float = 0, bindings: Bindings = EMPTY
+) -> Load:
     own, binds, src = _bound((at,) if valid is None else (at, valid), bindings)
-    made: Load = _value(Load, array.dtype, src, own, array=array, index=at, valid=valid, fill=fill, binds=binds)
-    return made
+    return _value(Load, array.dtype, src, own, array=array, index=at, valid=valid, fill=fill, binds=binds)
 
 
 def alu(op: Op, dtype: DType, *src: Value) -> Alu:
-    made: Alu = _value(Alu, dtype, src, _NO_VARS, op=op)
-    return made
+    return _value(Alu, dtype, src, _NO_VARS, op=op)
 
 
 def ref(acc: Accumulator) -> Ref:
-    made: Ref = _value(Ref, acc.dtype, (), acc.vars, acc=acc)
-    return made
+    return _value(Ref, acc.dtype, (), acc.vars, acc=acc)
 
 
 # ---- statements ------------------------------------------------------------------------------------
@@ -229,7 +233,7 @@ class Store:
     index: Expr
     value: Value
     stream: bool = False
-    combine: Combine = Combine.SET  # ADD, MAX: array[index] = combine(array[index], value), by the one task that owns it
+    combine: Combine = Combine.SET  # with what is there already, by the one task that owns it
     valid: Expr | None = None
     bindings: tuple[tuple[Var, Value], ...] = ()
 
@@ -288,7 +292,6 @@ class Program:
     workspace: tuple[Array, ...] = ()  # further parameters: GLOBAL scratch, all zero before the first launch
     bytes: Dim = 0  # moved to and from memory at least
     flops: Dim = 0
-    notes: tuple[str, ...] = field(default=())
 
 
 def compute_dtype(dtype: DType) -> DType:

@@ -59,7 +59,6 @@ def text(program: Program) -> str:
     parameters = [_array(array) for array in (*program.params, *program.workspace)]
     parameters += [f"{v.name}: {v.lo}..{v.hi}" for v in program.scalars]
     lines = [f"kernel {program.name}({', '.join(parameters)})"]
-    lines += [f"  # {note}" for note in program.notes]
     return "\n".join([*lines, *_Writer().body(program.body, 1)])
 
 

@@ -3,6 +3,7 @@
 Each task reduces a stretch and stores its partial results; the task that finishes last combines them, in the order of
 the stretches, so that the result does not depend on which one that is.
 """
+
 from __future__ import annotations
 
 from dataclasses import replace
@@ -10,7 +11,20 @@ from dataclasses import replace
 from lazygrad.dtype import dtypes
 from lazygrad.index.expr import Expr, Var, as_dim, minimum
 from lazygrad.tile.program import (
-    Accumulator, Array, Axis, Kind, Last, Loop, Program, Reduction, Scope, Stmt, Store, load, ref,
+    Accumulator,
+    Array,
+    Axis,
+    Kind,
+    Last,
+    Loop,
+    Program,
+    Reduction,
+    Scope,
+    Stmt,
+    Store,
+    Value,
+    load,
+    ref,
 )
 from lazygrad.tile.values import substitute, substitute_body
 
@@ -62,16 +76,13 @@ def _stretch(first: Reduction, axis: Axis, task: Var, chunk: int) -> tuple[Reduc
     return Reduction(axes, accs, moved.body), accs
 
 
-def _final(
-    accs: tuple[Accumulator, ...], rest: tuple[Stmt, ...], partial: list[Array], tasks: int
-) -> tuple[Stmt, ...]:
+def _final(accs: tuple[Accumulator, ...], rest: tuple[Stmt, ...], partial: list[Array], tasks: int) -> tuple[Stmt, ...]:
     """Combine the partial results, and store what was asked for."""
     part = Var("part", 0, tasks - 1)
     totals = [replace(a, name=f"{a.name}_total", value=load(p, part), vars=frozenset()) for a, p in zip(accs, partial)]
-    replaced = {ref(a): ref(total) for a, total in zip(accs, totals)}
+    replaced: dict[Value, Value] = {ref(a): ref(total) for a, total in zip(accs, totals)}
     stores: list[Stmt] = []
     for s in rest:
         assert isinstance(s, Store)
         stores.append(replace(s, value=substitute([s.value], {}, replaced)[0]))
     return (Reduction((Axis(part, tasks),), tuple(totals)), *stores)
-

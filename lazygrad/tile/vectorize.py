@@ -4,12 +4,13 @@ A work-group is one task of one core: it runs a stretch of rows, and inside each
 with stride one runs in vector registers, several side by side. Groups of reductions choose between vectors along the
 reduced axis (a row in memory) and vectors across neighbouring rows (a column sum).
 """
+
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from lazygrad.index.expr import Expr, Var, as_dim, dim_max, dim_product, minimum
+from lazygrad.index.expr import Const, Expr, Var, as_dim, dim_max, dim_product, minimum
 from lazygrad.index.view import unflatten
 from lazygrad.runtime.base import DeviceInfo
 from lazygrad.tile.program import Axis, Kind, Last, Loop, Program, Reduction, Stmt, Store, Value
@@ -122,7 +123,8 @@ def _vector_statement(s: Stmt, info: DeviceInfo) -> Stmt:
     # Elements of one output may be written in any order, except where statements read what they wrote (a scan).
     if any(t.valid is not None or t.array in _arrays_read(body) for t in body if isinstance(t, Store)):
         return s
-    for axis in reversed(_innermost(nest, statement_exprs(body), lanes_for(statement_values(body), info), reduction=False)):
+    lanes = lanes_for(statement_values(body), info)
+    for axis in reversed(_innermost(nest, statement_exprs(body), lanes, reduction=False)):
         body = (Loop(axis, body),)
     return body[0]
 
@@ -131,7 +133,9 @@ def _arrays_read(body: Sequence[Stmt]) -> set[object]:
     return {getattr(v, "array", None) for v in topological(statement_values(body))}
 
 
-def _innermost(axes: Sequence[Axis], used: Sequence[tuple[Expr, bool]], lanes: int, reduction: bool) -> tuple[Axis, ...]:
+def _innermost(
+    axes: Sequence[Axis], used: Sequence[tuple[Expr, bool]], lanes: int, reduction: bool
+) -> tuple[Axis, ...]:
     best = max(axes, key=lambda a: (_axis_score(a, used), axes.index(a)))
     if _axis_score(best, used) <= 0:
         return tuple(axes)
@@ -151,6 +155,7 @@ def _unroll(extent: object, lanes: int, reduction: bool) -> int:
 
 def cost(axes: Sequence[Axis], body: Sequence[Stmt], lanes: int) -> float:
     """A rough time in ns on one core: one operation takes a quarter of a ns, one vector load or store half of one."""
+
     @dataclass
     class Total:
         ns: float = 0.0
@@ -198,13 +203,15 @@ def _stretches(along: Axis, body: tuple[Stmt, ...], tasks: int) -> tuple[tuple[S
     return (Loop(replace(along, var=var, extent=extent), body),), Axis(task, -(-size // chunk), Kind.GRID)
 
 
-def _grid_rows(rows: list[Axis], inner: Axis | None, body: tuple[Stmt, ...], count: object, tasks: int) -> tuple[Stmt, ...]:
+def _grid_rows(
+    rows: list[Axis], inner: Axis | None, body: tuple[Stmt, ...], count: object, tasks: int
+) -> tuple[Stmt, ...]:
     if isinstance(count, int) and count > 1:
         chunk = -(-count // max(1, min(tasks, count)))
         groups = -(-count // chunk)
         task = Var("t", 0, groups - 1) if groups > 1 else None
         var = Var("row", 0, chunk - 1) if chunk > 1 else None
-        row: Expr = (task * chunk if task else 0) + (var if var else 0)  # type: ignore[assignment,operator]
+        row: Expr = (Const(0) if task is None else task * chunk) + (0 if var is None else var)
         position = unflatten(row, [a.extent for a in rows])
         body = substitute_body(body, {a.var: e for a, e in zip(rows, position)})
         if var is not None:
