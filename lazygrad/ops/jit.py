@@ -20,7 +20,7 @@ from lazygrad.errors import JitError, user_line
 from lazygrad.ir.node import Node, buffer
 from lazygrad.ir.op import Op
 from lazygrad.ops.core import Core, make
-from lazygrad.ops.jit_guard import kind
+from lazygrad.ops.jit_guard import kind, outside
 from lazygrad.ops.jit_trace import Made, Place, Trace, Tracer, is_realized, realize_all, unique_tensors
 from lazygrad.ops.tree import flatten, unflatten
 from lazygrad.runtime.base import Storage
@@ -35,6 +35,7 @@ class Jit(Generic[P, R]):
     def __init__(self, function: Callable[P, R]) -> None:
         self.function = function
         self.traces: dict[Hashable, Trace | None] = {}
+        self.containers = True  # whether lists and dicts outside are guarded; not once the function changes one
         update_wrapper(self, function)
 
     def __get__(self, instance: object, owner: type | None = None) -> Any:
@@ -49,10 +50,9 @@ class Jit(Generic[P, R]):
         if run.tracing:
             return self.function(*args, **kwargs)
         leaves, structure = flatten((args, kwargs))
-        key = kind(leaves, structure, self.function)
+        key = kind(leaves, structure, self.function, self.containers)
         if key not in self.traces:
-            self.traces[key] = None
-            return self.function(*args, **kwargs)
+            return self._first(args, kwargs, key)
         arguments = unique_tensors(leaves)
         realize_all(arguments)
         trace = self.traces[key]
@@ -63,6 +63,16 @@ class Jit(Generic[P, R]):
         if found is None:
             raise JitError(f"jit: a tensor that the traced function uses is gone ({user_line()})")
         return _replay(trace, arguments, found)  # type: ignore[no-any-return]
+
+    def _first(self, args: Any, kwargs: Any, key: Hashable) -> R:
+        """Run plainly, and see whether the function changes lists or dicts that would make every call another kind."""
+        before = outside(self.function, True)
+        without = kind(*flatten((args, kwargs)), self.function, False)
+        result = self.function(*args, **kwargs)
+        if self.containers and before != outside(self.function, True):
+            self.containers, key = False, without
+        self.traces[key] = None
+        return result
 
 
 def jit(function: Callable[P, R]) -> Jit[P, R]:

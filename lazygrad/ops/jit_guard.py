@@ -17,8 +17,11 @@ _PLAIN = (bool, int, float, complex, str, bytes, type(None))
 MOST = 256  # elements of a list, and bytes of an array, that are compared by value rather than identity
 
 
-def kind(leaves: Sequence[Any], structure: Hashable, function: Callable[..., Any]) -> Hashable:
-    """A key that is equal for calls that one trace can serve. `leaves` and `structure` are the flattened arguments."""
+def kind(leaves: Sequence[Any], structure: Hashable, function: Callable[..., Any], containers: bool) -> Hashable:
+    """A key that is equal for calls that one trace can serve. `leaves` and `structure` are the flattened arguments.
+
+    `containers`: whether lists and dicts outside the function count; not where the function itself changes them.
+    """
     parts: list[Hashable] = [structure, mode.enabled]
     first: dict[int, int] = {}
     for x in leaves:
@@ -31,11 +34,15 @@ def kind(leaves: Sequence[Any], structure: Hashable, function: Callable[..., Any
             except TypeError:
                 raise JitError(f"jit: argument {x!r:.60} is neither a tensor nor hashable ({user_line()})") from None
             parts.append((type(x), x))
-    parts.extend(_outside(function, set()))
-    return tuple(parts)
+    return tuple(parts), outside(function, containers)
 
 
-def _outside(function: Callable[..., Any], seen: set[int]) -> Iterator[Hashable]:
+def outside(function: Callable[..., Any], containers: bool) -> Hashable:
+    """The part of the key that is not about arguments."""
+    return tuple(_outside(function, containers, set()))
+
+
+def _outside(function: Callable[..., Any], containers: bool, seen: set[int]) -> Iterator[Hashable]:
     """What the function reads from its closure, its globals, its object, and the functions beside it that it calls."""
     if id(function) in seen:
         return
@@ -55,8 +62,8 @@ def _outside(function: Callable[..., Any], seen: set[int]) -> Iterator[Hashable]
     for value in found:
         if isinstance(value, FunctionType):
             if value.__globals__ is scope:
-                yield from _outside(value, seen)
-        else:
+                yield from _outside(value, containers, seen)
+        elif containers or not isinstance(value, (list, dict)):
             yield from _guard(value, names)
 
 
