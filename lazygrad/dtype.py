@@ -125,7 +125,6 @@ def promote(a: DType, b: DType) -> DType:
     (int16, float32)
     >>> promote(dtypes.int64, dtypes.float16)
     float16
-    (int16, float32, float16)
     """
     if a is b:
         return a
