@@ -41,6 +41,7 @@ from lazygrad.train.progress import duration_text
 MISTAKES = (
     ArgumentError, DeviceError, DivergenceError, FileFormatError, OutOfMemoryError, SettingsError, TextError, OSError,
 )  # fmt: skip
+CHECKPOINT = "checkpoint.safetensors"
 MODEL_OPTIONS = [field.name for field in fields(GPTConfig) if field.name != "vocabulary"]
 PLAN_OPTIONS = [field.name for field in fields(TrainingPlan)]
 
@@ -87,7 +88,7 @@ def find_checkpoint(options: argparse.Namespace) -> tuple[Path, Checkpoint | Non
     if options.resume is None:
         return default, None
     source = Path(options.resume) if options.resume else default
-    file = source if source.is_file() else source / "checkpoint.safetensors"
+    file = source if source.is_file() else source / CHECKPOINT
     if not file.exists():
         raise FileFormatError(file, "there is no checkpoint to resume; name its folder, or start without --resume")
     return (default if options.out else file.parent), read_checkpoint(file)
@@ -143,7 +144,7 @@ def say(line: str) -> None:
 
 def train(trainer: Trainer, model: GPT, out: Path, manifest: dict[str, Any]) -> bool:
     """Run the trainer to its end, keeping its results in `out`; False where Ctrl-C came first."""
-    path = out / "checkpoint.safetensors"
+    path = out / CHECKPOINT
     remove_leftovers(path)
     with Interrupt() as interrupt, progress(trainer.plan.steps, trainer.step) as bar:
         finished = trainer.run(lambda: trainer.save(path, manifest), bar, interrupt)
@@ -199,6 +200,8 @@ def run(options: argparse.Namespace) -> int:
     if out.exists() and not out.is_dir():
         raise ArgumentError(f"--out {out} is a file; name a folder")
     out.mkdir(parents=True, exist_ok=True)
+    if checkpoint is None and (out / CHECKPOINT).exists():
+        say(f"note: this starts anew and will replace {out / CHECKPOINT}; --resume would continue it")
 
     manual_seed(plan.seed)
     model = GPT(config)

@@ -19,7 +19,7 @@ import pytest
 
 from lazygrad.io import write_arrays
 from lazygrad.settings import settings
-from lazygrad.train import Checkpoint, read_checkpoint
+from lazygrad.train import Checkpoint, Trainer, read_checkpoint
 
 SCRIPT = Path(__file__).resolve().parents[2] / "examples" / "gpt.py"
 TEXT = "".join(f"the {i}th line of a text that a very small model can learn something from;\n" for i in range(60))
@@ -158,7 +158,11 @@ def test_more_steps_can_be_added(run: Run, tmp_path: Path) -> None:
 
 def test_the_seed_decides_the_run(run: Run, tmp_path: Path) -> None:
     def weights(seed: str) -> bytes:
-        assert run(*SHORT, "--steps", "3", "--seed", seed)[0] == 0
+        path = tmp_path / "out" / "checkpoint.safetensors"
+        note = f"note: this starts anew and will replace {path}; --resume would continue it" if path.exists() else ""
+        status, _, err = run(*SHORT, "--steps", "3", "--seed", seed)
+        assert status == 0
+        assert note in err
         return read_checkpoint(tmp_path / "out" / "checkpoint.safetensors").group("model")["wte.weight"].array.tobytes()
 
     assert weights("1") == weights("1") != weights("2")
@@ -210,6 +214,29 @@ def test_an_interrupted_run_resumes_bit_for_bit(text: Path, tmp_path: Path, numb
     assert_same_run(read_checkpoint(tmp_path / "whole" / "checkpoint.safetensors"), read_checkpoint(path))
     assert resumed_text == whole_text
     assert sorted(os.listdir(tmp_path / "cut")) == ["checkpoint.safetensors", "loss.png", "metrics.json"]
+
+
+@pytest.mark.slow
+def test_a_run_resumes_bit_for_bit_on_every_device(
+    gpt: ModuleType, text: Path, tmp_path: Path, device: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = ["--text", str(text), *TINY, "--steps", "9", "--eval-every", "4", "--dropout", "0.1", "--warmup", "3"]
+    assert gpt.main([*options, "--out", str(tmp_path / "whole"), "--max-new-tokens", "5"]) == 0
+    advance = Trainer._advance
+
+    def stop_at_step_6(trainer: Trainer) -> object:
+        if trainer.step == 6:
+            raise KeyboardInterrupt
+        return advance(trainer)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Trainer, "_advance", stop_at_step_6)
+        assert gpt.main([*options, "--out", str(tmp_path / "cut")]) == 130
+    cut = tmp_path / "cut" / "checkpoint.safetensors"
+    assert read_checkpoint(cut).entry("step") == 4
+    assert gpt.main(["--resume", str(tmp_path / "cut"), "--max-new-tokens", "0"]) == 0
+    assert_same_run(read_checkpoint(tmp_path / "whole" / "checkpoint.safetensors"), read_checkpoint(cut))
+    assert json.loads((tmp_path / "cut" / "metrics.json").read_text())["device"] == device
 
 
 @pytest.mark.slow
