@@ -27,6 +27,9 @@ Operand = Union["Core", Scalar, "np.generic"]  # what stands beside a tensor
 P = ParamSpec("P")
 T = TypeVar("T", bound="Core")
 HALF = (dtypes.float16, dtypes.bfloat16)
+_LOWER = {op: op.name.lower() for op in Op}
+_constants: dict[tuple[object, ...], Node] = {}  # the ones made last: most scalars of a program come again and again
+_CONSTANTS_KEPT = 1024
 
 
 class Core:
@@ -144,7 +147,7 @@ class Core:
 
     def _binary(self, op: Op, other: Operand, reverse: bool = False) -> Self:
         """`op` of both, broadcast and promoted."""
-        a, b = self._pair(op.name.lower(), other)
+        a, b = self._pair(_LOWER[op], other)
         value = node(op, (b, a) if reverse else (a, b))
         return self._out(value, other) if isinstance(other, Core) else self._out(value)
 
@@ -154,7 +157,7 @@ class Core:
         if not isinstance(other, Core):
             value = scalar(what, other)
             dtype = promote_scalar(a.dtype, value)
-            return cast(a, dtype), const(value, dtype, a.shape)
+            return cast(a, dtype), constant(value, dtype, a.shape)
         self._same_device(what, other)
         b = other._in()
         if a.dtype is not b.dtype:
@@ -222,6 +225,19 @@ def scalar(what: str, value: Any) -> Scalar:
         if isinstance(item, (bool, int, float)):
             return item
     raise TypeError(f"{what}: {type(value).__name__} is neither a Tensor nor a number; wrap arrays in Tensor(...)")
+
+
+def constant(value: Scalar, dtype: DType, shape: Shape) -> Node:
+    """`value` expanded to `shape`; remembered, because that is three nodes to look up."""
+    if not value:  # 0.0 and -0.0 are equal, but not the same
+        return const(value, dtype, shape)
+    key = (value, type(value), dtype.rank, shape)
+    found = _constants.get(key)
+    if found is None:
+        if len(_constants) >= _CONSTANTS_KEPT:
+            _constants.clear()
+        found = _constants[key] = const(value, dtype, shape)
+    return found
 
 
 def promote_shaped(a: Node, b: Node) -> DType:
