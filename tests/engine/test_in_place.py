@@ -106,9 +106,9 @@ class Simulation:
 
 
 STEPS = (
-    Simulation.add_in_place, Simulation.scale_in_place, Simulation.assign, Simulation.assign_and_keep, Simulation.set_row,
-    Simulation.set_block, Simulation.read, Simulation.read, Simulation.swap, Simulation.realize, Simulation.realize,
-    Simulation.look, Simulation.forget, Simulation.new,
+    Simulation.add_in_place, Simulation.scale_in_place, Simulation.assign, Simulation.assign_and_keep,
+    Simulation.set_row, Simulation.set_block, Simulation.read, Simulation.read, Simulation.swap, Simulation.realize,
+    Simulation.realize, Simulation.look, Simulation.forget, Simulation.new,
 )  # fmt: skip
 
 
