@@ -20,19 +20,22 @@ from lazygrad.nn.containers import ModuleDict, ModuleList, Sequential
 from lazygrad.nn.convolution import AvgPool2d, Conv1d, Conv2d, Flatten, MaxPool2d, Unflatten
 from lazygrad.nn.linear import Embedding, Linear
 from lazygrad.nn.module import LoadResult, Module
-from lazygrad.nn.normalization import LayerNorm, RMSNorm
+from lazygrad.nn.normalization import BatchNorm1d, BatchNorm2d, GroupNorm, LayerNorm, RMSNorm
 from lazygrad.optim.clip import clip_grad_norm_, clip_grad_value_
 
 __all__ = [
     "ELU",
     "GELU",
     "AvgPool2d",
+    "BatchNorm1d",
+    "BatchNorm2d",
     "Conv1d",
     "Conv2d",
     "CrossEntropyLoss",
     "Dropout",
     "Embedding",
     "Flatten",
+    "GroupNorm",
     "Identity",
     "LayerNorm",
     "LeakyReLU",

@@ -79,6 +79,65 @@ class Normalize(Activation, Reduce):
         dims = self._last("rms_norm", normalized_shape)
         return (x * (x.square().mean(dims, keepdim=True) + eps).rsqrt())._affine(weight, None).cast(self.dtype)
 
+    def group_norm(
+        self, num_groups: int, weight: Core | None = None, bias: Core | None = None, eps: float = 1e-5
+    ) -> Self:
+        """`layernorm` over each of `num_groups` groups of channels of (N, C, ...), then a weight and bias of (C,).
+
+        ShapeError where the channels do not divide among the groups.
+
+        >>> Tensor([[[1.0], [3.0]]]).group_norm(1, eps=0.0).tolist()
+        [[[-1.0], [1.0]]]
+        """
+        if self.ndim < 2 or num_groups < 1 or self.shape[1] % num_groups != 0:
+            fail(
+                ShapeError, f"group_norm: the channels (N, C, ...) of {list(self.shape)} do not divide by {num_groups}"
+            )
+        grouped = self.reshape(self.shape[0], num_groups, -1).layernorm(-1, eps=eps)
+        return grouped.reshape(self.shape)._affine_channels(weight, bias)
+
+    def batch_norm(
+        self,
+        running_mean: Core,
+        running_var: Core,
+        weight: Core | None = None,
+        bias: Core | None = None,
+        eps: float = 1e-5,
+    ) -> Self:
+        """(self - mean) / sqrt(variance + eps) by statistics (C,) of the channels of (N, C, ...), then weight and bias.
+
+        The statistics of this tensor itself are `channel_statistics`; gradients flow through what is given.
+
+        >>> Tensor([[1.0], [3.0]]).batch_norm(Tensor([2.0]), Tensor([4.0]), eps=0.0).tolist()
+        [[-0.5], [0.5]]
+        """
+        self._need_float("batch_norm")
+        if self.ndim < 2 or running_mean.shape != self.shape[1:2] or running_var.shape != self.shape[1:2]:
+            shapes = f"{list(running_mean.shape)} and {list(running_var.shape)}"
+            fail(
+                ShapeError, f"batch_norm: statistics {shapes} do not fit the channels (N, C, ...) of {list(self.shape)}"
+            )
+        scale = (self._beside(running_var) + eps).rsqrt()
+        distance = self - self._channels(self._beside(running_mean))
+        return (distance * self._channels(scale)).cast(self.dtype)._affine_channels(weight, bias)
+
+    def channel_statistics(self) -> tuple[Self, Self]:
+        """Mean and biased variance of each channel of (N, C, ...): two tensors (C,).
+
+        >>> [t.tolist() for t in Tensor([[1.0], [3.0]]).channel_statistics()]
+        [[2.0], [1.0]]
+        """
+        dims = (0, *range(2, self.ndim))
+        return self.mean(dims), self.var(dims, correction=0)
+
+    def _channels(self, values: Self) -> Self:
+        """(C,) as (C, 1, ...), which broadcasts over (N, C, ...)."""
+        return values.reshape((-1,) + (1,) * (self.ndim - 2))
+
+    def _affine_channels(self, weight: Core | None, bias: Core | None) -> Self:
+        x = self if weight is None else self * self._channels(self._beside(weight).cast(self.dtype))
+        return x if bias is None else x + self._channels(self._beside(bias).cast(self.dtype))
+
     def normalize(self, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -> Self:
         """self divided by its p-norm along `dim` (by `eps` where the norm is smaller).
 

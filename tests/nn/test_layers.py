@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from lazygrad import Tensor, dtypes, manual_seed, nn
-from lazygrad.errors import ArgumentError, BoundsError
+from lazygrad.errors import ArgumentError, BoundsError, ShapeError
 
 F64 = dtypes.float64
 T = torch.nn
@@ -73,6 +73,11 @@ LAYERS: dict[str, tuple[Callable[[], nn.Module], Callable[[], T.Module], Callabl
             ("Softmax", (1,)),
         ]
     },
+    "group_norm": (lambda: nn.GroupNorm(2, 4), lambda: T.GroupNorm(2, 4), images),
+    "batch_norm_1d": (lambda: nn.BatchNorm1d(3), lambda: T.BatchNorm1d(3), rows),
+    "batch_norm_1d_flat": (lambda: nn.BatchNorm1d(4), lambda: T.BatchNorm1d(4), lambda: rows().reshape(6, 4)),
+    "batch_norm_2d": (lambda: nn.BatchNorm2d(4), lambda: T.BatchNorm2d(4), images),
+    "batch_norm_plain": (lambda: nn.BatchNorm2d(4, affine=False), lambda: T.BatchNorm2d(4, affine=False), images),
     "gelu_tanh": (lambda: nn.GELU("tanh"), lambda: T.GELU("tanh"), rows),
 }
 
@@ -178,6 +183,26 @@ def test_a_future_token_cannot_change_the_past() -> None:
     np.testing.assert_array_equal(block(Tensor(array)).numpy()[:, :3], block(Tensor(changed)).numpy()[:, :3])
 
 
+def test_batch_norm_learns_its_statistics_in_training_only() -> None:
+    ours, theirs = nn.BatchNorm2d(4, momentum=0.3), T.BatchNorm2d(4, momentum=0.3)
+    twin(ours, theirs)
+    for seed in range(3):
+        array = np.random.default_rng(seed).normal(seed, 2, (2, 4, 3, 3))
+        same(ours(Tensor(array)), theirs(torch.tensor(array)), "in training")
+    for name, t in theirs.state_dict().items():
+        np.testing.assert_allclose(ours.state_dict()[name].numpy(), t.numpy(), rtol=1e-12, err_msg=name)
+    ours.eval()
+    theirs.eval()
+    array = np.random.default_rng(9).normal(size=(1, 4, 3, 3))
+    same(ours(Tensor(array)), theirs(torch.tensor(array)), "in evaluation")
+    assert ours.num_batches_tracked.item() == 3
+    for wrong in (Tensor.ones(2, 3, 4, 4), Tensor.ones(2, 4, 4)):
+        with pytest.raises(ShapeError, match="channels"):
+            ours(wrong)
+    with pytest.raises(ShapeError, match="no variance"):
+        nn.BatchNorm1d(2)(Tensor.ones(1, 2))
+
+
 def test_losses_as_modules() -> None:
     x, t = Tensor([[0.5, -1.0]]), Tensor([1])
     assert nn.CrossEntropyLoss(reduction="sum")(x, t).item() == pytest.approx(x.cross_entropy(t).item())
@@ -200,6 +225,12 @@ def test_what_does_not_fit_is_refused() -> None:
         nn.Conv2d(3, 4, 3, groups=2)
     with pytest.raises(ArgumentError, match="2 dimensions"):
         nn.Conv2d(3, 4, (3, 3, 3))
+    with pytest.raises(ArgumentError, match="groups"):
+        nn.GroupNorm(3, 4)
+    with pytest.raises(ShapeError, match="divide"):
+        Tensor.ones(2, 4).group_norm(3)
+    with pytest.raises(ShapeError, match="statistics"):
+        Tensor.ones(2, 4).batch_norm(Tensor.ones(3), Tensor.ones(4))
     with pytest.raises(BoundsError, match="padding_idx"):
         nn.Embedding(3, 2, padding_idx=3)
 
