@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from lazygrad.index.expr import dim_max, dim_product
 from lazygrad.ir.node import Node, topological
-from lazygrad.ir.op import Arg, BufferArg, StoreArg
+from lazygrad.ir.op import Arg, BufferArg, IdArg, StoreArg
 from lazygrad.render.opencl import render
 from lazygrad.runtime.base import DeviceInfo, KernelSource
 from lazygrad.schedule.fuse import GroupKind
@@ -128,7 +128,7 @@ def structure(kernel: Kernel, aliases: Aliases) -> tuple[object, ...]:
 
 def _stable(arg: Arg | None) -> Arg | None:
     """The argument without identities, which do not show in the source."""
-    return None if isinstance(arg, (BufferArg, StoreArg)) else arg
+    return None if isinstance(arg, (BufferArg, IdArg, StoreArg)) else arg
 
 
 def _name(kernel: Kernel, key: object) -> str:

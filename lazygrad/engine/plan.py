@@ -13,7 +13,7 @@ from lazygrad.engine.compile import Aliases, Compiled, can_overwrite, compile_ba
 from lazygrad.engine.report import print_stages
 from lazygrad.engine.slots import Input, Output, Slot, Temporary, Workspace
 from lazygrad.ir.node import Node, topological
-from lazygrad.ir.op import Arg, BufferArg, Op, StoreArg
+from lazygrad.ir.op import Arg, BufferArg, IdArg, Op, StoreArg
 from lazygrad.runtime.base import DeviceInfo
 from lazygrad.schedule.batch import Batch, batches
 from lazygrad.schedule.kernel import Kernel, Schedule, is_empty, schedule
@@ -131,4 +131,4 @@ def structure(roots: Iterable[Node]) -> tuple[object, ...]:
 
 
 def _stable(arg: Arg | None) -> Arg | None:
-    return None if isinstance(arg, (BufferArg, StoreArg)) else arg
+    return None if isinstance(arg, (BufferArg, IdArg, StoreArg)) else arg

@@ -1,10 +1,11 @@
-"""What makes two calls of a jitted function one kind: everything besides the tensors' values that its graph may "
-"depend on."""
+"""What makes two calls of a jitted function one kind: all besides the tensors' values that its graph may depend on."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Sequence
-from types import FunctionType, ModuleType
+import dis
+import functools
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 import numpy as np
@@ -48,28 +49,66 @@ def _outside(function: Callable[..., Any], containers: bool, seen: set[int]) -> 
         return
     seen.add(id(function))
     code = getattr(function, "__code__", None)
-    names = code.co_names if code else ()
-    found: list[object] = []
-    for cell in getattr(function, "__closure__", None) or ():
-        try:
-            found.append(cell.cell_contents)
-        except ValueError:  # not assigned yet
-            continue
+    if code is None:
+        return
     scope = getattr(function, "__globals__", {})
-    found.extend(scope[name] for name in names if name in scope)
-    if (owner := getattr(function, "__self__", None)) is not None:
-        found.append(owner)
-    for value in found:
+    found = _roots(function, code, scope)
+    for name, value in found.items():
         if isinstance(value, FunctionType):
             if value.__globals__ is scope:
                 yield from _outside(value, containers, seen)
         elif containers or not isinstance(value, (list, dict)):
-            yield from _guard(value, names)
+            yield from _guard(value)
+            for path in _paths(code).get(name, ()):
+                yield from _followed(value, path)
 
 
-def _guard(value: object, names: Sequence[str]) -> Iterator[Hashable]:
-    """The parts of `value` that a graph may depend on: numbers, tensors' identities, attributes called one of "
-    "`names`."""
+def _roots(function: Callable[..., Any], code: CodeType, scope: Mapping[str, object]) -> dict[str, object]:
+    """The objects that the function can name besides its arguments: from its closure, its globals, and its own."""
+    found: dict[str, object] = {}
+    for name, cell in zip(code.co_freevars, getattr(function, "__closure__", None) or ()):
+        try:
+            found[name] = cell.cell_contents
+        except ValueError:  # not assigned yet
+            continue
+    found |= {name: scope[name] for name in code.co_names if name in scope}
+    if (owner := getattr(function, "__self__", None)) is not None and code.co_argcount:
+        found[code.co_varnames[0]] = owner
+    return found
+
+
+@functools.cache
+def _paths(code: CodeType) -> dict[str, set[tuple[str, ...]]]:
+    """The chains of attributes that the code reads: `self.plan.clip` is the path (plan, clip) of the name self."""
+    paths: dict[str, set[tuple[str, ...]]] = {}
+    name, path = "", ()
+    for step in dis.get_instructions(code):
+        if step.opname.startswith(("LOAD_FAST", "LOAD_DEREF", "LOAD_GLOBAL", "LOAD_NAME", "LOAD_CLASSDEREF")):
+            loaded = step.argval[-1] if isinstance(step.argval, tuple) else step.argval
+            name, path = str(loaded), ()
+        elif step.opname in ("LOAD_ATTR", "LOAD_METHOD") and name:
+            path = (*path, str(step.argval))
+            paths.setdefault(name, set()).add(path)
+        elif step.opname not in ("CACHE", "EXTENDED_ARG"):
+            name, path = "", ()
+    return paths
+
+
+def _followed(value: object, path: tuple[str, ...]) -> Iterator[Hashable]:
+    """The plain value or the tensor at the end of a path of attributes, which are read without running any code."""
+    for name in path:
+        held = getattr(value, "__dict__", None)
+        if not isinstance(held, dict) or name not in held:
+            return
+        value = held[name]
+    if isinstance(value, _PLAIN):
+        yield path, type(value), value
+    elif isinstance(value, Core):
+        yield path, id(value)
+
+
+def _guard(value: object) -> Iterator[Hashable]:
+    """The parts of `value` that a graph may depend on: numbers, tensors' identities, the mode of modules."""
     if isinstance(value, (type, ModuleType)):
         return
     if isinstance(value, _PLAIN):
@@ -82,21 +121,6 @@ def _guard(value: object, names: Sequence[str]) -> Iterator[Hashable]:
         yield type(value), len(value)
         if len(value) <= MOST:
             for x in value.items() if isinstance(value, dict) else value:
-                yield from _guard(x, names)
+                yield from _guard(x)
     elif callable(modules := getattr(value, "modules", None)):
-        for module in modules():
-            yield from _attributes(module, ("training", *names))
-    else:
-        yield from _attributes(value, names)
-
-
-def _attributes(value: object, names: Sequence[str]) -> Iterator[Hashable]:
-    held = getattr(value, "__dict__", None)
-    if not isinstance(held, dict):
-        return
-    for name in names:
-        x = held.get(name)
-        if isinstance(x, _PLAIN) and name in held:
-            yield name, type(x), x
-        elif isinstance(x, Core):
-            yield name, id(x)
+        yield tuple(bool(getattr(module, "training", False)) for module in modules())
