@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from lazygrad.dtype import dtypes
 from lazygrad.errors import GraphError
-from lazygrad.index.expr import Expr, Var
+from lazygrad.index.expr import Const, Expr, Var
 from lazygrad.ir.op import Combine
 
 from . import arithmetic
@@ -38,6 +38,9 @@ class Items:
     item: Expr
     count: int
     group_size: int
+
+
+Shared = tuple[Array, Accumulator, Register]  # local memory with each work-item's total, and this one's
 
 
 class Reducer:
@@ -195,32 +198,38 @@ class Reducer:
     def _across_items(self, totals: Sequence[tuple[Partial, dict[Registers, Register]]], items: Items) -> None:
         """Replace every total by its combination over neighbouring work-items, given to all of them.
 
-        Halves are combined with halves in local memory, all totals between the same barriers, which every work-item
-        reaches.
+        In local memory, the first few work-items combine what the others have; then each combines what these few
+        found. All totals pass between the same three barriers, which every work-item reaches.
         """
         context = self.context
         if context.fault_depth:
             name = totals[0][0].acc.name
             raise GraphError(f"accumulator {name!r} is reduced over work-items inside an If; barriers must be uniform")
+        few = min(items.count, 1 << (items.count.bit_length() + 1) // 2)
         shared = [self._shared(partial.acc, mine, items) for partial, total in totals for mine in total.values()]
         context.emit(Meet())
-        left = items.count
-        while left > 1:
-            half = (left + 1) // 2
-            with context.branch((items.item + half).lt(left)):
-                for array, acc, mine in shared:
-                    pair = [self._get(array, at * mine.lanes, mine) for at in (items.id, items.id + half)]
-                    both = arithmetic.combine(context, acc.combine, mine.dtype, *pair)
-                    self._put(array, items.id * mine.lanes, both)
+        if few < items.count:
+            with context.branch(items.item.lt(few)):
+                stop = items.item.lt(items.count % few) + items.count // few
+                for (array, _, mine), found in zip(shared, self._combined(shared, items.id, few, stop)):
+                    self._put(array, items.id * mine.lanes, found)
             context.emit(Meet())
-            left = half
-        arrays = iter(shared)
+        combined = iter(self._combined(shared, items.id - items.item, 1, Const(few)))
         for _, total in totals:
-            for key, mine in total.items():
-                total[key] = self._get(next(arrays)[0], (items.id - items.item) * mine.lanes, mine)
+            total.update((key, next(combined)) for key in total)
         context.emit(Meet())
 
-    def _shared(self, acc: Accumulator, mine: Register, items: Items) -> tuple[Array, Accumulator, Register]:
+    def _combined(self, shared: Sequence[Shared], first: Expr, step: int, stop: Expr) -> list[Register]:
+        """The combination of the elements first, first + step, ... of each array, `stop` of them."""
+        found = [self._get(array, first * mine.lanes, mine) for array, _, mine in shared]
+        if stop.constant == 1:
+            return found
+        with self.context.loop("part", Const(1), stop) as part:
+            for (array, acc, mine), register in zip(shared, found):
+                self._combine_into(acc, register, self._get(array, (first + part * step) * mine.lanes, mine))
+        return found
+
+    def _shared(self, acc: Accumulator, mine: Register, items: Items) -> Shared:
         """Local memory where each work-item has put its own total."""
         dtype = dtypes.int32 if mine.dtype.is_bool else mine.dtype
         array = self.context.declare(Array(f"{acc.name}_items", dtype, items.group_size * mine.lanes, Scope.LOCAL))

@@ -11,7 +11,6 @@ import pytest
 from numpy.typing import NDArray
 
 from lazygrad import Tensor, manual_seed, optim
-from lazygrad.dtype import dtypes
 from lazygrad.models.gpt import GPT, GPTConfig
 from lazygrad.runtime.registry import open_device
 from lazygrad.settings import settings
@@ -77,12 +76,11 @@ def elementwise(p: Programs, n: int) -> None:
 
 
 def reductions(p: Programs, n: int) -> None:
-    for m, k in ((3 + n, 7), (5 + n, 500), (4, 256 + n), (700 + n, 64), (900, 40 + n), (1, 3000 + n), (600 + n, 1100)):
+    for m, k in ((3 + n, 7), (5, 500 + n), (700 + n, 64), (1, 3000 + n), (600 + n, 1100)):
         x = floats(m, k)
         wide = x.astype(np.float64)
         p.add(f"rows {m}x{k}", Tensor(x).sum(1), wide.sum(1))
         p.add(f"columns {m}x{k}", Tensor(x).sum(0), wide.sum(0))
-        p.add(f"maximum {m}x{k}", Tensor(x).amax(1), x.max(1), 0)
         e = np.exp(wide - wide.max(1, keepdims=True))
         p.add(f"softmax {m}x{k}", Tensor(x).softmax(-1), e / e.sum(1, keepdims=True))
     for size in (20 + n, 2000 + n, 300_000 + n):
@@ -92,7 +90,9 @@ def reductions(p: Programs, n: int) -> None:
     x = floats(40 + n, 12, 30)
     p.add("middle", Tensor(x).sum(1), x.astype(np.float64).sum(1))
     p.add("outer and inner", Tensor(x).mean((0, 2)), x.astype(np.float64).mean((0, 2)))
-    p.add("two kinds of rows", Tensor(x[:, :, 0].copy()).sum(1) + Tensor(x).sum((1, 2)), x[:, :, 0].sum(1) + x.sum((1, 2)))
+    y = x[:, :, 0].copy()
+    p.add("two kinds of rows", Tensor(y).sum(1) + Tensor(x).sum((1, 2)), y.sum(1) + x.sum((1, 2)))
+    p.add("maximum", Tensor(x).amax(2), x.max(2), 0)
     p.add("argmax", Tensor(x).argmax(2), x.argmax(2), 0)
     d = x.astype(np.float64)
     normal = (d - d.mean(-1, keepdims=True)) / np.sqrt(d.var(-1, keepdims=True) + 1e-5)
@@ -162,7 +162,10 @@ def test_programs(family: Callable[[Programs, int], None], step: int) -> None:
     programs.check()
 
 
-@pytest.mark.parametrize("names", op_tests.groups(list(TABLE), 60), ids=lambda names: f"{names[0]}..{names[-1]}")
+SOME = [name for name, row in TABLE.items() if not row.elementwise][::4]  # all would take minutes to compile
+
+
+@pytest.mark.parametrize("names", op_tests.groups(SOME, 20), ids=lambda names: f"{names[0]}..{names[-1]}")
 def test_op_table(names: list[str]) -> None:
     with settings.override(device="OPENCL", target="gpu"):
         op_tests.test_devices_agree(names, "OPENCL")
@@ -172,11 +175,11 @@ def train(device: str) -> tuple[list[float], list[Data]]:
     """Losses of a few steps of a GPT, and its parameters after them."""
     with settings.override(device=device, target="gpu"):
         manual_seed(0)
-        model = GPT(GPTConfig(vocabulary=30, layers=2, heads=2, width=32, context=20))
+        model = GPT(GPTConfig(vocabulary=30, layers=1, heads=2, width=32, context=20))
         optimizer = optim.AdamW(model.parameters(), lr=1e-2)
         tokens = np.random.default_rng(0).integers(0, 30, (5, 21))
         losses = []
-        for _ in range(3):
+        for _ in range(2):
             logits = model(Tensor(tokens[:, :-1]))
             loss = logits.reshape(-1, 30).cross_entropy(Tensor(tokens[:, 1:].reshape(-1)))
             optimizer.zero_grad()
