@@ -140,6 +140,7 @@ class _BatchNorm(Module):
         if not self.training:
             return x.batch_norm(self.running_mean, self.running_var, self.weight, self.bias, self.eps)
         n = x.numel() // self.num_features
+        assert isinstance(n, int)
         if n == 1:
             raise ShapeError(
                 f"{type(self).__name__}: one value for each channel has no variance: shape {list(x.shape)}"
