@@ -10,7 +10,7 @@ from lazygrad.errors import ArgumentError
 
 @dataclass(frozen=True)
 class TrainingPlan:
-    """The numbers of a run; the defaults are nanoGPT's for a CPU.
+    """The numbers of a run; the defaults are nanoGPT's for a CPU, but for a learning rate twice as high.
 
     Args:
         steps, batch: optimizer steps, and windows in each.
@@ -24,7 +24,7 @@ class TrainingPlan:
 
     steps: int = 2000
     batch: int = 12
-    lr: float = 1e-3
+    lr: float = 2e-3
     min_lr: float = 1e-4
     warmup: int = 100
     beta1: float = 0.9
