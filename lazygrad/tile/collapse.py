@@ -18,17 +18,34 @@ def collapse(program: Program) -> Program:
     return replace(program, body=_body(program.body))
 
 
+Changes = dict[Stmt, tuple[Stmt, dict[Var, Expr]]]  # axes of different reductions may have the same variables
+
+
 def _body(body: Sequence[Stmt]) -> tuple[Stmt, ...]:
-    changes: dict[Stmt, tuple[Stmt, dict[Var, Expr]]] = {}  # axes of different reductions may have the same variables
+    changes: Changes = {}
+    _merge_reductions(body, changes)
+    # All at once, so that an accumulator is followed into the reductions around the one that it belongs to.
+    body = exchange(body, changes) if changes else tuple(body)
+    return tuple(_inner_loops(s) for s in body)
+
+
+def _merge_reductions(body: Sequence[Stmt], changes: Changes) -> None:
+    """Note every Reduction of `body`, and of the Reductions in it, that has fewer axes."""
     for s in body:
         if isinstance(s, Reduction):
-            inside = _body(s.body)
-            used = exprs([a.value for a in s.accumulators]) + statement_exprs(inside)
+            _merge_reductions(s.body, changes)
+            used = exprs([a.value for a in s.accumulators]) + statement_exprs(s.body)
             axes, replaced = _merge(s.axes, [e for e, _ in used])
-            if replaced or inside != s.body:
-                changes[s] = replace(s, axes=axes, body=inside), replaced
-    body = exchange(body, changes) if changes else tuple(body)
-    return tuple(_nest(s) if isinstance(s, Loop) else s for s in body)
+            if replaced:
+                changes[s] = replace(s, axes=axes), replaced
+
+
+def _inner_loops(s: Stmt) -> Stmt:
+    if isinstance(s, Loop):
+        return _nest(s)
+    if isinstance(s, Reduction) and s.body:
+        return replace(s, body=tuple(_inner_loops(inner) for inner in s.body))
+    return s
 
 
 def _nest(loop: Loop) -> Stmt:
