@@ -31,8 +31,9 @@ def without_a_driver() -> Iterator[None]:
 
 
 def chain(length: int) -> Node:
-    n = Tensor(np.ones(64, np.float32)).node
-    one, half = Tensor.full((64,), 1.5).node, Tensor.full((64,), 0.5).node
+    size = 1 << 16  # so many that all chains are cut into equally many tasks
+    n = Tensor(np.ones(size, np.float32)).node
+    one, half = Tensor.full((size,), 1.5).node, Tensor.full((size,), 0.5).node
     for k in range(length):
         n = alu(Op.ADD, n, one) if k % 2 else alu(Op.MUL, n, half)
     return n
