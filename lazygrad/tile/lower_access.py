@@ -14,6 +14,7 @@ from lazygrad.ir.op import Combine
 from . import arithmetic
 from .lower_context import Context, Element, integer_type
 from .lower_index import VectorIndex
+from .lower_strided import FEWEST, LONGEST, strided
 from .machine import (
     Branch,
     Code,
@@ -128,7 +129,7 @@ class Access:
             guarded = Place(select(place.valid, place.index, 0), Const(1), None, 1, {})
             return self._choose(self._elements(array, guarded), place, fill)
         inside = place.valid if place.uniform_mask else place.all_valid()
-        if inside is None or place.step not in (1, -1):
+        if inside is None or place.step not in (1, -1, *range(2, LONGEST + 1)):
             return self._choose(self._listed(array, place), place, fill)
         dest = context.register(memory_dtype(array.dtype), place.lanes, array.name)
         context.emit(Compute(dest, Code.COPY, (fill,)))
@@ -170,6 +171,8 @@ class Access:
         if step == -1:
             backwards = self._read(array, (place.at(place.index, place.lanes - 1),), dtype, place.lanes)
             return context.compute(Code.REVERSE, dtype, backwards)
+        if step is not None and 1 < step <= LONGEST and place.lanes >= FEWEST:
+            return strided(context, context.arrays[array], place.at(place.index, 0), step, place.lanes, dtype)
         return self._read(array, tuple(place.at(place.index, k) for k in range(place.lanes)), dtype, place.lanes)
 
     def _listed(self, array: Array, place: Place) -> Operand:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from lazygrad.errors import GraphError
 from lazygrad.index.expr import Var
 
 from .lower_access import Place
@@ -28,6 +29,8 @@ class Storer:
     def store(self, stores: Sequence[Store]) -> None:
         """First every value, then every write, for each element of the register tile."""
         context = self.context
+        for s in stores:
+            self._check(s)
         used = [_used(s) for s in stores]
         done: set[object] = set()
         for element in context.elements(frozenset().union(*used)):
@@ -39,6 +42,15 @@ class Storer:
                     ready.append((s, *self._prepared(s, own, element)))
             for s, place, operand in ready:
                 self._write(s, place, operand)
+
+    def _check(self, s: Store) -> None:
+        """Scratch memory is shared by the elements of a register tile: each must have a place of its own."""
+        for axis in self.context.tile_axes(s.value.vars):
+            if s.array.scope is not Scope.GLOBAL and axis.count * axis.lanes > 1 and axis.var not in s.index.vars:
+                raise GraphError(
+                    f"scratch array {s.array.name!r} is stored for every {axis.var.name} of a register tile at one place; "
+                    "index it by that variable too"
+                )
 
     def _prepared(self, s: Store, used: frozenset[Var], element: Element) -> tuple[Place, Operand]:
         bound = {var: self.values.operand(v, element) for var, v in s.bindings}

@@ -52,7 +52,6 @@ class Code(Enum):
     REVERSE = auto()  # the lanes of a backwards
     IOTA = auto()  # 0, 1, 2, ... in the lanes
     SHUFFLE = auto()  # the lanes of a, then b that `detail` numbers
-    ANY = auto()  # a scalar bool: whether any lane of the mask a is set
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -7,7 +7,7 @@ import numpy as np
 from lazygrad.dtype import DType, dtypes
 
 from .lower_context import Context
-from .machine import Code, Immediate, Operand
+from .machine import Code, Immediate, Operand, Register
 
 _MASKS = {1: dtypes.int8, 2: dtypes.int16, 4: dtypes.bool, 8: dtypes.int64}
 
@@ -59,6 +59,20 @@ def mask_for(context: Context, mask: Operand, dtype: DType) -> Operand:
 def _width(dtype: DType) -> int:
     """Bytes of a lane."""
     return 4 if dtype.is_bool else dtype.itemsize
+
+
+def any_lane(context: Context, mask: Operand) -> Register:
+    """A scalar bool: whether a mask (or a scalar bool) holds in any lane."""
+    if mask.lanes == 1:
+        assert isinstance(mask, Register)
+        return mask
+    lanes = context.compute(Code.CONVERT, dtypes.int8, mask)
+    words = {2: dtypes.int16, 4: dtypes.int32}.get(lanes.lanes, dtypes.int64)
+    bits = context.compute(Code.BITCAST, words, lanes, lanes=lanes.lanes // words.itemsize)
+    if bits.lanes > 1:
+        low, high = (context.compute(Code.LANE, words, bits, detail=k, lanes=1) for k in (0, 1))
+        bits = context.compute(Code.OR, words, low, high)
+    return context.compute(Code.NE, dtypes.bool, bits, constant(0, words))
 
 
 def select(context: Context, condition: Operand, yes: Operand, no: Operand) -> Operand:

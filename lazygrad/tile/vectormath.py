@@ -22,7 +22,7 @@ from lazygrad.index.expr import Var
 from . import library
 from .lower_context import Context
 from .machine import Branch, Code, Compute, Immediate, Operand, Register
-from .masks import compare, constant, select
+from .masks import any_lane, compare, constant, select
 
 F32, F64 = dtypes.float32, dtypes.float64
 LOG2_E = 1.4426950408889634
@@ -218,8 +218,7 @@ def _sin_of_large(context: Context, dtype: DType, x: Operand, y: Operand, result
         x,
     )
     mask = compare(context, Code.LT, dtype, constant(SIN_LIMIT, dtype), large)
-    flag = context.compute(Code.ANY, dtypes.bool, mask, lanes=1) if mask.lanes > 1 else mask
-    assert isinstance(flag, Register)
+    flag = any_lane(context, mask)
     with context.scope() as body:
         exact = library.call(context, "sin", F64, y)
         if dtype is F32:

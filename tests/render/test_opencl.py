@@ -28,6 +28,8 @@ from lazygrad.tile.program import (
     Loop,
     Program,
     Reduction,
+    Scope,
+    Stage,
     Store,
     Value,
     alu,
@@ -175,6 +177,12 @@ def _undefined() -> Program:
     return Program("undefined", (X, Y), (), (Loop(Axis(i, 4), (Store(Y, i, value),)),))
 
 
+def _shared_scratch() -> Program:
+    i, scratch = Var("i", 0, 3), Array("scratch", F32, 1, Scope.PRIVATE)
+    stage = Stage(scratch, (Store(scratch, lift(0), load(X, i)),))
+    return Program("shared", (X, Y), (), (Loop(Axis(i, 4, Kind.UNROLL), (stage, Store(Y, i, load(scratch, lift(0))))),))
+
+
 @pytest.mark.parametrize(
     ("program", "message"),
     [
@@ -183,6 +191,7 @@ def _undefined() -> Program:
         (_inner_grid, "GRID axis i is not among the outermost loops"),
         (_early_reference, "accumulator 'total' is read where its Reduction has not run"),
         (_barrier_in_if, "a Barrier inside an If"),
+        (_shared_scratch, "scratch array 'scratch' is stored for every i of a register tile at one place"),
         (_undefined, "XOR is not defined for float32"),
     ],
 )

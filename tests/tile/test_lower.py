@@ -75,6 +75,23 @@ def broadcast_and_strides() -> Case:
 
 
 @case
+def small_strides() -> Case:
+    """Every second, third and fourth element, in full and half vectors, up to the last element of the array."""
+    n = 16 + 8 + 4 + 1
+    i = var("i", n)
+    stores, given, expected = [], {}, {}
+    for step in (2, 3, 4, 5):
+        for dtype in (F32, dtypes.uint8, dtypes.bool, dtypes.float16):
+            size = (n - 1) * step + 1
+            x = array(f"x_{step}_{dtype.name}", dtype, size)
+            out = array(f"out_{step}_{dtype.name}", dtype, n, written=True)
+            given[x] = (np.arange(size) * 7 % 251 % (2 if dtype.is_bool else 251)).astype(dtype.storage)
+            expected[out] = given[x][::step]
+            stores.append(Store(out, i, load(x, i * step)))
+    return Case(Program("small_strides", (*given, *expected), (), (loop(i, stores, lanes=16),)), given, expected)
+
+
+@case
 def padding() -> Case:
     """A border of 2 in front and 3 behind: vectors that are inside, across an edge, and outside."""
     n, m = 61, 66

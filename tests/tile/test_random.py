@@ -186,15 +186,16 @@ class Maker:
         return Reduction(tuple(axes), tuple(found))
 
     def stage(self) -> Stage:
+        """Scratch memory that does not depend on axes in registers, whose elements share it."""
         axis = self.axis((Kind.SERIAL,))
         array = Array(self.name("scratch"), self.dtype, axis.extent, Scope.PRIVATE)
-        outside, self.loops = (
-            self.loops,
-            [a for a in self.loops if a.kind not in (Kind.UNROLL, Kind.VECTOR) and a.lanes * a.unroll == 1],
-        )
+        outside, accs = self.loops, self.accs
+        self.loops = [a for a in outside if a.kind not in (Kind.UNROLL, Kind.VECTOR) and a.lanes * a.unroll == 1]
+        in_registers = {a.var for a in outside} - {a.var for a in self.loops}
+        self.accs = [a for a in accs if a.vars.isdisjoint(in_registers)]
         self.loops.append(axis)
         fill = Loop(axis, (Store(array, axis.var, self.value(2)),))
-        self.loops = outside
+        self.loops, self.accs = outside, accs
         self.staged.append(array)
         return Stage(array, (fill,))
 
