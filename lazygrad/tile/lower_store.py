@@ -48,8 +48,8 @@ class Storer:
         for axis in self.context.tile_axes(s.value.vars):
             if s.array.scope is not Scope.GLOBAL and axis.count * axis.lanes > 1 and axis.var not in s.index.vars:
                 raise GraphError(
-                    f"scratch array {s.array.name!r} is stored for every {axis.var.name} of a register tile at one place; "
-                    "index it by that variable too"
+                    f"scratch array {s.array.name!r} is stored at one place for every {axis.var.name} "
+                    "of a register tile; index it by that variable too"
                 )
 
     def _prepared(self, s: Store, used: frozenset[Var], element: Element) -> tuple[Place, Operand]:

@@ -191,7 +191,7 @@ def _shared_scratch() -> Program:
         (_inner_grid, "GRID axis i is not among the outermost loops"),
         (_early_reference, "accumulator 'total' is read where its Reduction has not run"),
         (_barrier_in_if, "a Barrier inside an If"),
-        (_shared_scratch, "scratch array 'scratch' is stored for every i of a register tile at one place"),
+        (_shared_scratch, "scratch array 'scratch' is stored at one place for every i of a register tile"),
         (_undefined, "XOR is not defined for float32"),
     ],
 )
