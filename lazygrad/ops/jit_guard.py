@@ -81,7 +81,8 @@ def _roots(function: Callable[..., Any], code: CodeType, scope: Mapping[str, obj
 def _paths(code: CodeType) -> dict[str, set[tuple[str, ...]]]:
     """The chains of attributes that the code reads: `self.plan.clip` is the path (plan, clip) of the name self."""
     paths: dict[str, set[tuple[str, ...]]] = {}
-    name, path = "", ()
+    name = ""
+    path: tuple[str, ...] = ()
     for step in dis.get_instructions(code):
         if step.opname.startswith(("LOAD_FAST", "LOAD_DEREF", "LOAD_GLOBAL", "LOAD_NAME", "LOAD_CLASSDEREF")):
             loaded = step.argval[-1] if isinstance(step.argval, tuple) else step.argval
