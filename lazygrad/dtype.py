@@ -17,7 +17,7 @@ Kind = Literal["bool", "uint", "int", "float"]
 Scalar = bool | int | float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)  # there is one object for each type
 class DType:
     """One element type.
 

@@ -6,8 +6,9 @@ graph that contains such a node reads its storage instead of computing it again.
 
 from __future__ import annotations
 
+import itertools
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NoReturn
 
 import numpy as np
@@ -30,7 +31,29 @@ from lazygrad.schedule.kernel import is_empty
 from lazygrad.schedule.stored import nbytes
 from lazygrad.settings import settings
 
-live: weakref.WeakSet[Any] = weakref.WeakSet()  # every Tensor, so that a store knows who still reads the old value
+
+
+class Live:
+    """Every Tensor that exists, in the order they were made, so that a store knows who still reads the old value.
+
+    The order makes equal programs equal plans.
+    """
+
+    def __init__(self) -> None:
+        self._tensors: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
+        self._number = itertools.count()
+
+    def add(self, tensor: Any) -> None:
+        self._tensors[next(self._number)] = tensor
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(list(self._tensors.values()))
+
+    def __len__(self) -> int:
+        return len(self._tensors)
+
+
+live = Live()
 _realized: weakref.WeakKeyDictionary[Node, Node] = weakref.WeakKeyDictionary()
 _runners: dict[tuple[object, ...], Runner] = {}
 tracing: list[Callable[[], NoReturn]] = []  # while `jit` traces: realize does nothing, and reading a value calls this

@@ -61,6 +61,8 @@ class Op(Enum):
     STORE = auto()  # is stored in place of an older value
     COPY = auto()  # is moved to another device
 
+    __hash__ = object.__hash__  # by identity, which is what equality is: graphs hash ops all the time
+
     def __repr__(self) -> str:
         return self.name
 

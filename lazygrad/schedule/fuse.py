@@ -254,6 +254,8 @@ def _over_outer(group: Group, n: Node, inside: list[Read]) -> bool:
     sizes = reduced_sizes(n)
     if dim_product(sizes) != dim_product(group.outer) or dim_max(dim_product(sizes)) < MIN_ROWS:
         return False
+    if not all(m.node.op is not Op.REDUCE or _along_memory(m.node) for m in group.members):
+        return False  # sums of columns run side by side, many columns at a time, which a loop over columns would end
     position = view.flat(domain(sizes, "r"), sizes)
     for r in inside:
         member = group.member(r.node)
@@ -261,6 +263,13 @@ def _over_outer(group: Group, n: Node, inside: list[Read]) -> bool:
         if view.flat([r.index[k] for k in member.outer], [r.node.shape[k] for k in member.outer]) is not position:
             return False
     return True
+
+
+def _along_memory(n: Node) -> bool:
+    """Whether REDUCE `n` goes along the last axis of its source."""
+    source = n.src[0]
+    last = max((k for k in range(source.ndim) if source.shape[k] != 1), default=0)
+    return last in n.argument(ReduceArg).axes
 
 
 def _absorb(groups: list[Group], position: dict[Node, int], where: int, found: list[Read]) -> None:
