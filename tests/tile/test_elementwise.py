@@ -16,9 +16,9 @@ from lazygrad.ir.node import alu as node_alu
 from lazygrad.ir.node import buffer as node_buffer
 from lazygrad.ir.op import Op
 from lazygrad.runtime.base import Storage
-from lazygrad.tile.program import Program, Store, Value, alu, compute_dtype, load
+from lazygrad.tile.program import Program, Store, Value, alu, load
 
-from .harness import Array, Case, Data, array, check, loop, run
+from .harness import Case, Data, array, check, loop, run
 
 SIZE = 16 * 5 + 11
 FLOATS = [0.0, -0.0, 1.0, -1.0, 0.5, -2.5, 3.0, 100.25, np.inf, -np.inf, np.nan, 65504.0, 1e-7, -1e-40, 3e38, 6e-8, 7.0]
@@ -147,6 +147,3 @@ def test_elementwise(case: Case, results: dict[str, dict[str, Data]]) -> None:
     if name.startswith("ops_") and dtype:
         case.rtol = tight[dtype]
     check(case, results[name])
-
-
-__all__ = ["Array", "compute_dtype"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -39,13 +40,23 @@ UNARY = {
     ("log2_near_1", "float64"): (_uniform(0.7, 1.4), 3.1),
     ("sin", "float32"): (_scales(-60, 50, sign=True), 1.8),
     ("sin", "float64"): (_scales(-60, 20, sign=True), 1.8),
+    ("erf", "float32"): (_uniform(-7, 7), 1.6),
+    ("erf", "float64"): (_uniform(-7, 7), 4.5),  # its reference is rounded too
+    ("erf_small", "float32"): (_scales(-60, 0, sign=True), 1.6),
     ("sqrt", "float32"): (_scales(-149, 127), 0.5),
     ("sqrt", "float64"): (_scales(-1074, 1023), 0.5),
 }
 EXACT: dict[str, Callable[[Data], Data]] = {
-    "exp2": np.exp2, "exp": np.exp, "log2": np.log2, "log2_near_1": np.log2, "sin": np.sin, "sqrt": np.sqrt,
-}  # fmt: skip
-OPS = {"exp2": Op.EXP2, "log2": Op.LOG2, "log2_near_1": Op.LOG2, "sin": Op.SIN, "sqrt": Op.SQRT}
+    "exp2": np.exp2,
+    "exp": np.exp,
+    "log2": np.log2,
+    "log2_near_1": np.log2,
+    "sin": np.sin,
+    "sqrt": np.sqrt,
+    "erf": lambda x: np.array([math.erf(v) for v in x], WIDE),
+    "erf_small": lambda x: np.array([math.erf(v) for v in x], WIDE),
+}
+OPS = {"exp2": Op.EXP2, "log2": Op.LOG2, "sin": Op.SIN, "sqrt": Op.SQRT, "erf": Op.ERF}
 
 
 def unary_case(function: str, dtype: DType) -> Case:
@@ -58,7 +69,7 @@ def unary_case(function: str, dtype: DType) -> Case:
     i = Var("i", 0, COUNT - 1)
     a, out = array("a", dtype, COUNT), array("out", dtype, COUNT, written=True)
     value: Value = load(a, i)
-    value = exp(value) if function == "exp" else alu(OPS[function], dtype, value)
+    value = exp(value) if function == "exp" else alu(OPS[function.split("_")[0]], dtype, value)
     program = Program(f"{function}_{dtype.name}", (a, out), (), (loop(i, Store(out, i, value), lanes=8),))
     return Case(program, {a: x}, {out: want})
 
