@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar, overload
+from typing import TYPE_CHECKING, TypeVar, overload
 
 from lazygrad.dtype import DType, dtypes
 from lazygrad.errors import DTypeError, ShapeError
@@ -23,11 +23,23 @@ Dims = int | Sequence[int] | None
 T = TypeVar("T")
 
 
-class MinMax(NamedTuple, Generic[T]):
-    """What `max(dim)` and `min(dim)` give: the extreme values, and where the first of each is."""
+class MinMax(tuple[T, T]):  # a NamedTuple cannot be generic in Python 3.10
+    """What `max(dim)` and `min(dim)` give, the pair (values, indices): the extreme values, where the first of each is."""
 
-    values: T
-    indices: T
+    __slots__ = ()
+
+    def __new__(cls, values: T, indices: T) -> MinMax[T]:
+        return super().__new__(cls, (values, indices))
+
+    @property
+    def values(self) -> T:
+        """The extreme values."""
+        return self[0]
+
+    @property
+    def indices(self) -> T:
+        """Where the first of each extreme value is."""
+        return self[1]
 
 
 class Reduce(Functions, Movement):
