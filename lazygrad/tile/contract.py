@@ -147,9 +147,9 @@ class _Tiler:
         return min(block, -(-rows // tile) * tile)
 
     def _packed(self) -> bool:
-        """Whether `b` has to be copied to lie contiguously along the columns."""
-        addresses = [e for e, address in exprs([self.c.b]) if address]
-        return any(e.coefficient(self.column.var) not in (0, 1) for e in addresses)
+        """Whether `b` has to be copied to lie contiguously along the columns, or to be masked once instead of each time."""
+        var = self.column.var
+        return any(e.coefficient(var) not in (0, 1) if address else var in e.vars for e, address in exprs([self.c.b]))
 
     def body(self) -> tuple[Stmt, ...]:
         panel = _variable("panel", self.panels)
