@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 
 class MinMax(tuple[T, T]):  # a NamedTuple cannot be generic in Python 3.10
-    """What `max(dim)` and `min(dim)` give, the pair (values, indices): the extreme values, where the first of each is."""
+    """What `max(dim)` and `min(dim)` give: the extreme values, and the indices of the first of each."""
 
     __slots__ = ()
 
