@@ -18,7 +18,7 @@ from typing import Any, NoReturn
 from lazygrad.engine import generator, run
 from lazygrad.engine.replay import Replay, base_buffer, placeholder, storage_argument
 from lazygrad.errors import JitError, user_line
-from lazygrad.ir.node import Node
+from lazygrad.ir.node import Node, topological
 from lazygrad.ir.op import Op, StoreArg
 from lazygrad.ops.core import Core, make
 from lazygrad.ops.tree import flatten, unflatten
@@ -188,7 +188,7 @@ class Tracer:
 def _stand_ins(before: list[Core], arguments: list[Core]) -> Iterator[list[_Held]]:
     """Every tensor with a placeholder for its value: first a tensor for each argument, then those of `before`
     themselves, which are afterwards as they were."""
-    saved = [(t, t.node, t.grad, t.requires_grad, t._leaf, t._previous) for t in before]
+    saved = [(t, t.node, t.grad, t._requires, t._leaf, t._previous) for t in before]
     held: list[_Held] = []
     try:
         for number, t in enumerate(arguments):
@@ -201,8 +201,8 @@ def _stand_ins(before: list[Core], arguments: list[Core]) -> Iterator[list[_Held
             held.append(_Held(Place(owner=weakref.ref(t)), t, t.node, t.grad, computed))
         yield held
     finally:
-        for t, *fields in saved:
-            t.node, t.grad, t.requires_grad, t._leaf, t._previous = fields
+        for t, value, grad, requires_grad, leaf, previous in saved:
+            t.node, t.grad, t._requires, t._leaf, t._previous = value, grad, requires_grad, leaf, previous
 
 
 def _owners(held: list[_Held]) -> dict[int, Source]:
@@ -243,10 +243,10 @@ def _has_value(t: Core) -> bool:
 
 
 def _replay(roots: list[Node], device: str) -> Replay:
-    known = {n: base for n in run.topological(roots, stop=is_realized) if (base := run.realized(n)) is not None}
+    known = {n: base for n in topological(roots, stop=is_realized) if (base := run.realized(n)) is not None}
     over = run.substitute(roots, known)
     inputs = Replay.over(over)
-    if any(n.op is Op.COPY for n in run.topological(over)) or any(n.device != device for n in inputs):
+    if any(n.op is Op.COPY for n in topological(over)) or any(n.device != device for n in inputs):
         raise JitError("jit: the function uses more than one device; move tensors to one before the call")
     places: dict[int, list[int]] = {}
     for i, n in enumerate(inputs):

@@ -8,6 +8,7 @@ from lazygrad.tile.contract import contract
 from lazygrad.tile.local_contract import local_contract
 from lazygrad.tile.program import Program
 from lazygrad.tile.separate import separate
+from lazygrad.tile.stream import stream
 from lazygrad.tile.vectorize import vectorize
 from lazygrad.tile.workgroups import work_groups
 
@@ -17,4 +18,4 @@ def optimize(program: Program, info: DeviceInfo) -> Program:
     plain = collapse(program)
     if info.kind == "gpu":
         return local_contract(plain, info) or work_groups(plain, info)
-    return contract(separate(plain), info) or vectorize(plain, info)
+    return stream(contract(separate(plain), info) or vectorize(plain, info))
