@@ -72,7 +72,7 @@ class Trace:
     effects: list[Effect]
     result: Hashable  # its structure
     leaves: list[Any]  # of the result: Made, Place (a tensor that was there before), or any other value
-    gradients: list[tuple[weakref.ref[Core], bool]]  # whether each had one, at the start
+    gradients: list[tuple[weakref.ref[Core], bool]]  # whether each tensor whose gradient changes had one before
     draws: list[int]  # how many random numbers the function draws, in its order, whether they matter or not
     outside: list[tuple[weakref.ref[Core], bool]]  # tensors used from outside, and whether they are changed
     changed: set[int]  # the arguments that are changed
@@ -103,7 +103,7 @@ class Tracer:
         before = list(run.live)
         realize_all(before)
         arguments = unique_tensors(leaves)
-        gradients = [(weakref.ref(t), t.grad is not None) for t in before if t.requires_grad and t._leaf]
+        had = {id(t): t.grad is not None for t in before}
         with _stand_ins(before, arguments) as held:
             numbers = {id(t): k for k, t in enumerate(arguments)}
             given = [held[numbers[id(x)]].tensor if isinstance(x, Core) else x for x in leaves]
@@ -122,6 +122,8 @@ class Tracer:
         kept = replay.replaces.items()  # data made while tracing is needed again by every replay
         replay.replaces = {k: i for k, i in kept if sources[i].constant is None}
         draws = [count for _, count in self.draws]
+        changed = [e.place.find(arguments) for e in self.effects if e.gradient]
+        gradients = [(weakref.ref(t), had[id(t)]) for t in changed if t is not None]
         return Trace(replay, sources, self.effects, shape, result, gradients, draws, *_uses(sources, self.effects))
 
     def _call(self, args: Any, kwargs: Any) -> Any:
