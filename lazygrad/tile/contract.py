@@ -228,7 +228,9 @@ class _Tiler:
         if isinstance(column, Var):
             fill = (Loop(Axis(column, width, lanes=self.lanes), fill),)
         for axis in reversed(ours):
-            fill = (Loop(axis, fill),)
+            # Where `b` lies along this axis, as many steps as lanes at once: squares are read as they lie, and transposed.
+            along = any(e.coefficient(axis.var) == 1 for e, address in exprs([source]) if address)
+            fill = (Loop(replace(axis, unroll=self.lanes) if along else axis, fill),)
         packed = load(array, _row_major(self.c.depth) * self.width + (self.column.var - panel * self.width))
         value = substitute([self.c.acc.value], {}, {self.c.b: packed})[0]
         new = replace(self.c.acc, value=value, vars=value.vars - {a.var for a in self.c.depth})
