@@ -41,14 +41,14 @@ class KernelView:
 def kernels(nodes: Sequence[Node], device: str) -> list[KernelView]:
     """The kernels that realizing `nodes` on `device` would launch, in order. Nothing runs."""
     info = open_device(device).info
-    return [_view(compile_kernel(k, {}, info), info) for k in _scheduled(nodes)]
+    return [_view(compile_kernel(k, {}, info), info) for k in _scheduled(nodes, device)]
 
 
 def explain(nodes: Sequence[Node], device: str) -> str:
     """Graph, kernels, tile programs and sources of `nodes`, as text."""
     info = open_device(device).info
-    parts = ["graph:", _indent(graph_text(_over_buffers(nodes)))]
-    scheduled = _scheduled(nodes)
+    parts = ["graph:", _indent(graph_text(_over_buffers(nodes, device)))]
+    scheduled = _scheduled(nodes, device)
     parts.append(f"\n{len(scheduled)} kernel{'s' if len(scheduled) != 1 else ''}:")
     for k in scheduled:
         view = _view(compile_kernel(k, {}, info), info)
@@ -58,9 +58,9 @@ def explain(nodes: Sequence[Node], device: str) -> str:
     return "\n".join(parts)
 
 
-def _scheduled(nodes: Sequence[Node]) -> tuple[Kernel, ...]:
+def _scheduled(nodes: Sequence[Node], device: str) -> tuple[Kernel, ...]:
     pending = [n for n in dict.fromkeys(nodes) if realized(n) is None]
-    return schedule(_over_buffers(pending)).kernels if pending else ()
+    return schedule(_over_buffers(pending, device)).kernels if pending else ()
 
 
 def _view(stages: Stages, info: DeviceInfo) -> KernelView:

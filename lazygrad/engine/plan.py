@@ -106,7 +106,7 @@ def _in_place(
         if source not in kernel.inputs or can_overwrite(kernel, n, source):
             wanted[n] = source
     edges = [(i, producer[n]) for n, source in wanted.items() for i in readers.get(source, ())]
-    order = ordered(kernels, edges)
+    order = ordered(kernels, set(planned.results), edges)
     if len(order) == len(kernels):
         return order, _with_source_read(wanted, kernels, producer)
     return kernels, {}

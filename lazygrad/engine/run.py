@@ -72,6 +72,12 @@ def realized(n: Node) -> Node | None:
     return found
 
 
+def realized_on(n: Node, name: str) -> Node | None:
+    """As `realized`, for a graph on device `name`. Constants live nowhere: what one device holds of one is not another's."""
+    found = realized(n)
+    return found if found is None or n.device is not None or found.device == name else None
+
+
 def storage_of(n: Node) -> Storage:
     """The storage of a realized node."""
     base = realized(n)
@@ -137,26 +143,26 @@ def realize(nodes: Sequence[Node], name: str) -> None:
     """Compute every node of `nodes` that has no storage yet, all in one schedule, on device `name`."""
     if tracing:
         return
-    pending = [n for n in dict.fromkeys(nodes) if realized(n) is None]
+    pending = [n for n in dict.fromkeys(nodes) if realized_on(n, name) is None]
     if not pending:
         return
     _move_between_devices(pending)
-    pending = [n for n in pending if realized(n) is None]
+    pending = [n for n in pending if realized_on(n, name) is None]
     if name.startswith("NUMPY"):
-        for n, value in zip(pending, evaluate(_over_buffers(pending), download, contract=True)):
+        for n, value in zip(pending, evaluate(_over_buffers(pending, name), download, contract=True)):
             _realized[n] = upload(to_storage(value, n.dtype), n.dtype, name)
         return
     readers = _readers_of_overwritten(pending)
-    roots = _over_buffers([*pending, *readers])
+    roots = _over_buffers([*pending, *readers], name)
     if settings.verify:
         verify(roots)
     _run(pending, readers, roots, open_device(name))
 
 
-def _over_buffers(pending: Sequence[Node]) -> list[Node]:
-    """The graphs of `pending` down to what has been computed already."""
-    order = topological(pending, stop=lambda n: realized(n) is not None)
-    return substitute(pending, {n: base for n in order if (base := realized(n)) is not None})
+def _over_buffers(pending: Sequence[Node], name: str) -> list[Node]:
+    """The graphs of `pending` down to what has been computed already on device `name`."""
+    order = topological(pending, stop=lambda n: realized_on(n, name) is not None)
+    return substitute(pending, {n: base for n in order if (base := realized_on(n, name)) is not None})
 
 
 def _move_between_devices(pending: Sequence[Node]) -> None:

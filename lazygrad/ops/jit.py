@@ -123,10 +123,18 @@ def _replay(trace: Trace, arguments: list[Core], found: list[Core | None]) -> An
         else:
             assert source.constant is not None
             storages.append(source.constant)
+    _drop_gradients(trace, arguments)
     values = trace.replay.run(storages)
     nodes = [buffer(storage, n.dtype, n.shape) for storage, n in zip(values, trace.replay.roots)]
     _change(trace, arguments, nodes)
     return unflatten(trace.result, [_result(x, arguments, nodes, trace.replay.device) for x in trace.leaves])
+
+
+def _drop_gradients(trace: Trace, arguments: list[Core]) -> None:
+    """Let go of gradients that the run replaces, so that the new ones may take their memory."""
+    for effect in trace.effects:
+        if effect.gradient and (owner := effect.place.find(arguments)) is not None:
+            owner.grad = None
 
 
 def _check_shared(trace: Trace, arguments: list[Core]) -> None:

@@ -245,7 +245,8 @@ def _has_value(t: Core) -> bool:
 
 
 def _replay(roots: list[Node], device: str) -> Replay:
-    known = {n: base for n in topological(roots, stop=is_realized) if (base := run.realized(n)) is not None}
+    order = topological(roots, stop=lambda n: run.realized_on(n, device) is not None)
+    known = {n: base for n in order if (base := run.realized_on(n, device)) is not None}
     over = run.substitute(roots, known)
     inputs = Replay.over(over)
     if any(n.op is Op.COPY for n in topological(over)) or any(n.device != device for n in inputs):
@@ -276,7 +277,7 @@ def realize_all(tensors: list[Core]) -> None:
     """Compute what is not computed yet, in one schedule for each device."""
     by_device: dict[str, list[Core]] = {}
     for t in tensors:
-        if not is_realized(t.node):
+        if run.realized_on(t.node, t.device) is None:
             by_device.setdefault(t.device, []).append(t)
     for device, group in by_device.items():
         run.realize([t.node for t in group], device)

@@ -42,7 +42,7 @@ def schedule(roots: Sequence[Node]) -> Schedule:
     stored = candidates(order, wanted)
     groups = fuse(order, stored)
     kernels = _kernels(groups, set(results))
-    return Schedule(tuple(ordered(kernels)), tuple(results))
+    return Schedule(tuple(ordered(kernels, set(results))), tuple(results))
 
 
 def is_empty(n: Node) -> bool:
