@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lazygrad.engine.report import counters
+from lazygrad.engine.counters import counters
 from lazygrad.runtime.registry import available_devices, canonical, default_device, open_device, opened
 
 

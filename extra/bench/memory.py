@@ -68,8 +68,8 @@ def main() -> int:
     name = parser.parse_args().name
     sizes = torch_gpt.Sizes()
     peak, left, parameters = torch_bytes(sizes)
-    if abs(left - 16 * parameters) > 0.02 * left:
-        raise RuntimeError(f"PyTorch is left with {left} bytes, not 16 for each of {parameters} parameters")
+    if abs(left - 12 * parameters) > 0.02 * left:
+        raise RuntimeError(f"PyTorch is left with {left} bytes, not 12 for each of {parameters} parameters")
     our_peak, our_left = our_bytes(sizes)
     result = {
         "machine": harness.machine(),

@@ -33,10 +33,10 @@ def training_step(sizes: Sizes, weights: Mapping[str, Any]) -> Callable[[Tensor,
 
     def step(inputs: Tensor, targets: Tensor) -> Tensor:
         loss = model.loss(inputs, targets)
-        optimizer.zero_grad()
         loss.backward()
         nn.clip_grad_norm_(parameters, 1.0)
         optimizer.step()
+        optimizer.zero_grad()
         return loss.detach()
 
     return step

@@ -103,10 +103,10 @@ def training_step(sizes: Sizes, model: CharGPT, *, fused: bool) -> Callable[[Ten
     def step(inputs: Tensor, targets: Tensor) -> Tensor:
         logits = model(inputs)
         loss = functional.cross_entropy(logits.view(-1, sizes.vocabulary), targets.view(-1))
-        optimizer.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
         return loss.detach()
 
     return step

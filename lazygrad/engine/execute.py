@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from lazygrad.engine import plan_store
+from lazygrad.engine.counters import counters
 from lazygrad.engine.plan import Plan, make_plan, structure
-from lazygrad.engine.report import counters, print_kernel
+from lazygrad.engine.report import print_kernel
 from lazygrad.engine.slots import Input, Output, Slot, Temporary, Workspace
 from lazygrad.ir.node import Node
 from lazygrad.runtime.base import Executable, KernelSource, Launch, Memory, Prepared, Runtime

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from lazygrad.engine.execute import Runner
 from lazygrad.engine.run import download, hand_over, is_empty, memory_of, storage_of, substitute, upload
 from lazygrad.engine.slots import Input, Output
 from lazygrad.ir.elements import to_storage
@@ -32,7 +31,7 @@ class Replay:
     inputs: list[Node]
     roots: list[Node]
     replaces: dict[int, int]
-    runner: Runner | None = None
+    runner: Any = None  # a Runner, once it has run
 
     @staticmethod
     def over(roots: Sequence[Node]) -> list[Node]:
@@ -48,6 +47,8 @@ class Replay:
             return self._evaluate(storages)
         runtime = open_device(self.device)
         if self.runner is None:
+            from lazygrad.engine.execute import Runner  # the compiler is imported when something is compiled
+
             self.runner = Runner.over(self.roots, self.inputs, self.replaces, runtime)
         plan = self.runner.plan
         outputs = [Storage(self.device, size, runtime.allocate(size)) for size in plan.outputs]

@@ -1,29 +1,12 @@
-"""What ran and what it cost: counters for `lazygrad.stats()`, and the lines of LAZYGRAD_DEBUG."""
+"""The lines of LAZYGRAD_DEBUG: what ran, what it cost, and how it was made."""
 
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
 
 from lazygrad.engine.compile import Compiled, Stages
 from lazygrad.settings import settings
 from lazygrad.tile.show import text as program_text
-
-
-@dataclass
-class Counters:
-    """Since the process started: kernels launched, bytes they had to move at least, seconds spent compiling."""
-
-    kernels: int = 0
-    bytes: int = 0
-    schedules: int = 0
-    plan_hits: int = 0
-    stored_plans: int = 0
-    compile_seconds: float = 0.0
-    schedule_seconds: float = 0.0
-
-
-counters = Counters()
 
 
 def print_kernel(kernel: Compiled, seconds: float) -> None:

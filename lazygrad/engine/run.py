@@ -15,9 +15,7 @@ import numpy as np
 
 from lazygrad.dtype import DType
 from lazygrad.engine.cache import default_cache
-from lazygrad.engine.execute import Runner
-from lazygrad.engine.plan import structure
-from lazygrad.engine.report import counters
+from lazygrad.engine.counters import counters
 from lazygrad.engine.slots import Input, Output, Slot
 from lazygrad.errors import GraphError
 from lazygrad.ir.elements import from_storage, to_storage
@@ -30,7 +28,6 @@ from lazygrad.runtime.registry import open_device, use_cache
 from lazygrad.schedule.kernel import is_empty
 from lazygrad.schedule.stored import nbytes
 from lazygrad.settings import settings
-
 
 
 class Live:
@@ -55,7 +52,7 @@ class Live:
 
 live = Live()
 _realized: weakref.WeakKeyDictionary[Node, Node] = weakref.WeakKeyDictionary()
-_runners: dict[tuple[object, ...], Runner] = {}
+_runners: dict[tuple[object, ...], Any] = {}  # plan keys -> Runner
 tracing: list[Callable[[], NoReturn]] = []  # while `jit` traces: realize does nothing, and reading a value calls this
 PLANS_KEPT = 1024
 use_cache(default_cache)
@@ -73,7 +70,10 @@ def realized(n: Node) -> Node | None:
 
 
 def realized_on(n: Node, name: str) -> Node | None:
-    """As `realized`, for a graph on device `name`. Constants live nowhere: what one device holds of one is not another's."""
+    """As `realized`, for a graph on device `name`.
+
+    Constants live nowhere: what one device holds of one is not another's.
+    """
     found = realized(n)
     return found if found is None or n.device is not None or found.device == name else None
 
@@ -204,6 +204,11 @@ def _readers_of_overwritten(pending: Sequence[Node]) -> list[Node]:
 def _run(pending: Sequence[Node], readers: Sequence[Node], roots: Sequence[Node], runtime: Runtime) -> None:
     """Compute `roots`, which are `pending` and then `readers` over buffers. Only `pending` may overwrite: stores
     among the readers would need readers of their own."""
+    from lazygrad.engine.execute import (
+        Runner,  # imported when first needed: NUMPY never compiles
+    )
+    from lazygrad.engine.plan import structure
+
     inputs = [n for n in topological(roots) if n.op is Op.BUFFER and not is_empty(n)]
     replaces = _replaceable(pending, inputs)
     key = (runtime.name, runtime.info.kind, *structure(roots), tuple(sorted(replaces.items())))

@@ -136,7 +136,7 @@ def _unary(step: Compute, a: str) -> str:
         return f"{a}.s{step.detail:x}"
     return {
         Code.NOT: f"~{a}",
-       
+
         Code.BITCAST: f"as_{name}({a})",
         Code.LOW: f"{a}.lo",
         Code.HIGH: f"{a}.hi",

@@ -15,8 +15,8 @@ from lazygrad.tile.vectorize import grid
 def beside(name: str, programs: Sequence[Program]) -> Program:
     """The programs as one, with a GRID axis that chooses among them. Its parameters are theirs, in order.
 
-    They are elementwise, with GRID axes of known extents, and have no scratch. Every program gets as many work-groups as
-    the one that needs most; those it does not need do nothing.
+    They are elementwise, with GRID axes of known extents, and have no scratch. Every program gets as many work-groups
+    as the one that needs most; those it does not need do nothing.
     """
     parts: list[tuple[list[Axis], tuple[Stmt, ...]]] = []
     params: list[Array] = []

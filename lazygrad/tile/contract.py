@@ -147,7 +147,7 @@ class _Tiler:
         return min(block, -(-rows // tile) * tile)
 
     def _packed(self) -> bool:
-        """Whether `b` has to be copied to lie contiguously along the columns, or to be masked once instead of each time."""
+        """Whether `b` has to be copied, to lie contiguously along the columns or to be masked only once."""
         var = self.column.var
         return any(e.coefficient(var) not in (0, 1) if address else var in e.vars for e, address in exprs([self.c.b]))
 
@@ -228,7 +228,7 @@ class _Tiler:
         if isinstance(column, Var):
             fill = (Loop(Axis(column, width, lanes=self.lanes), fill),)
         for axis in reversed(ours):
-            # Where `b` lies along this axis, as many steps as lanes at once: squares are read as they lie, and transposed.
+            # Where `b` lies along this axis, as many steps as lanes at once: squares are read whole and transposed.
             along = any(e.coefficient(axis.var) == 1 for e, address in exprs([source]) if address)
             fill = (Loop(replace(axis, unroll=self.lanes) if along else axis, fill),)
         packed = load(array, _row_major(self.c.depth) * self.width + (self.column.var - panel * self.width))

@@ -1,7 +1,7 @@
 """Pass for CPUs: outputs larger than the caches are written past them.
 
-An ordinary store first reads the cache line that it will overwrite; a streaming one does not, which saves a third of the
-traffic of a copy. What the kernel reads again stays in the caches.
+An ordinary store first reads the cache line that it will overwrite; a streaming one does not, which saves a third of
+the traffic of a copy. What the kernel reads again stays in the caches.
 """
 
 from __future__ import annotations

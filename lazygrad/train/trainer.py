@@ -78,11 +78,11 @@ class Trainer:
 
     def _update(self, tokens: Tensor, targets: Tensor) -> Tensor:
         loss = self.loss(tokens, targets)
-        self.optimizer.zero_grad()
         loss.backward()
         if self.plan.clip:
             optim.clip_grad_norm_(self.parameters, self.plan.clip)
         self.optimizer.step()
+        self.optimizer.zero_grad()  # at the end, so that no gradient is kept until the next step
         return loss.detach()
 
     def _forward(self, tokens: Tensor, targets: Tensor) -> Tensor:
