@@ -19,6 +19,7 @@ from lazygrad.schedule.batch import Batch, batches
 from lazygrad.schedule.kernel import Kernel, Schedule, is_empty, schedule
 from lazygrad.schedule.memory import plan as plan_memory
 from lazygrad.schedule.order import ordered
+from lazygrad.schedule.recompute import recomputed
 from lazygrad.schedule.stored import nbytes
 from lazygrad.settings import settings
 
@@ -57,6 +58,7 @@ def make_plan(roots: Sequence[Node], inputs: Sequence[Node], replaces: Mapping[i
     slots: dict[Node, Slot] = {n: Input(i) for i, n in enumerate(inputs)}
     slots |= {n: slots[source] for n, source in aliases.items()}
     slots |= {n: Output(i) for i, n in enumerate(fresh)}
+    kernels = recomputed(kernels, set(slots), aliases)
     launches = batches(kernels, aliases, set(slots)) if info.kind == "cpu" else [(k,) for k in kernels]
     arena = plan_memory(launches, set(slots), info.alignment)
     slots |= {n: Temporary(offset, nbytes(n)) for n, offset in arena.offsets.items()}

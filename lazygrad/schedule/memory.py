@@ -22,26 +22,32 @@ class Arena:
 def plan(launches: Sequence[Batch], kept: set[Node], alignment: int) -> Arena:
     """Places every output that is not in `kept`. The largest are placed first, each at the lowest offset that is free
     for its whole life (greedy by size, Y. Pisarchyk and J. Lee, "Efficient Memory Management for Deep Neural Net
-    Inference", 2020)."""
-    first: dict[Node, int] = {}
-    last: dict[Node, int] = {}
-    for i, batch in enumerate(launches):
-        for k in batch:
-            first |= dict.fromkeys(k.outputs, i)
-            last |= dict.fromkeys((*k.outputs, *k.inputs), i)
-    temporaries = sorted((n for n in first if n not in kept), key=lambda n: (-nbytes(n), first[n]))
+    Inference", 2020). What is made twice needs no memory between its last use and the second making."""
+    lives = _lives(launches, kept)
     offsets: dict[Node, int] = {}
     placed: list[tuple[int, int, int, int]] = []  # offset, end, first, last
-    for n in temporaries:
+    for n in sorted(lives, key=lambda n: (-nbytes(n), lives[n][0][0])):
         size = -(-max(nbytes(n), 1) // alignment) * alignment
         at = 0
         for offset, end, start, stop in placed:  # by offset
-            if start <= last[n] and first[n] <= stop and offset < at + size and at < end:
+            together = any(start <= last and first <= stop for first, last in lives[n])
+            if together and offset < at + size and at < end:
                 at = end
         offsets[n] = at
-        _insert(placed, (at, at + size, first[n], last[n]))
+        for first, last in lives[n]:
+            bisect.insort(placed, (at, at + size, first, last))
     return Arena(offsets, max((end for _, end, _, _ in placed), default=0))
 
 
-def _insert(placed: list[tuple[int, int, int, int]], entry: tuple[int, int, int, int]) -> None:
-    bisect.insort(placed, entry)
+def _lives(launches: Sequence[Batch], kept: set[Node]) -> dict[Node, list[tuple[int, int]]]:
+    """The stretches of launches (first, last) in which each temporary has to be in memory."""
+    lives: dict[Node, list[tuple[int, int]]] = {}
+    for i, batch in enumerate(launches):
+        for k in batch:
+            for n in k.inputs:
+                if n in lives:
+                    lives[n][-1] = (lives[n][-1][0], i)
+            for n in k.outputs:
+                if n not in kept:
+                    lives.setdefault(n, []).append((i, i))
+    return lives
