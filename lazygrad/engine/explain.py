@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lazygrad.engine.compile import Stages, compile_kernel
-from lazygrad.engine.run import _over_buffers, realized
+from lazygrad.engine.run import over_buffers, realized
 from lazygrad.ir.node import Node
 from lazygrad.ir.show import text as graph_text
 from lazygrad.runtime.base import DeviceInfo
@@ -47,7 +47,7 @@ def kernels(nodes: Sequence[Node], device: str) -> list[KernelView]:
 def explain(nodes: Sequence[Node], device: str) -> str:
     """Graph, kernels, tile programs and sources of `nodes`, as text."""
     info = open_device(device).info
-    parts = ["graph:", _indent(graph_text(_over_buffers(nodes, device)))]
+    parts = ["graph:", _indent(graph_text(over_buffers(nodes, device)))]
     scheduled = _scheduled(nodes, device)
     parts.append(f"\n{len(scheduled)} kernel{'s' if len(scheduled) != 1 else ''}:")
     for k in scheduled:
@@ -60,7 +60,7 @@ def explain(nodes: Sequence[Node], device: str) -> str:
 
 def _scheduled(nodes: Sequence[Node], device: str) -> tuple[Kernel, ...]:
     pending = [n for n in dict.fromkeys(nodes) if realized(n) is None]
-    return schedule(_over_buffers(pending, device)).kernels if pending else ()
+    return schedule(over_buffers(pending, device)).kernels if pending else ()
 
 
 def _view(stages: Stages, info: DeviceInfo) -> KernelView:

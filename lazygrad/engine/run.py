@@ -149,17 +149,17 @@ def realize(nodes: Sequence[Node], name: str) -> None:
     _move_between_devices(pending)
     pending = [n for n in pending if realized_on(n, name) is None]
     if name.startswith("NUMPY"):
-        for n, value in zip(pending, evaluate(_over_buffers(pending, name), download, contract=True)):
+        for n, value in zip(pending, evaluate(over_buffers(pending, name), download, contract=True)):
             _realized[n] = upload(to_storage(value, n.dtype), n.dtype, name)
         return
     readers = _readers_of_overwritten(pending)
-    roots = _over_buffers([*pending, *readers], name)
+    roots = over_buffers([*pending, *readers], name)
     if settings.verify:
         verify(roots)
     _run(pending, readers, roots, open_device(name))
 
 
-def _over_buffers(pending: Sequence[Node], name: str) -> list[Node]:
+def over_buffers(pending: Sequence[Node], name: str) -> list[Node]:
     """The graphs of `pending` down to what has been computed already on device `name`."""
     order = topological(pending, stop=lambda n: realized_on(n, name) is not None)
     return substitute(pending, {n: base for n in order if (base := realized_on(n, name)) is not None})

@@ -153,6 +153,6 @@ def test_dropout() -> None:
 
 
 def test_draws_of_one_shape_have_one_graph() -> None:
-    from lazygrad.engine.run import structure
+    from lazygrad.engine.plan import structure
 
     assert structure([Tensor.rand(7).node]) == structure([Tensor.rand(7).node])

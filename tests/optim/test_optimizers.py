@@ -11,6 +11,7 @@ import torch
 
 from lazygrad import Tensor, dtypes, jit, nn, optim
 from lazygrad.engine import run
+from lazygrad.engine.plan import structure
 from lazygrad.errors import ArgumentError, GradientError
 
 SETTINGS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -99,7 +100,7 @@ def test_steps_have_one_graph_and_one_schedule(monkeypatch: pytest.MonkeyPatch) 
     structures, original = [], run.realize
 
     def seen(nodes: Any, device: str) -> None:
-        structures.append(run.structure(run._over_buffers(list(nodes))))
+        structures.append(structure(run.over_buffers(list(nodes), device)))
         original(nodes, device)
 
     x, y = Tensor(X.astype(np.float32)), Tensor(Y.astype(np.float32))
