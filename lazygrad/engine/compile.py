@@ -119,14 +119,14 @@ def structure(kernel: Kernel, aliases: Aliases) -> tuple[object, ...]:
         if n in inputs:
             rows.append((kernel.inputs.index(n), n.dtype, n.shape))
         else:
-            rows.append((n.op, n.dtype, n.shape, tuple(number[s] for s in n.src), _stable(n.arg)))
+            rows.append((n.op, n.dtype, n.shape, tuple(number[s] for s in n.src), stable(n.arg)))
     members = tuple((number[m.node], m.outer) for m in kernel.group.members)
     outputs = tuple(number[n] for n in kernel.outputs)
     shared = tuple((number[a], kernel.inputs.index(b)) for a, b in aliases.items())
     return (tuple(rows), kernel.group.kind, kernel.group.outer, members, outputs, shared)
 
 
-def _stable(arg: Arg | None) -> Arg | None:
+def stable(arg: Arg | None) -> Arg | None:
     """The argument without identities, which do not show in the source."""
     return None if isinstance(arg, (BufferArg, IdArg, StoreArg)) else arg
 

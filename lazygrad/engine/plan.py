@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from lazygrad.engine.compile import Aliases, Compiled, can_overwrite, compile_batch
+from lazygrad.engine.compile import Aliases, Compiled, can_overwrite, compile_batch, stable
 from lazygrad.engine.report import print_stages
 from lazygrad.engine.slots import Input, Output, Slot, Temporary, Workspace
 from lazygrad.ir.node import Node, topological
-from lazygrad.ir.op import Arg, BufferArg, IdArg, Op, StoreArg
+from lazygrad.ir.op import Op
 from lazygrad.runtime.base import DeviceInfo
 from lazygrad.schedule.batch import Batch, batches
 from lazygrad.schedule.kernel import Kernel, Schedule, is_empty, schedule
@@ -128,9 +128,5 @@ def structure(roots: Iterable[Node]) -> tuple[object, ...]:
     rows: list[tuple[object, ...]] = []
     for n in topological(roots):
         number[n] = len(number)
-        rows.append((n.op, n.dtype, n.shape, tuple([number[s] for s in n.src]), _stable(n.arg)))
+        rows.append((n.op, n.dtype, n.shape, tuple([number[s] for s in n.src]), stable(n.arg)))
     return tuple(rows), tuple(number[r] for r in roots)
-
-
-def _stable(arg: Arg | None) -> Arg | None:
-    return None if isinstance(arg, (BufferArg, IdArg, StoreArg)) else arg

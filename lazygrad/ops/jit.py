@@ -138,15 +138,13 @@ def _drop_gradients(trace: Trace, arguments: list[Core]) -> None:
 
 
 def _check_shared(trace: Trace, arguments: list[Core]) -> None:
-    """JitError for an argument that the function also uses from outside, where one use would not see the other's "
-    "change."""
+    """JitError for an argument that the function also uses from outside, where one use misses the other's change."""
     for number, t in enumerate(arguments):
         for owner, changed in trace.outside:
             if owner() is t and (changed or number in trace.changed):
                 raise JitError(
                     f"jit: a tensor of shape {list(t.shape)} is changed in place, and is both an argument and used "
-                    "from "
-                    f"outside the function; use it one way only ({user_line()})"
+                    f"from outside the function; use it one way only ({user_line()})"
                 )
 
 

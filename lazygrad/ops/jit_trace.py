@@ -130,8 +130,7 @@ class Tracer:
         def refuse() -> NoReturn:
             raise JitError(
                 "jit: a value is read while the function is traced; return the tensor and read it outside, or leave "
-                "this "
-                f"function without jit ({user_line()})"
+                f"this function without jit ({user_line()})"
             )
 
         def drawn(n: Node, count: int) -> None:
@@ -162,15 +161,13 @@ class Tracer:
             if not t._leaf:
                 raise JitError(
                     f"jit: a tensor of shape {list(t.shape)} from outside is changed in place to a value that "
-                    "requires a "
-                    "gradient; a replay has no graph to give it: return the value instead"
+                    "requires a gradient; a replay has no graph to give it: return the value instead"
                 )
         if t.grad is not h.grad:
             if h.computed:
                 raise JitError(
                     f"jit: a gradient flows into a tensor of shape {list(t.shape)} that was computed outside the "
-                    "function; "
-                    "compute it inside, or pass tensor.detach()"
+                    "function; compute it inside, or pass tensor.detach()"
                 )
             self.effects.append(Effect(h.place, self._root(t.grad.node) if t.grad is not None else -1, True))
 
@@ -234,8 +231,7 @@ def _check_escapes(known: set[int]) -> None:
         t = escaped[0]
         raise JitError(
             f"jit: a tensor of shape {list(t.shape)} made at {t.node.line or 'an unknown line'} is kept outside the "
-            "traced "
-            "function but is not in its result; return it, or assign it to a tensor that exists before the call"
+            "traced function but is not in its result; return it, or assign it to a tensor that exists before the call"
         )
 
 
