@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from lazygrad import Tensor, dtypes, jit, nn, optim
+from lazygrad import Tensor, dtypes, jit, nn, optim, stats
 from lazygrad.engine import run
 from lazygrad.engine.plan import structure
 from lazygrad.errors import ArgumentError, GradientError
@@ -252,3 +252,21 @@ def test_a_network_learns_xor(device: str) -> None:
         value = step()
     assert value.item() < 0.05
     assert (net(x) > 0).float().tolist() == y.tolist()
+
+
+def test_a_step_over_many_parameters_is_a_few_launches() -> None:
+    rng = np.random.default_rng(0)
+    ours = [Tensor(rng.standard_normal((8, k % 4 + 1)), device="OPENCL", requires_grad=True) for k in range(40)]
+    optimizer = optim.AdamW(ours, lr=0.01)
+    theirs = [torch.tensor(p.numpy(), requires_grad=True) for p in ours]
+    reference = torch.optim.AdamW(theirs, lr=0.01)
+    for _ in range(2):
+        for p, q in zip(ours, theirs):
+            gradient = rng.standard_normal(p.numpy().shape)
+            p.grad, q.grad = Tensor(gradient, device="OPENCL"), torch.tensor(gradient)
+        before = stats().kernels
+        optimizer.step()
+        reference.step()
+        assert stats().kernels - before <= 8
+    for p, q in zip(ours, theirs):
+        np.testing.assert_allclose(p.numpy(), q.detach().numpy(), rtol=1e-9, atol=1e-12)
