@@ -35,7 +35,7 @@ lint: $(VENV)/.test-ready
 # mypy knows nothing of the mapping runtime/ -> lazygrad.runtime, so it is shown a tree of links that has the installed shape.
 types: $(VENV)/.test-ready
 	@rm -rf $(VENV)/types && mkdir -p $(VENV)/types/lazygrad
-	@ln -s ../../../lazygrad/* ../../../runtime $(VENV)/types/lazygrad/
+	@ln -s "$(CURDIR)"/lazygrad/* "$(CURDIR)/runtime" $(VENV)/types/lazygrad/
 	cd $(VENV)/types && ../bin/python -m mypy --config-file ../../pyproject.toml --cache-dir ../mypy-cache -p lazygrad
 
 check: $(VENV)/.test-ready
