@@ -197,7 +197,7 @@ PLANTS: dict[str, Plant] = {
         plan, "plan_memory", lambda right: lambda *args: _at_zero(right(*args)), (several_temporaries,)
     ),
     "kernels of different windows share a source": Plant(
-        compiler, "_stable", lambda right: lambda arg: None if isinstance(arg, BoundsArg) else right(arg),
+        compiler, "stable", lambda right: lambda arg: None if isinstance(arg, BoundsArg) else right(arg),
         (two_parts_of_one_array,),
     ),
     "a loaded index has the bounds of another table": Plant(Walk, "loaded", one_size_for_all, (tables_of_two_sizes,)),
