@@ -115,12 +115,15 @@ def test_values_and_gradients(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["linear", "embedding", "layer_norm", "conv2d", "conv1d"])
 def test_first_values_are_distributed_as_torchs(name: str) -> None:
+    """No first value is larger than those of twenty of PyTorch's layers, but for chance."""
     manual_seed(0)
+    torch.manual_seed(0)
     make, make_torch, _ = LAYERS[name]
-    for (n, p), (_, q) in zip(make().named_parameters(), make_torch().named_parameters()):
-        limit = max(float(q.detach().abs().max()), 0.05)
+    references = [dict(make_torch().named_parameters()) for _ in range(20)]
+    for (n, p), (m, q) in zip(make().named_parameters(), references[0].items()):
+        limit = max(float(r[m].detach().abs().max()) for r in references)
         assert p.shape == tuple(q.shape), n
-        assert float(p.abs().max().item()) <= 2.5 * limit, n
+        assert float(p.abs().max().item()) <= 1.25 * limit, n
 
 
 class TorchBlock(T.Module):
