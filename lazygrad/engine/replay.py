@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from lazygrad.engine.run import download, hand_over, is_empty, memory_of, storage_of, substitute, upload
+from lazygrad.engine.run import download, hand_over, memory_of, storage_of, substitute, upload
 from lazygrad.engine.slots import Input, Output
 from lazygrad.ir.elements import to_storage
 from lazygrad.ir.evaluate import evaluate
@@ -16,6 +16,7 @@ from lazygrad.ir.node import Node, buffer, topological
 from lazygrad.ir.op import BufferArg, Op
 from lazygrad.runtime.base import Storage
 from lazygrad.runtime.registry import open_device
+from lazygrad.schedule.kernel import is_empty
 
 
 def base_buffer(n: Node) -> Node:

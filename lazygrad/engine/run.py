@@ -18,7 +18,7 @@ from lazygrad.engine.cache import default_cache
 from lazygrad.engine.counters import counters
 from lazygrad.engine.slots import Input, Output, Slot
 from lazygrad.errors import GraphError
-from lazygrad.ir.elements import from_storage, to_storage
+from lazygrad.ir.elements import to_storage
 from lazygrad.ir.evaluate import evaluate
 from lazygrad.ir.node import Node, buffer, node, topological
 from lazygrad.ir.op import BufferArg, DeviceArg, Op, StoreArg
@@ -26,7 +26,6 @@ from lazygrad.ir.verify import verify
 from lazygrad.runtime.base import Memory, Runtime, Storage
 from lazygrad.runtime.registry import open_device, use_cache
 from lazygrad.schedule.kernel import is_empty
-from lazygrad.schedule.stored import nbytes
 from lazygrad.settings import settings
 
 
@@ -266,6 +265,3 @@ def _replaceable(pending: Sequence[Node], inputs: Sequence[Node]) -> dict[int, i
             if len(number.get(target, ())) == 1 and target not in held:
                 replaces[k] = number[target][0]
     return replaces
-
-
-__all__ = ["download", "from_storage", "is_empty", "live", "nbytes", "realize", "realized", "upload"]
