@@ -51,6 +51,7 @@ Aliases = Mapping[Node, Node]
 """Outputs that are written over an input: output -> input."""
 
 _stages: dict[tuple[object, ...], Stages] = {}
+_overwrites: dict[tuple[object, ...], bool] = {}  # structures with one alias -> whether it does no harm
 
 
 def compile_kernel(kernel: Kernel, aliases: Aliases, info: DeviceInfo) -> Stages:
@@ -104,9 +105,12 @@ def can_overwrite(kernel: Kernel, output: Node, source: Node) -> bool:
         return False
     if kernel.group.kind is GroupKind.ALONE:
         return False
-    program = plain_program(kernel, {output: source})
-    array = next(a for a in program.params if a.written and a.name.startswith("in"))
-    return not reads_elsewhere(program.body, array)
+    key = structure(kernel, {output: source})
+    if key not in _overwrites:
+        program = plain_program(kernel, {output: source})
+        array = next(a for a in program.params if a.written and a.name.startswith("in"))
+        _overwrites[key] = not reads_elsewhere(program.body, array)
+    return _overwrites[key]
 
 
 def structure(kernel: Kernel, aliases: Aliases) -> tuple[object, ...]:

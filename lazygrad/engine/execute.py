@@ -14,21 +14,8 @@ from lazygrad.engine.plan import Plan, make_plan, structure
 from lazygrad.engine.report import print_kernel
 from lazygrad.engine.slots import Input, Output, Slot, Temporary, Workspace
 from lazygrad.ir.node import Node
-from lazygrad.runtime.base import Executable, KernelSource, Launch, Memory, Prepared, Runtime
+from lazygrad.runtime.base import Launch, Memory, Prepared, Runtime
 from lazygrad.settings import settings
-
-_executables: dict[tuple[str, str], Executable] = {}
-
-
-def executables(runtime: Runtime, sources: Sequence[KernelSource]) -> list[Executable]:
-    """The compiled kernels; those not seen before are built together, as one program."""
-    new = {s.text: s for s in sources if (runtime.name, s.text) not in _executables}
-    if new:
-        start = time.perf_counter()
-        for source, made in zip(new.values(), runtime.build(list(new.values()))):
-            _executables[runtime.name, source.text] = made
-        counters.compile_seconds += time.perf_counter() - start
-    return [_executables[runtime.name, s.text] for s in sources]
 
 
 @dataclass
@@ -115,7 +102,9 @@ class Runner:
         return self.temporaries[slot]
 
     def _prepare(self, memories: dict[Slot, Memory]) -> None:
-        built = executables(self.runtime, [s.kernel.source for s in self.plan.steps])
+        start = time.perf_counter()
+        built = self.runtime.build([s.kernel.source for s in self.plan.steps])
+        counters.compile_seconds += time.perf_counter() - start
         launches = []
         for i, (step, executable) in enumerate(zip(self.plan.steps, built)):
             kernel = step.kernel

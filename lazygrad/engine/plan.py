@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from lazygrad.engine.compile import Aliases, Compiled, can_overwrite, compile_batch, stable
 from lazygrad.engine.report import print_stages
 from lazygrad.engine.slots import Input, Output, Slot, Temporary, Workspace
-from lazygrad.ir.node import Node, topological
+from lazygrad.ir.node import Node, is_empty, topological
 from lazygrad.ir.op import Op
 from lazygrad.runtime.base import DeviceInfo
 from lazygrad.schedule.batch import Batch, batches
-from lazygrad.schedule.kernel import Kernel, Schedule, is_empty, schedule
+from lazygrad.schedule.kernel import Kernel, Schedule, schedule
 from lazygrad.schedule.memory import plan as plan_memory
 from lazygrad.schedule.order import ordered
 from lazygrad.schedule.recompute import recomputed

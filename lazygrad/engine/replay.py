@@ -12,11 +12,10 @@ from lazygrad.engine.run import download, hand_over, memory_of, storage_of, subs
 from lazygrad.engine.slots import Input, Output
 from lazygrad.ir.elements import to_storage
 from lazygrad.ir.evaluate import evaluate
-from lazygrad.ir.node import Node, buffer, topological
+from lazygrad.ir.node import Node, buffer, is_empty, topological
 from lazygrad.ir.op import BufferArg, Op
 from lazygrad.runtime.base import Storage
 from lazygrad.runtime.registry import open_device
-from lazygrad.schedule.kernel import is_empty
 
 
 def base_buffer(n: Node) -> Node:

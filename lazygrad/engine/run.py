@@ -20,12 +20,11 @@ from lazygrad.engine.slots import Input, Output, Slot
 from lazygrad.errors import GraphError
 from lazygrad.ir.elements import to_storage
 from lazygrad.ir.evaluate import evaluate
-from lazygrad.ir.node import Node, buffer, node, topological
+from lazygrad.ir.node import Node, buffer, is_empty, node, topological
 from lazygrad.ir.op import BufferArg, DeviceArg, Op, StoreArg
 from lazygrad.ir.verify import verify
 from lazygrad.runtime.base import Memory, Runtime, Storage
 from lazygrad.runtime.registry import open_device, use_cache
-from lazygrad.schedule.kernel import is_empty
 from lazygrad.settings import settings
 
 

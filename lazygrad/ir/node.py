@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from lazygrad.dtype import DType, Scalar
 from lazygrad.errors import DeviceError, location_text, user_line, user_location
-from lazygrad.index.expr import Dim
+from lazygrad.index.expr import Dim, dim_max, dim_product
 from lazygrad.ir.op import (
     Arg,
     AxesArg,
@@ -115,6 +115,11 @@ def live_nodes() -> int:
 
 def new_uid() -> int:
     return next(_uids)
+
+
+def is_empty(n: Node) -> bool:
+    """Whether it has no elements, whatever the values of symbolic sizes."""
+    return dim_max(dim_product(n.shape)) == 0
 
 
 def topological(roots: Iterable[Node], stop: Callable[[Node], bool] | None = None) -> list[Node]:

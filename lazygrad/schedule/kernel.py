@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lazygrad.index.expr import dim_max, dim_product
-from lazygrad.ir.node import Node, const, full_like_shape, node, topological
+from lazygrad.ir.node import Node, const, full_like_shape, is_empty, node, topological
 from lazygrad.ir.op import Combine, Op, PadArg, ReduceArg
 from lazygrad.ir.rewrite import simplify
 from lazygrad.schedule.fuse import Group, fuse
@@ -43,10 +42,6 @@ def schedule(roots: Sequence[Node]) -> Schedule:
     groups = fuse(order, stored)
     kernels = _kernels(groups, set(results))
     return Schedule(tuple(ordered(kernels, set(results))), tuple(results))
-
-
-def is_empty(n: Node) -> bool:
-    return dim_max(dim_product(n.shape)) == 0
 
 
 def _base(n: Node) -> Node:
@@ -113,6 +108,3 @@ def _kernels(groups: list[Group], results: set[Node]) -> list[Kernel]:
         outputs = tuple(m.node for m in g.members if m.node in needed)
         kernels.append(Kernel(g, inputs, outputs))
     return kernels
-
-
-__all__ = ["Kernel", "Schedule", "is_empty", "schedule"]
