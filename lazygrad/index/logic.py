@@ -137,7 +137,7 @@ def conjunction(a: Expr, b: Expr) -> Expr:
 def all_of(conditions: Iterable[Expr]) -> Expr:
     """1 where every condition holds (1 for none): flat, without duplicates, implied or impossible ones.
 
-    >>> from lazygrad.index import Var
+    >>> from lazygrad.index.expr import Var
     >>> i = Var("i", 0, 9)
     >>> print(all_of((i.lt(5), i.lt(3), i.ge(1))))
     0 < i && i < 3

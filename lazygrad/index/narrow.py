@@ -10,7 +10,7 @@ from .node import Expr, Var
 def given(e: Expr, condition: Expr) -> Expr:
     """e made simpler where the condition holds; where it does not, the result may have another value.
 
-    >>> from lazygrad.index import Var
+    >>> from lazygrad.index.expr import Var
     >>> i = Var("i", 0, 9)
     >>> print(given((i - 2) % 5, i.ge(2).and_(i.lt(7))))
     i - 2

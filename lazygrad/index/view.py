@@ -16,7 +16,7 @@ Index = tuple[Expr, ...]
 def flat(index: Sequence[Expr], shape: Sequence[Dim]) -> Expr:
     """The row-major offset of an index in an array of this shape.
 
-    >>> from lazygrad.index import Var
+    >>> from lazygrad.index.expr import Var
     >>> print(flat((Var("i", 0, 3), Var("j", 0, 5)), (4, 6)))
     i*6 + j
     """
@@ -32,7 +32,7 @@ def flat(index: Sequence[Expr], shape: Sequence[Dim]) -> Expr:
 def unflatten(offset: Expr, shape: Sequence[Dim]) -> Index:
     """The index of the element at a row-major offset, which is taken to lie within the shape.
 
-    >>> from lazygrad.index import Var
+    >>> from lazygrad.index.expr import Var
     >>> [str(e) for e in unflatten(Var("k", 0, 23), (4, 6))]
     ['k/6', 'k%6']
     """
@@ -52,7 +52,7 @@ def reshape(index: Sequence[Expr], output_shape: Sequence[Dim], input_shape: Seq
 
     Raises ValueError when the shapes do not hold the same number of elements.
 
-    >>> from lazygrad.index import Var
+    >>> from lazygrad.index.expr import Var
     >>> b, i = Var("b", 0, 4), Var("i", 0, 23)
     >>> [str(e) for e in reshape((b, i), output_shape=(5, 24), input_shape=(5, 4, 6))]
     ['b', 'i/6', 'i%6']
@@ -111,7 +111,7 @@ def expand(index: Sequence[Expr], input_shape: Sequence[Dim]) -> Index:
 def pad(index: Sequence[Expr], pads: Sequence[tuple[Dim, Dim]], input_shape: Sequence[Dim]) -> tuple[Index, Expr]:
     """Input index of a padding, and the condition under which it lies inside the input.
 
-    >>> from lazygrad.index import Var
+    >>> from lazygrad.index.expr import Var
     >>> (i,), inside = pad((Var("i", 0, 9),), ((2, 3),), (5,))
     >>> print(i, "if", inside)
     i - 2 if 1 < i && i < 7

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from lazygrad.index import Expr, Var, index_variable, scaled_sum, select, view
+from lazygrad.index import view
+from lazygrad.index.expr import Expr, Var, index_variable, scaled_sum, select
 
 _serial = iter(range(1_000_000))
 

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from lazygrad.index import (
+from lazygrad.index.expr import (
     Const,
     Expr,
     FloorDiv,
@@ -238,7 +238,7 @@ def test_threads_make_one_object() -> None:
 
 def test_order_is_the_same_in_every_process() -> None:
     program = (
-        "from lazygrad.index import *\n"
+        "from lazygrad.index.expr import *\n"
         "v = [Var(f'v{n}', 0, 50 + n) for n in range(12)]\n"
         "e = scaled_sum((a // 3 % 5 + a % 7 + a * b, 1) for a, b in zip(v, reversed(v)))\n"
         "print(e, all_of(a.lt(b) for a, b in zip(v, v[1:])), minimum(*v, *(a // 2 for a in v)))"

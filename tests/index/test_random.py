@@ -9,8 +9,8 @@ import z3
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lazygrad.index import Expr, Var, index_variable, lift
-from lazygrad.index import given as simplified_given
+from lazygrad.index.expr import Expr, Var, index_variable, lift
+from lazygrad.index.expr import given as simplified_given
 from tests.index.trees import (
     Tree,
     expr_in_z3,

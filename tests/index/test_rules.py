@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import z3
 
-from lazygrad.index import Const, Expr, FloorDiv, Mod, Var, index_variable, lift, linear_form
 from lazygrad.index.divide import FLOORDIV_RULES, MODULO_RULES
+from lazygrad.index.expr import Const, Expr, FloorDiv, Mod, Var, index_variable, lift, linear_form
 from lazygrad.index.linear import SUM_RULES
 from lazygrad.index.logic import NEGATIVE_RULES, ZERO_RULES
 from lazygrad.index.node import Sum

@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from lazygrad.index import Const, Dim, Expr, Var, index_variable, lift, view
+from lazygrad.index import view
+from lazygrad.index.expr import Const, Dim, Expr, Var, index_variable, lift
 
 Array = NDArray[Any]
 Step = tuple[str, tuple[int, ...], Any]

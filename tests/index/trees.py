@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import z3
 
-from lazygrad.index import (
+from lazygrad.index.expr import (
     And,
     Const,
     Equal,
