@@ -48,6 +48,9 @@ class DeviceInfo:
         bandwidth_gbs: memory bandwidth, read plus write, in 1e9 bytes/s.
         peak_gflops: fp32 multiply-adds counted as two, in 1e9/s; an upper estimate from the clock.
         fingerprint: text that changes whenever compiled kernels of another build would not do.
+        language: what kernels are written in.
+        arch: the architecture to compile for, where the language's compiler has to be told ("sm_90a").
+        warp: how many neighbouring work-items run in step and can read each other's registers; 1 where none do.
     """
 
     kind: Literal["cpu", "gpu"]
@@ -65,6 +68,9 @@ class DeviceInfo:
     peak_gflops: float
     description: str
     fingerprint: str
+    language: Literal["opencl", "cuda"] = "opencl"
+    arch: str = ""
+    warp: int = 1
 
 
 class Memory:
@@ -115,18 +121,60 @@ class Storage:
 
 
 @dataclass(frozen=True)
+class TensorMap:
+    """How a matrix unit's copy engine (TMA) sees one memory argument: a tensor of up to five axes, innermost first.
+
+    Args:
+        memory: which memory argument of the kernel.
+        dtype: name of the element type in memory.
+        sizes: elements along each axis.
+        strides: bytes from one element to the next along every axis but the innermost; multiples of 16.
+        box: elements that one copy moves along each axis, at most 256.
+        swizzle: bytes of the pattern (0, 32, 64 or 128) by which rows are permuted in local memory.
+    """
+
+    memory: int
+    dtype: str
+    sizes: tuple[int, ...]
+    strides: tuple[int, ...]
+    box: tuple[int, ...]
+    swizzle: int = 0
+
+
+@dataclass(frozen=True)
+class LaunchAttributes:
+    """What a kernel's launch needs beyond its sizes.
+
+    Args:
+        shared_bytes: local memory to reserve beside what the kernel declares itself.
+        cluster: neighbouring work-groups that run at the same time and share their local memory.
+        cooperative: all work-groups run at the same time.
+        programmatic: it may start before the launch before it has ended, and waits in its own code for what it needs.
+        tensor_maps: parameters that follow the scalars.
+    """
+
+    shared_bytes: int = 0
+    cluster: int = 1
+    cooperative: bool = False
+    programmatic: bool = False
+    tensor_maps: tuple[TensorMap, ...] = ()
+
+
+@dataclass(frozen=True)
 class KernelSource:
     """One kernel as text.
 
     Args:
         name: what people read in reports.
-        text: the whole function, `__kernel void entry(...) { ... }`.
+        text: the whole function, `__kernel void entry(...) { ... }`, with what it needs.
         entry: the function's name in `text`; unique among the kernels that are built together.
+        attributes: of its launches.
     """
 
     name: str
     text: str
     entry: str
+    attributes: LaunchAttributes = LaunchAttributes()
 
 
 class Executable(ABC):

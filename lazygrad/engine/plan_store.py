@@ -10,13 +10,14 @@ import functools
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from lazygrad.engine.compile import Compiled
 from lazygrad.engine.plan import Plan, Step
 from lazygrad.engine.slots import Input, Output, Slot, Temporary, Workspace
-from lazygrad.runtime.base import KernelSource, Runtime
+from lazygrad.runtime.base import KernelSource, LaunchAttributes, Runtime, TensorMap
 
 _KINDS: dict[str, type[Any]] = {"input": Input, "output": Output, "temporary": Temporary, "workspace": Workspace}
 _NAMES = {kind: name for name, kind in _KINDS.items()}
@@ -63,8 +64,7 @@ def _record(plan: Plan) -> dict[str, Any]:
     number = {k: i for i, k in enumerate(kernels)}
     return {
         "kernels": [
-            [k.source.name, k.source.text, k.source.entry, k.global_size, k.local_size, k.bytes, k.flops, k.workspace]
-            for k in kernels.values()
+            [asdict(k.source), k.global_size, k.local_size, k.bytes, k.flops, k.workspace] for k in kernels.values()
         ],
         "steps": [[number[id(s.kernel)], [_slot_record(m) for m in s.memories]] for s in plan.steps],
         "outputs": plan.outputs,
@@ -83,10 +83,20 @@ def _slot(record: list[Any]) -> Slot:
     return slot
 
 
+def _source(record: dict[str, Any]) -> KernelSource:
+    attributes = record.pop("attributes")
+    maps = tuple(TensorMap(**{k: _frozen(v) for k, v in entry.items()}) for entry in attributes.pop("tensor_maps"))
+    return KernelSource(**record, attributes=LaunchAttributes(**attributes, tensor_maps=maps))
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
 def _plan(record: dict[str, Any]) -> Plan:
     kernels = [
-        Compiled(KernelSource(name, text, entry), tuple(size), tuple(local), nbytes, flops, tuple(workspace))
-        for name, text, entry, size, local, nbytes, flops, workspace in record["kernels"]
+        Compiled(_source(source), tuple(size), tuple(local), nbytes, flops, tuple(workspace))
+        for source, size, local, nbytes, flops, workspace in record["kernels"]
     ]
     steps = tuple(Step(kernels[k], tuple(_slot(m) for m in memories)) for k, memories in record["steps"])
     results = tuple(None if r is None else _slot(r) for r in record["results"])
