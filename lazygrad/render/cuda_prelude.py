@@ -26,8 +26,8 @@ and double, and C's functions of float and double
 (`fmodf fmod truncf trunc sinf sin sqrtf sqrt powf pow expf exp exp2f exp2 log2f log2`).
 
 Memory that a group shares is an array `__shared__ __align__(16) float name[size];`. Where all of them are more than a
-kernel has without asking (48 KiB) they are parts of one, of `KernelSource.attributes.shared_bytes` in all:
-`extern __shared__ __align__(1024) unsigned char lg_dynamic[];` and `float *const name = (float *)(lg_dynamic + offset);`.
+kernel has without asking (48 KiB) they are parts of one, of `KernelSource.attributes.shared_bytes` in all: of
+`extern __shared__ __align__(1024) unsigned char lg_dynamic[];`, as `float *const name = (float *)(lg_dynamic + 128);`.
 
     lg_bitcast<To>(x)             the bits of x as another type of its size
     lg_half_to_float(h)           float of a float16's bits (unsigned short); lg_bfloat16_to_float(h) likewise
