@@ -49,6 +49,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.skip(reason="no NVIDIA GPU with a driver here"))
 
 
+@pytest.fixture(autouse=True)
+def _seeded() -> None:
+    """Every test draws the same random numbers, whichever tests ran before it."""
+    from lazygrad import manual_seed
+
+    manual_seed(0)
+    if (torch := sys.modules.get("torch")) is not None:
+        torch.manual_seed(0)
+
+
 @pytest.fixture(params=["NUMPY", "OPENCL"])
 def device(request: pytest.FixtureRequest) -> Iterator[str]:
     """The name of a device, made the default for the test; a test that takes it runs once on each."""

@@ -6,6 +6,8 @@ The check reads the source, so that an import inside a function, under TYPE_CHEC
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -215,6 +217,14 @@ def test_a_ring_of_imports_is_caught(ring: tuple[str, ...]) -> None:
     modules["ir__entry"] = "import lazygrad.ir.a"  # leads into the ring without being part of it
     closed = [f"lazygrad.ir.{name}" for name in (*ring, ring[0])]
     assert violations(house(ir="", **modules)) == ["import cycle: " + " -> ".join(closed)]
+
+
+def test_importing_the_package_leaves_the_compiler_alone() -> None:
+    code = "import sys, lazygrad; print(*(name for name in sys.modules if name.startswith('lazygrad.')))"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert "lazygrad.tensor" in loaded
+    compiler = {name for name, floor in FLOORS.items() if floor in (3, 4, 5)}
+    assert [name for name in loaded if compiler.intersection({name, ".".join(name.split(".")[:2])})] == []
 
 
 def test_relative_imports_resolve_from_packages_and_modules() -> None:

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from lazygrad import Tensor, no_grad, optim, stats, synchronize
-from lazygrad.engine import run
+from lazygrad.engine import compile as compiler
+from lazygrad.engine import plan_store, run
 from lazygrad.errors import GraphError
 from lazygrad.ir.elements import Array
 from lazygrad.ir.node import live_nodes
@@ -185,6 +186,23 @@ def test_the_update_writes_over_the_old_value() -> None:
     del other
     x.assign(x.flip(0))
     assert run.storage_of(x.realize().node).memory is not before, "elements move: not in place"
+
+
+def test_writing_in_place_is_decided_once_for_updates_of_one_structure(monkeypatch: pytest.MonkeyPatch) -> None:
+    built: list[object] = []
+    plain = compiler.plain_program
+    monkeypatch.setattr(compiler, "plain_program", lambda *args: built.append(args) or plain(*args))
+    monkeypatch.setattr(plan_store, "key", lambda *args: None)
+    parameters = [Tensor(np.full((37, 11), k, np.float32), requires_grad=True, device="OPENCL") for k in range(12)]
+    optimizer = optim.AdamW(parameters, lr=0.1)
+    for p in parameters:
+        p.grad = Tensor(np.ones((37, 11), np.float32), device="OPENCL")
+    Tensor.realize(*parameters)
+    memories = [run.storage_of(p.node).memory for p in parameters]
+    optimizer.step()
+    Tensor.realize(*parameters)
+    assert [run.storage_of(p.node).memory for p in parameters] == memories
+    assert len(built) < len(parameters)
 
 
 def test_an_overwritten_value_is_an_error() -> None:

@@ -29,10 +29,10 @@ def fresh_compiler(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Nothing compiled before is used, and nothing compiled wrongly is kept."""
     monkeypatch.setattr(plan_store, "key", lambda *args: None)
     with settings.override(device="OPENCL", verify=False):
-        for kept in (compiler._stages, run._runners):
+        for kept in (compiler._stages, compiler._overwrites, run._runners):
             kept.clear()
         yield
-        for kept in (compiler._stages, run._runners):
+        for kept in (compiler._stages, compiler._overwrites, run._runners):
             kept.clear()
 
 
