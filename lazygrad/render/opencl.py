@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import replace
 
 from lazygrad.dtype import dtypes
 from lazygrad.index.expr import Expr
 from lazygrad.runtime.base import DeviceInfo, KernelSource
-from lazygrad.tile.lower_context import integer_type
 from lazygrad.tile.machine import (
-    Branch,
     Compute,
     Declare,
     Fence,
-    For,
     Identity,
     IndexValue,
     Instruction,
@@ -28,11 +25,13 @@ from lazygrad.tile.machine import (
 )
 from lazygrad.tile.program import Array, Scope
 
-from .cstyle import compute_text, operand_text, type_name
+from .cstyle import OPENCL, compute_text, operand_text, type_name
 from .expression import c_expression, c_number
+from .writer import Writer
 
 SPACES = {Scope.GLOBAL: "__global ", Scope.LOCAL: "__local ", Scope.PRIVATE: ""}
-CPU_FUNCTIONS = {"trunc": "__builtin_elementwise_trunc"}  # OpenCL's own takes 20 instructions in PoCL
+# OpenCL's own trunc takes 20 instructions in PoCL.
+CPU = replace(OPENCL, functions={("trunc", size): "__builtin_elementwise_trunc" for size in (4, 8)})
 # Without the first, LLVM splits 64-byte vectors in two for some CPUs.
 CPU_ATTRIBUTE = "__attribute__((min_vector_width(512))) "
 ALIGNMENT = 64  # of scratch arrays, in bytes
@@ -43,16 +42,15 @@ def render(kernel: MachineKernel, info: DeviceInfo) -> KernelSource:
     return KernelSource(kernel.name, _Writer(kernel, info.kind == "cpu").text(), kernel.name)
 
 
-class _Writer:
+class _Writer(Writer):
     def __init__(self, kernel: MachineKernel, cpu: bool) -> None:
-        self.kernel = kernel
+        super().__init__(kernel)
         self.cpu = cpu
-        self.lines: list[str] = []
         self.unaligned: dict[str, int] = {}  # vector types that are accessed at any element -> size of an element
 
     def text(self) -> str:
         kernel = self.kernel
-        self._block(kernel.body, 1)
+        self.block(kernel.body, 1)
         parameters = [self._parameter(array) for array in kernel.params]
         parameters += [f"const int {var.name}" for var in kernel.scalars]
         attributes = CPU_ATTRIBUTE if self.cpu else ""
@@ -71,34 +69,10 @@ class _Writer:
         element = "half" if array.dtype is dtypes.float16 else type_name(memory_dtype(array.dtype))
         return f"__global {'' if array.written else 'const '}{element} *restrict {array.name}"
 
-    def _block(self, body: Sequence[Instruction], depth: int) -> None:
-        """Lines of a block; loops and branches wait on a stack, so that any depth is fine."""
-        pending: list[tuple[Instruction | str, int]] = [(step, depth) for step in reversed(body)]
-        while pending:
-            step, level = pending.pop()
-            if isinstance(step, For):
-                pending.append(("}", level))
-                pending.extend((s, level + 1) for s in reversed(step.body))
-                lines = [self._for(step)]
-            elif isinstance(step, Branch):
-                pending.append(("}", level))
-                if step.orelse:
-                    pending.extend((s, level + 1) for s in reversed(step.orelse))
-                    pending.append(("} else {", level))
-                pending.extend((s, level + 1) for s in reversed(step.body))
-                lines = [f"if ({c_expression(step.condition)}) {{"]
-            else:
-                lines = [step] if isinstance(step, str) else self._statement(step)
-            self.lines.extend("  " * level + line for line in lines)
-
-    def _for(self, step: For) -> str:
-        name, kind = step.var.name, type_name(integer_type(step.stop))
-        return f"for ({kind} {name} = {c_expression(step.start)}; {name} < {c_number(step.stop)}; {name}++) {{"
-
-    def _statement(self, step: Instruction) -> list[str]:
+    def statement(self, step: Instruction) -> list[str]:
         if isinstance(step, Compute):
-            functions = CPU_FUNCTIONS if self.cpu else {}
-            return [f"{self._target(step.dest, step.declare)} = {compute_text(step, functions)};"]
+            text = compute_text(step, CPU if self.cpu else OPENCL)
+            return [f"{self._target(step.dest, step.declare)} = {text};"]
         if isinstance(step, IndexValue):
             return [f"{self._target(step.dest, True)} = {c_expression(step.expr)};"]
         if isinstance(step, Identity):
