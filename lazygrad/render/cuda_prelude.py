@@ -33,7 +33,8 @@ kernel has without asking (48 KiB) they are parts of one, of `KernelSource.attri
     lg_half_to_float(h)           float of a float16's bits (unsigned short); lg_bfloat16_to_float(h) likewise
     lg_float_to_half(x)           the bits (unsigned short) of the float16 nearest to x, ties to even;
                                   lg_float_to_bfloat16(x) likewise
-    lg_lanes<T, N>                a struct `{ T v[N]; }`, aligned to its size (at most 16 bytes)
+    lg_lanes<T, N>                a struct `{ T v[N]; }`, aligned to its size, but to 16 bytes at most
+    lg_widen(lanes)               float lanes of float16's bits; lg_narrow(lanes) the other way, to nearest even
     lg_load<N>(p)                 lg_lanes of the N elements at p, which is aligned to them; p points anywhere
     lg_store(p, lanes)            stores them there
     lg_stream(p, lanes)           stores them in device memory, and they are not soon needed again
@@ -89,9 +90,26 @@ BASE = {
 }"""
     ),
     "lg_lanes": Definition(
-        """template <class T, int N> struct __align__(sizeof(T) * N) lg_lanes {
+        """template <class T, int N> struct __align__(sizeof(T) * N < 16 ? sizeof(T) * N : 16) lg_lanes {
   T v[N];
 };"""
+    ),
+    "lg_widen": Definition(
+        """template <int N> __device__ __forceinline__ lg_lanes<float, N> lg_widen(lg_lanes<unsigned short, N> x) {
+  lg_lanes<float, N> wide;
+  for (int k = 0; k < N; k++) wide.v[k] = lg_half_to_float(x.v[k]);
+  return wide;
+}""",
+        ("lg_half_to_float", "lg_lanes"),
+    ),
+    "lg_narrow": Definition(
+        """template <int N> __device__ __forceinline__ lg_lanes<unsigned short, N> lg_narrow(lg_lanes<float, N> x) {
+  lg_lanes<unsigned int, N / 2> pairs;
+  for (int k = 0; k < N / 2; k++)
+    asm("cvt.rn.f16x2.f32 %0, %1, %2;" : "=r"(pairs.v[k]) : "f"(x.v[2 * k + 1]), "f"(x.v[2 * k]));
+  return lg_bitcast<lg_lanes<unsigned short, N>>(pairs);
+}""",
+        ("lg_bitcast", "lg_lanes"),
     ),
     "lg_load": Definition(
         """template <int N, class T> __device__ __forceinline__ lg_lanes<T, N> lg_load(const T *p) {
@@ -100,13 +118,13 @@ BASE = {
         ("lg_lanes",),
     ),
     "lg_store": Definition(
-        """template <int N, class T> __device__ __forceinline__ void lg_store(T *p, lg_lanes<T, N> x) {
+        """template <class T, int N> __device__ __forceinline__ void lg_store(T *p, lg_lanes<T, N> x) {
   *(lg_lanes<T, N> *)p = x;
 }""",
         ("lg_lanes",),
     ),
     "lg_stream": Definition(
-        """template <int N, class T> __device__ __forceinline__ void lg_stream(T *p, lg_lanes<T, N> x) {
+        """template <class T, int N> __device__ __forceinline__ void lg_stream(T *p, lg_lanes<T, N> x) {
   if constexpr (sizeof(x) == 16) {
     const uint4 w = lg_bitcast<uint4>(x);
     asm volatile("st.global.cs.v4.u32 [%0], {%1, %2, %3, %4};"

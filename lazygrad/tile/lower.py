@@ -28,18 +28,22 @@ from .lower_store import Storer
 from .lower_value import Values
 from .machine import Branch, Declare, Fence, Immediate, Instruction, MachineKernel, Meet, Register, StoreTo, Ticket
 from .program import Array, Barrier, If, Kind, Last, Loop, Program, Reduction, Stage, Stmt, Store
+from .target import PLAIN, Target
 from .values import statement_values
+from .widen import widened
 
 
-def lower(program: Program) -> MachineKernel:
+def lower(program: Program, target: Target = PLAIN) -> MachineKernel:
     """The machine kernel of `program`. Raises GraphError for a program that breaks the rules of the language."""
-    return _Lowering(program).kernel()
+    lowering = _Lowering(program, target)
+    kernel = lowering.kernel()
+    return widened(kernel, target.access_bytes, lowering.context.names) if target.access_bytes else kernel
 
 
 class _Lowering:
-    def __init__(self, program: Program) -> None:
+    def __init__(self, program: Program, target: Target) -> None:
         self.program = program
-        self.context = context = Context([])
+        self.context = context = Context([], target)
         for array in (*program.params, *program.workspace):
             context.arrays[array] = replace(array, name=context.names.exact(array.name))
         self.scalars = tuple(Var(context.names.exact(v.name), v.lo, v.hi) for v in program.scalars)

@@ -17,12 +17,14 @@ from lazygrad.index.expr import Const, Expr, Var
 
 from .machine import Branch, Code, Compute, Detail, For, Immediate, Instruction, Operand, Register
 from .program import Accumulator, Array
+from .target import PLAIN, Target
 
 _WORDS = (
     "auto break case char const continue default do double else enum extern float for goto half if inline int long "
     "register restrict return short signed sizeof static struct switch typedef union unsigned void volatile while "
     "bool uchar ushort uint ulong kernel global local constant private vector pipe event_t size_t image2d_t true "
-    "false NAN INFINITY exp exp2 log log2 sin cos sqrt pow fmod min max select any all y0 y1 yn j0 j1 jn"
+    "false NAN INFINITY asm class delete new operator private public signed template this using "
+    "exp exp2 log log2 sin cos sqrt pow fmod min max select any all y0 y1 yn j0 j1 jn"
 )
 RESERVED = frozenset(_WORDS.split())
 Element = dict[Var, int]
@@ -89,8 +91,9 @@ class Names:
 class Context:
     """The state of lowering one program. `env` gives variables their machine expressions, `tile` those in registers."""
 
-    def __init__(self, taken: Sequence[str]) -> None:
+    def __init__(self, taken: Sequence[str], target: Target = PLAIN) -> None:
         self.names = Names(taken)
+        self.device = target
         self.scopes = [Scope()]
         self.target = 0  # the scope that instructions go to
         self.env: dict[Var, Expr] = {}

@@ -52,6 +52,8 @@ class Code(Enum):
     REVERSE = auto()  # the lanes of a backwards
     IOTA = auto()  # 0, 1, 2, ... in the lanes
     SHUFFLE = auto()  # the lanes of a, then b that `detail` numbers
+    PACK = auto()  # the vector of the scalars a, b, c, ...
+    EXCHANGE = auto()  # a of the work-item whose number differs in the bits `detail` alone; all of a warp get here
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -29,6 +29,8 @@ def from_bfloat16(context: Context, bits: Operand) -> Operand:
 
 def to_bfloat16(context: Context, value: Operand) -> Operand:
     """float32 -> uint16 bits of the nearest bfloat16."""
+    if "to_bfloat16" in context.device.native:
+        return context.compute(Code.CALL, dtypes.uint16, value, detail="to_bfloat16")
     bits = _as(context, U32, _register(context, value))
     last = _op(context, Code.AND, _op(context, Code.SHR, bits, 16), 1)
     rounded = context.compute(Code.ADD, U32, _op(context, Code.ADD, bits, 0x7FFF), last)
@@ -39,6 +41,8 @@ def to_bfloat16(context: Context, value: Operand) -> Operand:
 
 def from_float16(context: Context, bits: Operand) -> Operand:
     """uint16 bits of float16 -> float32: the exponent is moved by a multiplication, which normalizes subnormals."""
+    if "from_float16" in context.device.native:
+        return context.compute(Code.CALL, F32, bits, detail="from_float16")
     wide = context.compute(Code.CONVERT, U32, bits)
     magnitude = _op(context, Code.AND, wide, 0x7FFF)
     sign = _op(context, Code.SHL, _op(context, Code.AND, wide, 0x8000), 16)
@@ -51,6 +55,8 @@ def from_float16(context: Context, bits: Operand) -> Operand:
 
 def to_float16(context: Context, value: Operand) -> Operand:
     """float32 -> uint16 bits of the nearest float16."""
+    if "to_float16" in context.device.native:
+        return context.compute(Code.CALL, dtypes.uint16, value, detail="to_float16")
     bits = _as(context, U32, _register(context, value))
     sign = _op(context, Code.AND, bits, 0x80000000)
     magnitude = context.compute(Code.XOR, U32, bits, sign)

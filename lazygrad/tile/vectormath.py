@@ -146,6 +146,8 @@ def register(context: Context, x: Operand) -> Operand:
 
 def exp2(context: Context, dtype: DType, x: Operand) -> Operand:
     """2^x: the integer part by the exponent bits, the rest by a polynomial."""
+    if dtype is F32 and "exp2" in context.device.native:
+        return context.compute(Code.CALL, dtype, register(context, x), detail="exp2")
     e = emitter(context, dtype)
     x = e.held(register(context, x), e.form.exp2_range)
     shifted = e.op(Code.ADD, x, e.form.round_magic)
@@ -155,6 +157,8 @@ def exp2(context: Context, dtype: DType, x: Operand) -> Operand:
 
 def exp(context: Context, dtype: DType, x: Operand) -> Operand:
     """e^x: as exp2, with the remainder after n * ln 2 taken in two parts, so that x is never rounded."""
+    if dtype is F32 and "exp" in context.device.native:
+        return context.compute(Code.CALL, dtype, register(context, x), detail="exp")
     e = emitter(context, dtype)
     x = e.held(register(context, x), e.form.exp_range)
     shifted = e.op(Code.FMA, x, LOG2_E, e.form.round_magic)
@@ -168,6 +172,8 @@ def exp(context: Context, dtype: DType, x: Operand) -> Operand:
 
 def log2(context: Context, dtype: DType, x: Operand) -> Operand:
     """log2 x from x = m * 2^k with m near 1, by an odd polynomial in (m - 1) / (m + 1)."""
+    if dtype is F32 and "log2" in context.device.native:
+        return context.compute(Code.CALL, dtype, register(context, x), detail="log2")
     e = emitter(context, dtype)
     form = e.form
     x = register(context, x)
