@@ -10,6 +10,7 @@ loop that binds all of its variables; lowering puts it there.
 it is executed, and that is all that optimization passes change:
 
     GRID      one work-group (thread block) each
+    CLUSTER   one work-group each, of those that run at the same time and reach each other's local memory
     LOCAL     one work-item (thread) of the group each
     SERIAL    one after the other
     UNROLL    side by side in registers: each statement inside is repeated per element
@@ -18,6 +19,11 @@ it is executed, and that is all that optimization passes change:
 UNROLL and VECTOR axes are the *register tile*: a value that uses them is a tile of registers, and a SERIAL loop or
 a Reduction inside them runs once, carrying the whole tile. So a blocked matrix product is
 `Loop(i, UNROLL) > Loop(j, VECTOR) > Reduction(k) > Store`: its accumulator is spread over i and j.
+
+Matrix units and copy engines work on *tiles* (`Tile`: a part of an array, with a layout), by the hands of work-items
+that have the same LOCAL variables (`Copy`, `Mma`); asynchronously inside a `Start`, until a `Wait` for its token or its
+turn of a ring (`collective`). `Roles` gives work-items different bodies. The order of an output's tiles is a matter of
+index expressions (`order`), and so are layouts (`layout`). `verify` checks what such a program must keep to.
 """
 
 from __future__ import annotations
@@ -25,56 +31,19 @@ from __future__ import annotations
 import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import Enum, auto
 from types import MappingProxyType
 from typing import Any, TypeVar, cast
 
-from lazygrad.dtype import DType, dtypes
+from lazygrad.dtype import DType
 from lazygrad.index.expr import Dim, Expr, Var
 from lazygrad.ir.op import Combine, Op
 
-
-class Kind(Enum):
-    GRID = auto()
-    LOCAL = auto()
-    SERIAL = auto()
-    UNROLL = auto()
-    VECTOR = auto()
-
-
-class Scope(Enum):
-    """Where an array lives."""
-
-    GLOBAL = auto()  # device memory
-    LOCAL = auto()  # shared by the work-items of a group
-    PRIVATE = auto()  # one per work-item
-
-
-@dataclass(frozen=True, slots=True)
-class Axis:
-    """A loop variable and how it runs over [0, extent).
-
-    `lanes` and `unroll` strip-mine a SERIAL axis: it advances `lanes * unroll` elements a turn, `lanes` of them as one
-    vector and `unroll` such vectors side by side; what is left over at the end runs one element at a time.
-    """
-
-    var: Var
-    extent: Dim
-    kind: Kind = Kind.SERIAL
-    lanes: int = 1
-    unroll: int = 1
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Array:
-    """A typed, flat array: a kernel parameter (GLOBAL) or scratch memory that the kernel declares."""
-
-    name: str
-    dtype: DType
-    size: Dim
-    scope: Scope = Scope.GLOBAL
-    written: bool = False  # by this kernel; a written parameter is read again only at the element being written
-
+from .array import Array as Array
+from .array import Axis as Axis
+from .array import Kind as Kind
+from .array import Scope as Scope
+from .array import compute_dtype as compute_dtype
+from .collective import Copy, Done, Mma, Open, Release, Wait
 
 # ---- values ----------------------------------------------------------------------------------------
 
@@ -263,7 +232,13 @@ class Stage:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Barrier:
-    """All work-items of the group meet; reached by all of them or none."""
+    """All work-items of the group (in Roles: of the role) meet; reached by all of them or none.
+
+    `together`: only those that have the same LOCAL variables, which are whole warps. What they wrote to local memory is
+    seen by the others, and by asynchronous copies and matrix units too.
+    """
+
+    together: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -278,7 +253,37 @@ class Last:
     body: tuple[Stmt, ...]
 
 
-Stmt = Loop | Reduction | Store | If | Stage | Barrier | Last
+@dataclass(frozen=True, slots=True, eq=False)
+class Start:
+    """The Copies and Mmas in `body` run asynchronously; `done` tells when they have ended."""
+
+    done: Done
+    body: tuple[Stmt, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Role:
+    """The next `items` work-items of the group run `body`, with `registers` 32-bit registers each (0: their share).
+
+    `alone`: only the first of them does.
+    """
+
+    name: str
+    items: int
+    body: tuple[Stmt, ...]
+    registers: int = 0
+    alone: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Roles:
+    """Work-items of a group with different bodies, all of them at the same time; LOCAL axes inside split a role."""
+
+    roles: tuple[Role, ...]
+
+
+Collective = Copy | Mma | Wait | Release | Open
+Stmt = Loop | Reduction | Store | If | Stage | Barrier | Last | Start | Roles | Collective
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -292,8 +297,3 @@ class Program:
     workspace: tuple[Array, ...] = ()  # further parameters: GLOBAL scratch, all zero before the first launch
     bytes: Dim = 0  # moved to and from memory at least
     flops: Dim = 0
-
-
-def compute_dtype(dtype: DType) -> DType:
-    """The type that arithmetic on `dtype` is done in: 16-bit floats are only stored as such."""
-    return dtypes.float32 if dtype in (dtypes.float16, dtypes.bfloat16) else dtype

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from lazygrad.index.expr import Expr
 from lazygrad.ir.op import Combine, Op
 
+from .collective import Copy, Done, Mma, Open, Release, Tile, Token, Wait
 from .program import (
     Accumulator,
     Alu,
@@ -24,7 +25,10 @@ from .program import (
     Program,
     Reduction,
     Ref,
+    Role,
+    Roles,
     Stage,
+    Start,
     Stmt,
     Store,
     Value,
@@ -37,7 +41,10 @@ _SIGNS = {
     Op.SHR: (">>", 5), Op.ADD: ("+", 6), Op.MUL: ("*", 7), Op.DIV: ("/", 7), Op.IDIV: ("//", 7), Op.MOD: ("%", 7),
 }  # fmt: skip
 _PRODUCT, _NEGATIVE, _ATOM = 7, 8, 9
-_KINDS = {Kind.SERIAL: "for", Kind.GRID: "grid", Kind.LOCAL: "local", Kind.UNROLL: "unroll", Kind.VECTOR: "vector"}
+_KINDS = {
+    Kind.SERIAL: "for", Kind.GRID: "grid", Kind.CLUSTER: "cluster", Kind.LOCAL: "local", Kind.UNROLL: "unroll",
+    Kind.VECTOR: "vector",
+}  # fmt: skip
 _UPDATES = {Combine.SET: "=", Combine.ADD: "+=", Combine.MUL: "*=", Combine.MAX: "max="}
 Text = tuple[str, int]  # and how tightly its outermost operator binds
 
@@ -71,6 +78,42 @@ def _axis(axis: Axis) -> str:
     return f"{axis.var.name} < {axis.extent}{lanes}{f', unroll {axis.unroll}' if axis.unroll > 1 else ''}"
 
 
+def _scratch(array: Array) -> str:
+    """A scratch array, with its layout and slots where statements on tiles use it."""
+    plain = f"{array.scope.name.lower()} {_array(array)}"
+    if array.layout is None:
+        return plain
+    return f"{plain}, {f'{array.slots} slots of ' if array.slots > 1 else ''}{array.layout}"
+
+
+def _done(done: Done) -> str:
+    return f"{done.name}" if isinstance(done, Token) else f"{done.ring.name} turn {done.number}"
+
+
+def _tile(tile: Tile) -> str:
+    slot = f" slot {tile.slot}" if tile.array.layout is not None and tile.array.slots > 1 else ""
+    view = f" of {tile.view}" if tile.view is not None else ""
+    row, column = tile.at
+    return f"{tile.array.name}{slot}[{row} +{tile.rows}, {column} +{tile.columns}]{view}"
+
+
+def _simple(s: Barrier | Copy | Mma | Wait | Release | Open) -> list[str]:
+    """Statements without a body."""
+    if isinstance(s, Barrier):
+        return [f"barrier{' together' * s.together}"]
+    if isinstance(s, Copy):
+        return [f"copy {_tile(s.dest)} = {_tile(s.source)}"]
+    if isinstance(s, Mma):
+        return [f"mma {_tile(s.acc)} += {_tile(s.a)} * {_tile(s.b)}'"]
+    if isinstance(s, Wait):
+        return [f"wait {_done(s.done)}{f', {s.pending} pending' if s.pending else ''}"]
+    if isinstance(s, Release):
+        return [f"release {_done(s.turn)}"]
+    ring = s.ring
+    head = f"ring {ring.name}, {ring.slots} turns of {ring.turn_bytes} bytes, {ring.readers} readers"
+    return [head, *(f"  {_scratch(array)}" for array in ring.arrays)]
+
+
 class _Writer:
     def __init__(self) -> None:
         self.count = 0
@@ -101,11 +144,19 @@ class _Writer:
             otherwise = [f"{pad}else:", *self.body(s.orelse, depth + 1)] if s.orelse else []
             return [f"{pad}if {s.condition}:", *self.body(s.body, depth + 1), *otherwise]
         if isinstance(s, Stage):
-            return [f"{pad}stage {s.array.scope.name.lower()} {_array(s.array)}:", *self.body(s.body, depth + 1)]
+            return [f"{pad}stage {_scratch(s.array)}{':' * bool(s.body)}", *self.body(s.body, depth + 1)]
         if isinstance(s, Last):
             return [f"{pad}in the last work-group:", *self.body(s.body, depth + 1)]
-        assert isinstance(s, Barrier)
-        return [f"{pad}barrier"]
+        if isinstance(s, Start):
+            return [f"{pad}start {_done(s.done)}:", *self.body(s.body, depth + 1)]
+        if isinstance(s, Roles):
+            return [line for role in s.roles for line in self._role(role, depth)]
+        return [pad + line for line in _simple(s)]
+
+    def _role(self, role: Role, depth: int) -> list[str]:
+        items = f"1 of {role.items} items" if role.alone else f"{role.items} items"
+        registers = f", {role.registers} registers each" if role.registers else ""
+        return [f"{'  ' * depth}role {role.name}, {items}{registers}:", *self.body(role.body, depth + 1)]
 
     def _accumulators(self, accs: Sequence[Accumulator], depth: int) -> list[str]:
         lines, of = self._values([acc.value for acc in accs], depth)
