@@ -17,6 +17,7 @@ from enum import Enum, auto
 
 from lazygrad.dtype import DType, dtypes
 from lazygrad.index.expr import Dim, Expr, Var
+from lazygrad.runtime.base import TensorMap
 
 from .program import Array, Scope
 
@@ -166,7 +167,36 @@ class Fence:
     """What other work-groups stored before they took their tickets is seen from here on."""
 
 
-Instruction = Ticket | Fence | Compute | IndexValue | Identity | LoadFrom | StoreTo | For | Branch | Declare | Meet
+@dataclass(frozen=True, slots=True, eq=False)
+class Pointer:
+    """The address of element `at` of an array."""
+
+    array: Array
+    at: Expr
+
+
+@dataclass(frozen=True, slots=True)
+class TensorMapParameter:
+    """A kernel parameter that tells a copy engine how an array looks."""
+
+    name: str
+    map: TensorMap
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Intrinsic:
+    """Calls a function of the language's own that matrix units, copy engines or barriers need (`render.cuda_async`).
+
+    An argument may be the result of another function. `numbers` are template arguments.
+    """
+
+    name: str
+    args: tuple[Expr | Pointer | TensorMapParameter | Intrinsic, ...] = ()
+    numbers: tuple[int, ...] = ()
+    dest: Register | None = None
+
+
+Instruction = Intrinsic | Ticket | Fence | Compute | IndexValue | Identity | LoadFrom | StoreTo | For | Branch | Declare | Meet
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -177,6 +207,8 @@ class MachineKernel:
         params: arrays in the order of the kernel's parameters; `scalars` (int32) follow them.
         groups: number of work-groups to launch, over `scalars`.
         group_size: work-items in each.
+        cluster: how many neighbouring work-groups share their local memory.
+        tensor_maps: parameters that follow the scalars; their `memory` numbers `params`.
     """
 
     name: str
@@ -185,6 +217,8 @@ class MachineKernel:
     body: list[Instruction]
     groups: Dim
     group_size: int
+    cluster: int = 1
+    tensor_maps: tuple[TensorMapParameter, ...] = ()
 
 
 def memory_dtype(dtype: DType) -> DType:

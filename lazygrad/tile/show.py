@@ -151,6 +151,7 @@ class _Writer:
             return [f"{pad}start {_done(s.done)}:", *self.body(s.body, depth + 1)]
         if isinstance(s, Roles):
             return [line for role in s.roles for line in self._role(role, depth)]
+        assert not isinstance(s, Store)
         return [pad + line for line in _simple(s)]
 
     def _role(self, role: Role, depth: int) -> list[str]:
