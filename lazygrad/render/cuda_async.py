@@ -6,50 +6,73 @@ memory of this work-group. Words are 32 bits.
 
 For sm_80 and later, by one work-item:
 
-    lg_copy_async(shared, from, valid)      starts to copy 16 bytes; 0 where not `valid` (then nothing is read)
-    lg_copy_commit()                        what this work-item started since the last commit is one batch
-    lg_copy_wait<n>()                       until at most the latest n of its batches are unfinished
+    lg_copy_async(shared, from, valid)
+        starts to copy 16 bytes; 0 where not `valid` (then nothing is read)
+    lg_copy_commit()
+        what this work-item started since the last commit is one batch
+    lg_copy_wait<n>()
+        until at most the latest n of its batches are unfinished
 
 by all work-items of a warp:
 
-    lg_load_matrix<transposed>(words, row)  four 8 x 8 matrices of 16-bit elements to 4 words of each work-item. Item
-                                            8 * m + r gives the address of row r (16 bytes of local memory) of matrix m;
-                                            item t gets, of matrix m, elements t%4*2 and t%4*2+1 of row t/4 in words[m];
-                                            `transposed`: of column t/4
-    lg_mma_bf16(acc, a, b)                  float acc[4] += a * b of 16 x 16 by 16 x 8, words a[4] and b[2]: mma.m16n8k16;
-    lg_mma_f16(acc, a, b)                   fragments as `tile.layout.Fragment` has them
+    lg_load_matrix<transposed>(words, row)
+        four 8 x 8 matrices of 16-bit elements to 4 words of each work-item. Item 8 * m + r gives the address of
+        row r (16 bytes of local memory) of matrix m; item t gets, of matrix m, elements t%4*2 and t%4*2+1 of
+        row t/4 in words[m]; `transposed`: of column t/4
+    lg_mma_bf16(acc, a, b)
+        float acc[4] += a * b of 16 x 16 by 16 x 8, words a[4] and b[2]: mma.m16n8k16;
+    lg_mma_f16(acc, a, b)
+        fragments as `tile.layout.Fragment` has them
 
 For sm_90a, by one work-item:
 
-    lg_barrier_init(barrier, arrivals)      `barrier` is an unsigned long in local memory
-    lg_barrier_ready()                      what was initialized is seen by the whole cluster and by the copy engine
-    lg_barrier_expect(barrier, bytes)       arrives; the phase ends after so many bytes have come, too
-    lg_barrier_arrive(barrier, block)       arrives at the same barrier of work-group number `block` of the cluster
-    lg_barrier_wait(barrier, phase)         until the phase of this parity (0 for the first one) has ended
-    lg_tensor_load(shared, &map, barrier, c0, c1, ...)             starts to copy the map's box at these coordinates, the
-                                            innermost first, swizzled; tells the barrier its bytes. Elements outside are 0
-    lg_tensor_load_all(shared, &map, barrier, mask, c0, c1, ...)   the same to the same place of each work-group in `mask`
-    lg_tensor_store(&map, shared, c0, c1, ...)   starts to copy the other way; elements outside are not written
-    lg_store_commit(), lg_store_wait<n>()   as for copies; after the wait local memory has been read
-    lg_fence_async()                        what this work-item wrote to local memory is seen by the copy engine and wgmma
-    lg_cluster_rank(), lg_cluster_sync()    number of this work-group in its cluster; all work-items of the cluster meet
+    lg_barrier_init(barrier, arrivals)
+        `barrier` is an unsigned long in local memory
+    lg_barrier_ready()
+        what was initialized is seen by the whole cluster and by the copy engine
+    lg_barrier_expect(barrier, bytes)
+        arrives; the phase ends after so many bytes have come, too
+    lg_barrier_arrive(barrier, block)
+        arrives at the same barrier of work-group number `block` of the cluster
+    lg_barrier_wait(barrier, phase)
+        until the phase of this parity (0 for the first one) has ended
+    lg_tensor_load(shared, &map, barrier, c0, c1, ...)
+        starts to copy the map's box at these coordinates, the innermost first, swizzled; tells the barrier its
+        bytes. Elements outside are 0
+    lg_tensor_load_all(shared, &map, barrier, mask, c0, c1, ...)
+        the same to the same place of each work-group in `mask`
+    lg_tensor_store(&map, shared, c0, c1, ...)
+        starts to copy the other way; elements outside are not written
+    lg_store_commit(), lg_store_wait<n>()
+        as for copies; after the wait local memory has been read
+    lg_fence_async()
+        what this work-item wrote to local memory is seen by the copy engine and wgmma
+    lg_cluster_rank(), lg_cluster_sync()
+        number of this work-group in its cluster; all work-items of the cluster meet
 
 by all work-items of a warp group (128 neighbours):
 
-    lg_matrix<swizzle>(shared, lead, stride)     a matrix in local memory (an lg_descriptor): `stride` bytes between groups
-                                            of 8 lines of `swizzle` bytes, `lead` bytes between parts of lines cut apart
-    lg_wgmma_bf16_n256<ta, tb>(acc, a, b)   starts float acc[128] += a * b of 64 x 16 by 16 x 256, both lg_matrix; ta, tb: 1
-                                            where lines run along the rows of a, along the columns of b, instead of along
-                                            the depth. Also n64, n128, n192, and f16
-    lg_wgmma_fence()                        registers are ready to be accumulated in
-    lg_wgmma_commit(), lg_wgmma_wait<n>()   as for copies
-    lg_wgmma_hold<n>(acc)                   nothing moves accesses of float acc[n] from behind here to before
-    lg_registers_increase<n>(), lg_registers_decrease<n>()         of each work-item from now on
+    lg_matrix<swizzle>(shared, lead, stride)
+        a matrix in local memory (an lg_descriptor): `stride` bytes between groups of 8 lines of `swizzle`
+        bytes, `lead` bytes between parts of lines cut apart
+    lg_wgmma_bf16_n256<ta, tb>(acc, a, b)
+        starts float acc[128] += a * b of 64 x 16 by 16 x 256, both lg_matrix; ta, tb: 1 where lines run along
+        the rows of a, along the columns of b, instead of along the depth. Also n64, n128, n192, and f16
+    lg_wgmma_fence()
+        registers are ready to be accumulated in
+    lg_wgmma_commit(), lg_wgmma_wait<n>()
+        as for copies
+    lg_wgmma_hold<n>(acc)
+        nothing moves accesses of float acc[n] from behind here to before
+    lg_registers_increase<n>(), lg_registers_decrease<n>()
+        of each work-item from now on
 
 by any number of whole warps:
 
-    lg_sync_items(number, items)            so many work-items meet at barrier `number` (1 to 15)
-    lg_uniform(x)                           x, which is the same in all work-items of a warp
+    lg_sync_items(number, items)
+        so many work-items meet at barrier `number` (1 to 15)
+    lg_uniform(x)
+        x, which is the same in all work-items of a warp
 """
 
 from __future__ import annotations

@@ -196,7 +196,8 @@ class Intrinsic:
     dest: Register | None = None
 
 
-Instruction = Intrinsic | Ticket | Fence | Compute | IndexValue | Identity | LoadFrom | StoreTo | For | Branch | Declare | Meet
+Plain = Intrinsic | Ticket | Fence | Compute | IndexValue | Identity | LoadFrom | StoreTo | Declare | Meet
+Instruction = Plain | For | Branch
 
 
 @dataclass(frozen=True, slots=True, eq=False)
