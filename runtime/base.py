@@ -188,7 +188,7 @@ class Launch:
     """One launch: arguments are the memories, then the scalars as 32-bit ints, in the kernel's parameter order.
 
     Args:
-        global_size: work-items per axis (1 to 3 axes); every entry a multiple of `local_size`'s.
+        global_size: work-items per axis (1 to 3 axes); every entry a multiple of `local_size`'s. With a 0 nothing runs.
         local_size: work-items of a work-group per axis.
     """
 

@@ -55,7 +55,8 @@ class OpenCLPrepared(Prepared):
         enqueue, queue = self._cl.enqueue_nd_range_kernel, self._queue
         try:
             for kernel, global_size, local_size in self._calls:
-                enqueue(queue, kernel, global_size, local_size)
+                if 0 not in global_size:
+                    enqueue(queue, kernel, global_size, local_size)
             queue.flush()
         except self._cl.Error as error:
             raise self._fail(error, self._names()) from error
@@ -100,13 +101,13 @@ class OpenCLPrepared(Prepared):
         queue = self._profiling_queue()
         try:
             events = [
-                self._cl.enqueue_nd_range_kernel(queue, kernel, global_size, local_size)
+                None if 0 in global_size else self._cl.enqueue_nd_range_kernel(queue, kernel, global_size, local_size)
                 for kernel, global_size, local_size in self._calls
             ]
             queue.finish()
         except self._cl.Error as error:
             raise self._fail(error, self._names()) from error
-        return [(event.profile.end - event.profile.start) * 1e-9 for event in events]
+        return [0.0 if e is None else (e.profile.end - e.profile.start) * 1e-9 for e in events]
 
     def _names(self) -> str:
         names = list(dict.fromkeys(executable.source.name for executable in self._executables))

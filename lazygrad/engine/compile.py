@@ -6,10 +6,11 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from lazygrad.index.expr import dim_max, dim_product
+from lazygrad.index.expr import Dim, as_dim, dim_max, dim_product, lift
+from lazygrad.index.variable import Variable
 from lazygrad.ir.node import Node, topological
 from lazygrad.ir.op import Arg, BufferArg, IdArg, StoreArg
-from lazygrad.render.opencl import render
+from lazygrad.render.language import render
 from lazygrad.runtime.base import DeviceInfo, KernelSource
 from lazygrad.schedule.fuse import GroupKind
 from lazygrad.schedule.kernel import Kernel
@@ -19,23 +20,31 @@ from lazygrad.tile.cost import operations, traffic
 from lazygrad.tile.lower import lower
 from lazygrad.tile.optimize import optimize
 from lazygrad.tile.program import Array, Program
-from lazygrad.tile.values import reads_elsewhere
+from lazygrad.tile.target import Target
+from lazygrad.tile.values import reads_elsewhere, variables_of
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Compiled:
     """A kernel as text. Its parameters are the kernel's inputs in order, then its outputs that share no input's memory.
 
-    `bytes` and `flops` are the least it has to move and compute; `workspace` are the sizes in bytes of further
-    parameters, scratch memory that is zero before the first launch.
+    `workspace` are the sizes in bytes of further parameters, scratch memory that is zero before the first launch;
+    `scalars` are the variables whose values come after those. `bytes` and `flops` are the least it has to move and
+    compute, for the largest values that the variables can have.
     """
 
     source: KernelSource
-    global_size: tuple[int, ...]
-    local_size: tuple[int, ...]
+    groups: Dim
+    group_size: int
     bytes: int
     flops: int
     workspace: tuple[int, ...] = ()
+    scalars: tuple[Variable, ...] = ()
+
+    def global_size(self, values: Mapping[Variable, int]) -> tuple[int, ...]:
+        """How many work-items to launch."""
+        groups = self.groups if isinstance(self.groups, int) else int(self.groups.evaluate(values))
+        return (groups * self.group_size,)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,11 +89,11 @@ def compile_batch(batch: Sequence[Kernel], aliases: Aliases, info: DeviceInfo) -
 
 
 def _rendered(program: Program, info: DeviceInfo, nbytes: int, flops: int) -> Compiled:
-    machine = lower(replace(program, bytes=nbytes, flops=flops))
-    assert isinstance(machine.groups, int), machine.groups
-    size = machine.groups * machine.group_size
+    sizes = tuple(sorted(variables_of(program.body), key=lambda v: v.name))
+    machine = lower(replace(program, bytes=nbytes, flops=flops, scalars=sizes), Target.of(info))
+    groups = as_dim(lift(machine.groups).substitute(dict(zip(machine.scalars, sizes))))
     scratch = tuple(dim_max(a.size) * a.dtype.itemsize for a in program.workspace)
-    return Compiled(render(machine, info), (size,), (machine.group_size,), nbytes, flops, scratch)
+    return Compiled(render(machine, info), groups, machine.group_size, nbytes, flops, scratch, sizes)
 
 
 def plain_program(kernel: Kernel, aliases: Aliases) -> Program:

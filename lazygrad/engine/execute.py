@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 import numpy as np
 
@@ -13,9 +14,12 @@ from lazygrad.engine.counters import counters
 from lazygrad.engine.plan import Plan, make_plan, structure
 from lazygrad.engine.report import print_kernel
 from lazygrad.engine.slots import Input, Output, Slot, Temporary, Workspace
+from lazygrad.index.variable import Variable
 from lazygrad.ir.node import Node
 from lazygrad.runtime.base import Launch, Memory, Prepared, Runtime
 from lazygrad.settings import settings
+
+NONE: Mapping[Variable, int] = MappingProxyType({})
 
 
 @dataclass
@@ -29,6 +33,7 @@ class Runner:
     temporaries: dict[Slot, Memory] = field(default_factory=dict)
     uses: dict[Slot, list[tuple[int, int]]] = field(default_factory=dict)
     arena: Memory | None = None
+    values: Mapping[Variable, int] = field(default_factory=dict)  # of the last run
     scratch: dict[Workspace, Memory] = field(default_factory=dict)
 
     @staticmethod
@@ -45,19 +50,22 @@ class Runner:
         counters.schedule_seconds += time.perf_counter() - start
         return Runner(plan, runtime)
 
-    def run(self, inputs: Sequence[Memory], outputs: Sequence[Memory]) -> None:
-        """Enqueue every launch with these buffers."""
+    def run(self, inputs: Sequence[Memory], outputs: Sequence[Memory], values: Mapping[Variable, int] = NONE) -> None:
+        """Enqueue every launch with these buffers and these values of the plan's variables."""
         if not self.plan.steps:
             return
         memories = self._memories(inputs, outputs)
         if self.prepared is None:
-            self._prepare(memories)
+            self._prepare(memories, values)
         else:
+            if values != self.values:
+                self._resize(values)
             for slot, memory in memories.items():
                 if self.bound.get(slot) is not memory.handle:
                     for launch, argument in self.uses.get(slot, ()):
                         self.prepared.rebind(launch, argument, memory)
         self.bound = {slot: memory.handle for slot, memory in memories.items()}
+        self.values = values
         assert self.prepared is not None
         profile = settings.debug >= 1
         seconds = self.prepared.run(profile)
@@ -101,7 +109,15 @@ class Runner:
             self.temporaries[slot] = self.runtime.sub(self.arena, slot.offset, slot.nbytes)
         return self.temporaries[slot]
 
-    def _prepare(self, memories: dict[Slot, Memory]) -> None:
+    def _resize(self, values: Mapping[Variable, int]) -> None:
+        """Give the launches that depend on variables their new values."""
+        assert self.prepared is not None
+        for i, step in enumerate(self.plan.steps):
+            kernel = step.kernel
+            if any(values[v] != self.values[v] for v in kernel.scalars):
+                self.prepared.resize(i, [values[v] for v in kernel.scalars], kernel.global_size(values))
+
+    def _prepare(self, memories: dict[Slot, Memory], values: Mapping[Variable, int]) -> None:
         start = time.perf_counter()
         built = self.runtime.build([s.kernel.source for s in self.plan.steps])
         counters.compile_seconds += time.perf_counter() - start
@@ -109,7 +125,8 @@ class Runner:
         for i, (step, executable) in enumerate(zip(self.plan.steps, built)):
             kernel = step.kernel
             arguments = tuple(memories[s] for s in step.memories)
-            launches.append(Launch(executable, arguments, (), kernel.global_size, kernel.local_size))
+            scalars = tuple(values[v] for v in kernel.scalars)
+            launches.append(Launch(executable, arguments, scalars, kernel.global_size(values), (kernel.group_size,)))
             for j, slot in enumerate(step.memories):
                 self.uses.setdefault(slot, []).append((i, j))
         self.prepared = self.runtime.prepare(launches)

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from lazygrad.engine.compile import Aliases, Compiled, can_overwrite, compile_batch, stable
 from lazygrad.engine.report import print_stages
 from lazygrad.engine.slots import Input, Output, Slot, Temporary, Workspace
+from lazygrad.index.expr import Dim, as_dim, dim_product
+from lazygrad.index.variable import Variable
 from lazygrad.ir.node import Node, is_empty, topological
 from lazygrad.ir.op import Op
 from lazygrad.runtime.base import DeviceInfo
@@ -36,15 +38,19 @@ class Step:
 class Plan:
     """The launches of a graph, and where its roots end up: root k at `results[k]`, None when it is empty.
 
-    `outputs` are the sizes in bytes of the outputs, `arena` and `workspace` those of the memory for temporaries and for
-    scratch that starts as zero.
+    `outputs` are the sizes in bytes of the outputs, `arena` and `workspace` those of the memory for temporaries (for
+    the largest values of variables) and for scratch that starts as zero.
     """
 
     steps: tuple[Step, ...]
-    outputs: tuple[int, ...]
+    outputs: tuple[Dim, ...]
     arena: int
     workspace: int
     results: tuple[Slot | None, ...]
+
+    def output_sizes(self, values: Mapping[Variable, int]) -> list[int]:
+        """The outputs' sizes in bytes, given the values of the variables."""
+        return [size if isinstance(size, int) else int(size.evaluate(values)) for size in self.outputs]
 
 
 def make_plan(roots: Sequence[Node], inputs: Sequence[Node], replaces: Mapping[int, int], info: DeviceInfo) -> Plan:
@@ -68,7 +74,8 @@ def make_plan(roots: Sequence[Node], inputs: Sequence[Node], replaces: Mapping[i
         step, workspace = _step(batch, aliases, slots, workspace, info)
         steps.append(step)
     results = tuple(None if is_empty(n) else slots[n] for n in planned.results)
-    return Plan(tuple(steps), tuple(nbytes(n) for n in fresh), arena.size, workspace, results)
+    outputs = tuple(as_dim(dim_product(n.shape) * n.dtype.itemsize) for n in fresh)
+    return Plan(tuple(steps), outputs, arena.size, workspace, results)
 
 
 def _step(

@@ -17,6 +17,9 @@ from typing import Any
 from lazygrad.engine.compile import Compiled
 from lazygrad.engine.plan import Plan, Step
 from lazygrad.engine.slots import Input, Output, Slot, Temporary, Workspace
+from lazygrad.index.expr import as_dim
+from lazygrad.index.record import record, restored
+from lazygrad.index.variable import Variable
 from lazygrad.runtime.base import KernelSource, LaunchAttributes, Runtime, TensorMap
 
 _KINDS: dict[str, type[Any]] = {"input": Input, "output": Output, "temporary": Temporary, "workspace": Workspace}
@@ -39,7 +42,7 @@ def load(name: str | None, runtime: Runtime) -> Plan | None:
         return None
     try:
         return _plan(json.loads(payload))
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, LookupError, TypeError):
         return None
 
 
@@ -63,23 +66,32 @@ def _record(plan: Plan) -> dict[str, Any]:
     kernels = {id(s.kernel): s.kernel for s in plan.steps}
     number = {k: i for i, k in enumerate(kernels)}
     return {
-        "kernels": [
-            [asdict(k.source), k.global_size, k.local_size, k.bytes, k.flops, k.workspace] for k in kernels.values()
-        ],
+        "kernels": [_kernel_record(k) for k in kernels.values()],
         "steps": [[number[id(s.kernel)], [_slot_record(m) for m in s.memories]] for s in plan.steps],
-        "outputs": plan.outputs,
+        "outputs": [record(size) for size in plan.outputs],
         "arena": plan.arena,
         "workspace": plan.workspace,
         "results": [None if r is None else _slot_record(r) for r in plan.results],
     }
 
 
+def _kernel_record(k: Compiled) -> list[Any]:
+    scalars = [record(v) for v in k.scalars]
+    return [asdict(k.source), record(k.groups), k.group_size, k.bytes, k.flops, k.workspace, scalars]
+
+
+def _kernel(source: dict[str, Any], groups: Any, group_size: int, *rest: Any) -> Compiled:
+    nbytes, flops, workspace, scalars = rest
+    variables = tuple(v for v in map(restored, scalars) if isinstance(v, Variable))
+    return Compiled(_source(source), as_dim(restored(groups)), group_size, nbytes, flops, tuple(workspace), variables)
+
+
 def _slot_record(slot: Slot) -> list[Any]:
     return [_NAMES[type(slot)], *(getattr(slot, name) for name in type(slot).__dataclass_fields__)]
 
 
-def _slot(record: list[Any]) -> Slot:
-    slot: Slot = _KINDS[record[0]](*(int(n) for n in record[1:]))
+def _slot(fields: list[Any]) -> Slot:
+    slot: Slot = _KINDS[fields[0]](*(int(n) for n in fields[1:]))
     return slot
 
 
@@ -93,11 +105,9 @@ def _frozen(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
-def _plan(record: dict[str, Any]) -> Plan:
-    kernels = [
-        Compiled(_source(source), tuple(size), tuple(local), nbytes, flops, tuple(workspace))
-        for source, size, local, nbytes, flops, workspace in record["kernels"]
-    ]
-    steps = tuple(Step(kernels[k], tuple(_slot(m) for m in memories)) for k, memories in record["steps"])
-    results = tuple(None if r is None else _slot(r) for r in record["results"])
-    return Plan(steps, tuple(record["outputs"]), record["arena"], record["workspace"], results)
+def _plan(fields: dict[str, Any]) -> Plan:
+    kernels = [_kernel(*k) for k in fields["kernels"]]
+    steps = tuple(Step(kernels[k], tuple(_slot(m) for m in memories)) for k, memories in fields["steps"])
+    results = tuple(None if r is None else _slot(r) for r in fields["results"])
+    outputs = tuple(as_dim(restored(size)) for size in fields["outputs"])
+    return Plan(steps, outputs, fields["arena"], fields["workspace"], results)

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from lazygrad.engine.run import download, hand_over, memory_of, storage_of, substitute, upload
+from lazygrad.engine.run import hand_over, memory_of, storage_of, upload
 from lazygrad.engine.slots import Input, Output
+from lazygrad.index.expr import dim_max, dim_product
+from lazygrad.index.variable import Variable
 from lazygrad.ir.elements import to_storage
 from lazygrad.ir.evaluate import evaluate
 from lazygrad.ir.node import Node, buffer, is_empty, topological
 from lazygrad.ir.op import BufferArg, Op
+from lazygrad.ir.signature import Shape
 from lazygrad.runtime.base import Storage
 from lazygrad.runtime.registry import open_device
 
@@ -38,21 +41,23 @@ class Replay:
         """The buffers that `roots` read, in a fixed order."""
         return [n for n in topological(roots) if n.op is Op.BUFFER and not is_empty(n)]
 
-    def run(self, storages: Sequence[Storage]) -> list[Storage]:
+    def run(self, storages: Sequence[Storage], values: Mapping[Variable, int]) -> list[Storage]:
         """The storages of the roots' values, given those of the inputs; each is fresh, or an input that nothing wrote.
+
+        `values` are those of the variables in the graph.
 
         An input that a root replaced gives its memory to the root's storage and has none any more.
         """
         if self.device.startswith("NUMPY"):
-            return self._evaluate(storages)
+            return self._evaluate(storages, values)
         runtime = open_device(self.device)
         if self.runner is None:
             from lazygrad.engine.execute import Runner  # the compiler is imported when something is compiled
 
             self.runner = Runner.over(self.roots, self.inputs, self.replaces, runtime)
         plan = self.runner.plan
-        outputs = [Storage(self.device, size, runtime.allocate(size)) for size in plan.outputs]
-        self.runner.run([memory_of(s) for s in storages], [memory_of(s) for s in outputs])
+        outputs = [Storage(self.device, size, runtime.allocate(size)) for size in plan.output_sizes(values)]
+        self.runner.run([memory_of(s) for s in storages], [memory_of(s) for s in outputs], values)
         storages = hand_over(storages, plan.results, self.replaces)
         results: list[Storage] = []
         for slot in plan.results:
@@ -64,19 +69,23 @@ class Replay:
                 results.append(Storage(self.device, 0))
         return results
 
-    def _evaluate(self, storages: Sequence[Storage]) -> list[Storage]:
-        bound: dict[Node, Node] = {}
-        for n, storage in zip(self.inputs, storages):
-            bound[n] = buffer(storage, n.dtype, n.shape)
-        values: list[np.ndarray[Any, Any]] = evaluate(substitute(self.roots, bound), download, contract=True)
-        made = [upload(to_storage(v, n.dtype), n.dtype, self.device) for n, v in zip(self.roots, values)]
+    def _evaluate(self, storages: Sequence[Storage], values: Mapping[Variable, int]) -> list[Storage]:
+        runtime = open_device(self.device)
+        given = dict(zip(self.inputs, storages))
+
+        def read(n: Node) -> np.ndarray[Any, Any]:
+            if n not in given:  # it is empty
+                return np.zeros(0, n.dtype.storage)
+            return runtime.read(memory_of(given[n]), given[n].nbytes).view(n.dtype.storage)
+
+        results = evaluate(self.roots, read, values, contract=True)
+        made = [upload(to_storage(v, n.dtype), n.dtype, self.device) for n, v in zip(self.roots, results)]
         return [storage_of(n) for n in made]
 
 
-def placeholder(n: Node, device: str) -> Node:
-    """A BUFFER that stands for the value of `n` in a trace."""
-    size = int(np.prod([int(d) for d in n.shape], dtype=np.int64)) * n.dtype.itemsize  # type: ignore[arg-type]
-    return buffer(Storage(device, size), n.dtype, n.shape)
+def placeholder(n: Node, device: str, shape: Shape) -> Node:
+    """A BUFFER of `shape` that stands for the value of `n` in a trace."""
+    return buffer(Storage(device, dim_max(dim_product(shape)) * n.dtype.itemsize), n.dtype, shape)
 
 
 def storage_argument(n: Node) -> Storage:

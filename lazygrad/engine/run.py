@@ -22,6 +22,8 @@ from lazygrad.ir.elements import to_storage
 from lazygrad.ir.evaluate import evaluate
 from lazygrad.ir.node import Node, buffer, is_empty, node, topological
 from lazygrad.ir.op import BufferArg, DeviceArg, Op, StoreArg
+from lazygrad.ir.signature import Shape
+from lazygrad.ir.variables import unbind
 from lazygrad.ir.verify import verify
 from lazygrad.runtime.base import Memory, Runtime, Storage
 from lazygrad.runtime.registry import open_device, use_cache
@@ -94,15 +96,18 @@ def is_overwritten(storage: Storage) -> bool:
     return storage.memory is None and storage.nbytes > 0
 
 
-def upload(array: np.ndarray[Any, Any], dtype: DType, name: str) -> Node:
-    """A BUFFER node on device `name` with the elements of `array` (whose type is `dtype.storage`)."""
+def upload(array: np.ndarray[Any, Any], dtype: DType, name: str, shape: Shape | None = None) -> Node:
+    """A BUFFER node on device `name` with the elements of `array` (whose type is `dtype.storage`).
+
+    `shape` is that of the array unless given: one with variables that have the array's sizes as values.
+    """
     array = np.ascontiguousarray(array).reshape(array.shape)
     storage = Storage(name, array.nbytes)
     if array.nbytes:
         runtime = open_device(name)
         storage.memory = runtime.allocate(array.nbytes)
         runtime.write(storage.memory, array)
-    return buffer(storage, dtype, tuple(array.shape))
+    return buffer(storage, dtype, tuple(array.shape) if shape is None else shape)
 
 
 def download(n: Node) -> np.ndarray[Any, Any]:
@@ -110,7 +115,7 @@ def download(n: Node) -> np.ndarray[Any, Any]:
     if tracing:
         tracing[-1]()
     storage = storage_of(n)
-    shape = tuple(int(d) for d in n.shape)  # type: ignore[arg-type]
+    shape = tuple(int(d) for d in n.shape)
     if storage.nbytes == 0:
         return np.zeros(shape, n.dtype.storage)
     raw = open_device(storage.device).read(memory_of(storage), storage.nbytes)
@@ -148,7 +153,7 @@ def realize(nodes: Sequence[Node], name: str) -> None:
     pending = [n for n in pending if realized_on(n, name) is None]
     if name.startswith("NUMPY"):
         for n, value in zip(pending, evaluate(over_buffers(pending, name), download, contract=True)):
-            _realized[n] = upload(to_storage(value, n.dtype), n.dtype, name)
+            _realized[n] = upload(to_storage(value, n.dtype), n.dtype, name, n.shape)
         return
     readers = _readers_of_overwritten(pending)
     roots = over_buffers([*pending, *readers], name)
@@ -170,7 +175,7 @@ def _move_between_devices(pending: Sequence[Node]) -> None:
             source, target = n.src[0], n.argument(DeviceArg).device
             assert source.device is not None
             realize([source], source.device)
-            _realized[n] = upload(download(source), n.dtype, target)
+            _realized[n] = upload(download(source), n.dtype, target, n.shape)
 
 
 def _readers_of_overwritten(pending: Sequence[Node]) -> list[Node]:
@@ -209,19 +214,21 @@ def _run(pending: Sequence[Node], readers: Sequence[Node], roots: Sequence[Node]
 
     inputs = [n for n in topological(roots) if n.op is Op.BUFFER and not is_empty(n)]
     replaces = _replaceable(pending, inputs)
-    key = (runtime.name, runtime.info.kind, *structure(roots), tuple(sorted(replaces.items())))
+    graph = unbind(roots)
+    key = (runtime.name, runtime.info.kind, *structure(graph.roots), tuple(sorted(replaces.items())))
     runner = _runners.get(key)
     counters.schedules += 1
     if runner is None:
-        runner = Runner.over(roots, inputs, replaces, runtime)
+        runner = Runner.over(graph.roots, [graph.new.get(n, n) for n in inputs], replaces, runtime)
         if len(_runners) >= PLANS_KEPT:
             del _runners[next(iter(_runners))]
         _runners[key] = runner
     else:
         counters.plan_hits += 1
     storages = [storage_of(n) for n in inputs]
-    outputs = [Storage(runtime.name, size, runtime.allocate(size)) for size in runner.plan.outputs]
-    runner.run([memory_of(s) for s in storages], [memory_of(s) for s in outputs])
+    sizes = runner.plan.output_sizes(graph.values)
+    outputs = [Storage(runtime.name, size, runtime.allocate(size)) for size in sizes]
+    runner.run([memory_of(s) for s in storages], [memory_of(s) for s in outputs], graph.values)
     runner.release()
     storages = hand_over(storages, runner.plan.results, replaces)
     for n, slot in zip((*pending, *readers), runner.plan.results):

@@ -46,6 +46,7 @@ __all__ = [
     "Var",
     "all_of",
     "as_dim",
+    "ceil_div",
     "dim_max",
     "dim_product",
     "given",
@@ -94,6 +95,15 @@ def index_variable(name: str, size: Dim) -> Expr:
 def as_dim(size: Dim) -> Dim:
     """The size as an int when its value is known, else the expression."""
     return size.lo if isinstance(size, Expr) and size.lo == size.hi else size
+
+
+def ceil_div(size: Dim, step: int) -> Dim:
+    """How many steps cover `size`.
+
+    >>> ceil_div(9, 4)
+    3
+    """
+    return as_dim((size + step - 1) // step)
 
 
 def dim_product(shape: Iterable[Dim]) -> Dim:

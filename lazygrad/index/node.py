@@ -109,9 +109,13 @@ class Expr:
         raise TypeError("an index expression has its identity in this process only; it cannot be pickled")
 
     def __add__(self, other: Expr | int) -> Expr:
+        if not isinstance(other, OPERAND):
+            return NotImplemented
         return self.operators.add(self, lift(other))
 
     def __mul__(self, other: Expr | int) -> Expr:
+        if not isinstance(other, OPERAND):
+            return NotImplemented
         return self.operators.multiply(self, lift(other))
 
     __radd__ = __add__
@@ -121,18 +125,24 @@ class Expr:
         return self.operators.multiply(self, Const(-1))
 
     def __sub__(self, other: Expr | int) -> Expr:
+        if not isinstance(other, OPERAND):
+            return NotImplemented
         return self.operators.add(self, -lift(other))
 
     def __rsub__(self, other: Expr | int) -> Expr:
         return self.operators.add(lift(other), -self)
 
     def __floordiv__(self, other: Expr | int) -> Expr:
+        if not isinstance(other, OPERAND):
+            return NotImplemented
         return self.operators.floordiv(self, lift(other))
 
     def __rfloordiv__(self, other: int) -> Expr:
         return self.operators.floordiv(lift(other), self)
 
     def __mod__(self, other: Expr | int) -> Expr:
+        if not isinstance(other, OPERAND):
+            return NotImplemented
         return self.operators.modulo(self, lift(other))
 
     def __rmod__(self, other: int) -> Expr:
@@ -161,6 +171,10 @@ class Expr:
     def and_(self, other: Expr | int) -> Expr:
         """1 where both conditions hold. Raises ValueError when an operand is not a condition (bounds in 0..1)."""
         return self.operators.conjunction(self, lift(other))
+
+    def __int__(self) -> int:
+        """The value, where every variable is a `Variable` that is bound; ShapeError where one is not."""
+        return int(self.operators.evaluate(self, {}))
 
     @property
     def constant(self) -> int | None:
@@ -201,6 +215,9 @@ class Expr:
         return f"<{type(self).__name__} {self} in {self.lo}..{self.hi}>"
 
 
+OPERAND = (Expr, int, np.integer)  # beside others, such as tensors, it is they who know what to do
+
+
 class Const(Expr):
     """A known integer."""
 
@@ -228,6 +245,7 @@ class Var(Expr):
     rank = 1
     name: str
     below: Expr | None
+    bound: int | None = None  # its value, where it has one already: see `Variable`
 
     def __new__(cls, name: str, lo: int, hi: int, below: Expr | int | None = None) -> Var:
         limit = None if below is None else lift(below)

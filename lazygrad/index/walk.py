@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
+
+from lazygrad.errors import ShapeError, user_line
 
 from .divide import floordiv, modulo
 from .kinds import And, Equal, FloorDiv, Less, Maximum, Minimum, Mod, Product, Select
 from .linear import scaled_sum
 from .logic import all_of, equal, less, maximum, minimum, select
 from .node import Const, Expr, Sum, Var
+from .variable import Variable
 
 
 def topological(e: Expr, skip: Callable[[Expr], bool] = lambda node: False) -> list[Expr]:
@@ -67,31 +70,43 @@ def _compute_choice(node: Expr, of: Mapping[Expr, Any]) -> Any:
 
 
 def evaluate(e: Expr, values: Mapping[Any, Any]) -> Any:
-    """The value of e; `values` gives each variable's, by Var or by name. Raises KeyError for a missing one."""
+    """The value of e; `values` gives each variable's, by Var or by name, but those that are bound already.
+
+    Raises KeyError for a missing one, and ShapeError where that is a Variable.
+    """
     of: dict[Expr, Any] = {}
     for node in topological(e):
         if isinstance(node, Var):
-            if node not in values and node.name not in values:
+            of[node] = values.get(node, values.get(node.name, node.bound))
+            if of[node] is None and isinstance(node, Variable):
+                raise ShapeError(f"{e}: {node.name} has no value; give it one with {node.name}.bind(n) ({user_line()})")
+            if of[node] is None:
                 raise KeyError(f"no value given for variable {node.name!r} of {e}")
-            of[node] = values[node] if node in values else values[node.name]
         else:
             of[node] = node.value if isinstance(node, Const) else _compute(node, of)
     return of[e]
+
+
+def make(kind: type[Expr], children: Sequence[Expr], coefficients: Sequence[int] = (), offset: int = 0) -> Expr:
+    """The expression of a kind that has children, simplified; `coefficients` and `offset` are those of a Sum."""
+    if kind is Sum:
+        return scaled_sum(zip(children, coefficients), offset)
+    if kind is Product:
+        result: Expr = Const(1)
+        for child in children:
+            result = result * child
+        return result
+    if kind is And:
+        return all_of(children)
+    return _CONSTRUCTORS[kind](*children)
 
 
 def _rebuild(node: Expr, of: Mapping[Expr, Expr]) -> Expr:
     """The node with its children replaced, simplified."""
     children = [of[child] for child in node.children]
     if isinstance(node, Sum):
-        return scaled_sum(((child, c) for child, (_, c) in zip(children, node.terms)), node.offset)
-    if isinstance(node, Product):
-        result: Expr = Const(1)
-        for child in children:
-            result = result * child
-        return result
-    if isinstance(node, And):
-        return all_of(children)
-    return _CONSTRUCTORS[type(node)](*children)
+        return make(Sum, children, [c for _, c in node.terms], node.offset)
+    return make(type(node), children)
 
 
 _CONSTRUCTORS: dict[type[Expr], Callable[..., Expr]] = {

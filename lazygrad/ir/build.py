@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from lazygrad.dtype import DType, Scalar, dtypes
 from lazygrad.index.expr import Dim
-from lazygrad.ir.node import Node, alu, const, expand, flip, iota, pad, reshape, scan, shrink
+from lazygrad.ir.node import Node, alu, cast, const, expand, flip, full_like_shape, iota, pad, reshape, scan, shrink
 from lazygrad.ir.op import Combine, ConstArg, Op
 from lazygrad.ir.signature import Shape
 
@@ -55,6 +55,14 @@ def put_back(reduced: Node, axes: Sequence[int], shape: Shape) -> Node:
     if value is not None:
         return const(value, reduced.dtype, shape)
     return expand(reshape(reduced, tuple(1 if i in axes else n for i, n in enumerate(shape))), shape)
+
+
+def size_value(size: Dim, dtype: DType, shape: Shape = ()) -> Node:
+    """A size as the value of every element of `shape`: what a kernel is given at launch, for one with variables."""
+    if isinstance(size, int):
+        return const(size, dtype, shape)
+    counted = shrink(iota(size.hi + 1, dtypes.int64), [(size, size + 1)])
+    return full_like_shape(cast(reshape(counted, ()), dtype), shape)
 
 
 def positions(shape: Shape, axis: int, dtype: DType = dtypes.int32) -> Node:

@@ -13,7 +13,8 @@ from typing import Any, TypeVar
 
 from lazygrad.dtype import DType, Scalar
 from lazygrad.errors import DeviceError, location_text, user_line, user_location
-from lazygrad.index.expr import Dim, dim_max, dim_product
+from lazygrad.index.expr import Dim, Expr, dim_max, dim_product
+from lazygrad.index.variable import Variable, variables
 from lazygrad.ir.op import (
     Arg,
     AxesArg,
@@ -44,13 +45,14 @@ _A = TypeVar("_A", bound=Arg)
 class Node:
     """One whole-tensor primitive. Do not construct directly: the functions below intern."""
 
-    __slots__ = ("op", "dtype", "shape", "src", "arg", "device", "location", "__weakref__")
+    __slots__ = ("op", "dtype", "shape", "src", "arg", "device", "variables", "location", "__weakref__")
     op: Op
     dtype: DType
     shape: Shape
     src: tuple[Node, ...]
     arg: Arg | None
     device: str | None  # where its buffers live; None when it has none
+    variables: frozenset[Variable]  # of the sizes and positions in its graph
     location: tuple[str, int]  # file and line of the user's code that made it first; outside equality
 
     def argument(self, kind: type[_A]) -> _A:
@@ -86,6 +88,7 @@ def node(
     new.op, new.src, new.arg = op, src, arg
     new.dtype, new.shape = signature(op, src, arg, dtype, shape)
     new.device = _device(op, src, arg)
+    new.variables = _variables(op, src, arg, new.shape)
     new.location = user_location()
     _nodes[key] = new
     return new
@@ -105,6 +108,23 @@ def _device(op: Op, src: tuple[Node, ...], arg: Arg | None) -> str | None:
                     f"move one with .to({found!r}) first ({user_line()})"
                 )
             found = s.device
+    return found
+
+
+_SIZED = frozenset({Op.BUFFER, Op.IOTA, Op.EXPAND, Op.SHRINK, Op.PAD})  # where variables enter a graph
+_NO_VARIABLES: frozenset[Variable] = frozenset()
+
+
+def _variables(op: Op, src: tuple[Node, ...], arg: Arg | None, shape: Shape) -> frozenset[Variable]:
+    found = _NO_VARIABLES
+    for s in src:
+        if s.variables:
+            found = found | s.variables
+    if op in _SIZED:
+        pairs = arg.bounds if isinstance(arg, BoundsArg) else arg.pads if isinstance(arg, PadArg) else ()
+        for size in (*shape, *(d for pair in pairs for d in pair)):
+            if isinstance(size, Expr):
+                found = found | variables(size)
     return found
 
 

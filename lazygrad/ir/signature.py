@@ -6,7 +6,7 @@ from typing import NoReturn, Protocol
 
 from lazygrad.dtype import DType, dtypes
 from lazygrad.errors import DTypeError, ShapeError, user_line
-from lazygrad.index.expr import Dim, as_dim, dim_product
+from lazygrad.index.expr import Dim, Expr, as_dim, dim_product, lift
 from lazygrad.ir.op import (
     ELEMENTWISE,
     IDENTITY,
@@ -117,8 +117,8 @@ def _indexed(op: Op, src: tuple[Operand, ...], arg: Arg | None) -> Signature:
     if index.ndim != x.ndim:
         fail(op, src, "the index must have as many axes as the indexed tensor")
     for i, (n, m) in enumerate(zip(index.shape, x.shape)):
-        if i != arg.axis and n is not m and isinstance(n, int) and isinstance(m, int) and n > m:
-            fail(op, src, f"the index is longer than the indexed tensor on axis {i}")
+        if i != arg.axis and not _ordered(n, m):
+            fail(op, src, f"the index is longer than the indexed tensor on axis {i}{_for_all(n, m)}")
     if op is Op.GATHER:
         return x.dtype, index.shape
     if src[2].shape != index.shape:
@@ -126,6 +126,16 @@ def _indexed(op: Op, src: tuple[Operand, ...], arg: Arg | None) -> Signature:
     if src[2].dtype is not x.dtype:
         fail(op, src, "updates must have the dtype of the tensor they go into", DTypeError)
     return x.dtype, x.shape
+
+
+def _ordered(a: Dim, b: Dim) -> bool:
+    """Whether a <= b, for all values that variables can have: kernels are compiled for all of them."""
+    return a is b or (a <= b if isinstance(a, int) and isinstance(b, int) else (lift(b) - a).lo >= 0)
+
+
+def _for_all(*sizes: Dim) -> str:
+    found = sorted({v for n in sizes if isinstance(n, Expr) for v in n.vars}, key=lambda v: v.name)
+    return f" for all values of {', '.join(f'{v.name} in {v.lo}..{v.hi}' for v in found)}" if found else ""
 
 
 def _movement(op: Op, x: Operand, arg: Arg | None) -> Shape:
@@ -152,13 +162,13 @@ def _movement(op: Op, x: Operand, arg: Arg | None) -> Shape:
         return x.shape
     if op is Op.PAD:
         assert isinstance(arg, PadArg)
-        if len(arg.pads) != x.ndim or any(isinstance(p, int) and p < 0 for pair in arg.pads for p in pair):
+        if len(arg.pads) != x.ndim or not all(_ordered(0, p) for pair in arg.pads for p in pair):
             fail(op, src, f"padding {arg.pads} needs one pair of sizes >= 0 for each axis")
         return tuple(as_dim(lo + n + hi) for (lo, hi), n in zip(arg.pads, x.shape))
     assert op is Op.SHRINK and isinstance(arg, BoundsArg)
     if len(arg.bounds) != x.ndim:
         fail(op, src, f"{len(arg.bounds)} bounds for {x.ndim} axes")
     for (start, stop), n in zip(arg.bounds, x.shape):
-        if all(isinstance(v, int) for v in (start, stop, n)) and not 0 <= start <= stop <= n:  # type: ignore[operator]
-            fail(op, src, f"[{start}:{stop}] is not inside an axis of size {n}")
+        if not (_ordered(0, start) and _ordered(start, stop) and _ordered(stop, n)):
+            fail(op, src, f"[{start}:{stop}] is not inside an axis of size {n}{_for_all(start, stop, n)}")
     return tuple(as_dim(stop - start) for start, stop in arg.bounds)

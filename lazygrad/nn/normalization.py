@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from lazygrad.dtype import DType, dtypes
 from lazygrad.errors import ArgumentError, ShapeError
+from lazygrad.index.expr import as_dim
 from lazygrad.nn.module import Module
 from lazygrad.ops.mode import no_grad
 from lazygrad.tensor import Tensor
@@ -139,15 +140,14 @@ class _BatchNorm(Module):
             raise ShapeError(f"{type(self).__name__}: needs {wanted}, not shape {list(x.shape)}")
         if not self.training:
             return x.batch_norm(self.running_mean, self.running_var, self.weight, self.bias, self.eps)
-        n = x.numel() // self.num_features
-        assert isinstance(n, int)
+        n = as_dim(x.numel() // self.num_features)
         if n == 1:
             raise ShapeError(
                 f"{type(self).__name__}: one value for each channel has no variance: shape {list(x.shape)}"
             )
         mean, variance = x.channel_statistics()
         with no_grad():
-            unbiased = variance * (n / (n - 1))
+            unbiased = variance * n / (n - 1)
             self.running_mean.assign(self.running_mean.lerp(mean, self.momentum))
             self.running_var.assign(self.running_var.lerp(unbiased, self.momentum))
             self.num_batches_tracked += 1

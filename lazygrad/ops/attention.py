@@ -46,8 +46,7 @@ class Attention(Normalize, Matmul, Joining, Random):
             fail(ShapeError, f"{what}: queries, keys and values of shapes {shapes} do not fit")
         if attn_mask is not None and is_causal:
             fail(ArgumentError, f"{what}: give attn_mask or is_causal, not both")
-        width = self.shape[-1]
-        assert isinstance(width, int)
+        width = self._known(what, -1)
         factor = (1 / math.sqrt(width) if width else 1.0) if scale is None else scale
         scores = self.matmul(self._beside(key).mT) * factor
         if is_causal:

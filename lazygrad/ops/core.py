@@ -14,7 +14,8 @@ import numpy as np
 from lazygrad.dtype import DType, Scalar, dtypes, promote, promote_scalar
 from lazygrad.engine.run import live
 from lazygrad.errors import BoundsError, DeviceError, GradientError, LazygradError, ShapeError, user_line
-from lazygrad.index.expr import Dim
+from lazygrad.index.expr import Dim, Expr
+from lazygrad.ir.build import size_value
 from lazygrad.ir.node import Node, cast, const, contiguous, detach, expand, new_uid, node, reshape
 from lazygrad.ir.op import Op
 from lazygrad.ir.signature import Shape
@@ -23,7 +24,7 @@ from lazygrad.ops.mode import mode
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-Operand = Union["Core", Scalar, "np.generic"]  # what stands beside a tensor
+Operand = Union["Core", Scalar, "np.generic", Expr]  # what stands beside a tensor
 P = ParamSpec("P")
 T = TypeVar("T", bound="Core")
 HALF = (dtypes.float16, dtypes.bfloat16)
@@ -154,6 +155,9 @@ class Core:
     def _pair(self, what: str, other: Operand) -> tuple[Node, Node]:
         """Nodes of one shape and dtype, with which `what` can be computed."""
         a = self._in()
+        if isinstance(other, Expr):
+            dtype = promote_scalar(a.dtype, 0)
+            return cast(a, dtype), size_value(other, dtype, a.shape)
         if not isinstance(other, Core):
             value = scalar(what, other)
             dtype = promote_scalar(a.dtype, value)
@@ -180,6 +184,8 @@ class Core:
         if isinstance(other, Core):
             self._same_device("operation", other)
             return other  # type: ignore[return-value]
+        if isinstance(other, Expr):
+            return self._new(size_value(other, promote_scalar(self.dtype, 0)))
         value = scalar("operation", other)
         return self._new(const(value, promote_scalar(self.dtype, value)))
 

@@ -10,6 +10,7 @@ from lazygrad.dtype import dtypes
 from lazygrad.engine.run import upload
 from lazygrad.errors import BoundsError, DTypeError
 from lazygrad.index.expr import Dim, dim_product
+from lazygrad.ir.build import size_value
 from lazygrad.ir.node import Node, alu, cast, const, gather, permute, reshape, scatter, where
 from lazygrad.ir.op import Combine, Op
 from lazygrad.ir.signature import Shape
@@ -29,7 +30,7 @@ class IndexArrays:
         self.shape = plan.shape()
         sizes = [self.shape[a] for a in self.axes]
         items = [_as_index(plan.arrays[a], owner) for a in self.axes]
-        if all(isinstance(i, np.ndarray) for i in items):
+        if all(isinstance(n, int) for n in sizes) and all(isinstance(i, np.ndarray) for i in items):
             flat: Node = _from_host(items, sizes, self.shape, owner.device)
         else:
             flat = _from_nodes([_on_device(i, owner) for i in items], sizes)
@@ -96,9 +97,8 @@ def _from_nodes(nodes: list[Node], sizes: list[Dim]) -> Node:
     flat: Node | None = None
     outside: Node | None = None
     for index, size in zip(nodes, sizes):
-        assert isinstance(size, int)
         index = broadcast_to(cast(index, dtypes.int64), shape)
-        zero, length = const(0, dtypes.int64, shape), const(size, dtypes.int64, shape)
+        zero, length = const(0, dtypes.int64, shape), size_value(size, dtypes.int64, shape)
         index = where(alu(Op.LT, index, zero), alu(Op.ADD, index, length), index)
         if len(nodes) > 1:
             wrong = alu(Op.OR, alu(Op.LT, index, zero), logical_not(alu(Op.LT, index, length)))

@@ -101,8 +101,7 @@ def _slice(item: slice, size: Dim, axis: int, shape: Shape) -> Steps:
             fail(ShapeError, f"index: a step needs known sizes, not those of dim {axis} of shape {list(shape)}")
         first = 0 if item.start is None else item.start
         last = size if item.stop is None else item.stop
-        if isinstance(last, int) and last < 0:
-            last = size + last
+        first, last = (size + p if isinstance(p, int) and p < 0 else p for p in (first, last))
         return Steps(size, first, 1, last - first)
     if any(p is not None and not hasattr(p, "__index__") for p in parts):
         fail(BoundsError, f"index: the bounds of a slice are integers, not {item}")

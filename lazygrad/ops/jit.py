@@ -17,10 +17,12 @@ from typing import Any, Generic, ParamSpec, TypeVar
 
 from lazygrad.engine import generator, run
 from lazygrad.errors import JitError, user_line
+from lazygrad.index.expr import Expr
 from lazygrad.ir.node import Node, buffer
 from lazygrad.ir.op import Op
+from lazygrad.ir.variables import Names, renamed_shape
 from lazygrad.ops.core import Core, make
-from lazygrad.ops.jit_guard import kind, outside
+from lazygrad.ops.jit_guard import kind, outside, variables_of
 from lazygrad.ops.jit_trace import Made, Place, Trace, Tracer, is_realized, realize_all, unique_tensors
 from lazygrad.ops.tree import flatten, unflatten
 from lazygrad.runtime.base import Storage
@@ -50,24 +52,25 @@ class Jit(Generic[P, R]):
         if run.tracing:
             return self.function(*args, **kwargs)
         leaves, structure = flatten((args, kwargs))
-        key = kind(leaves, structure, self.function, self.containers)
+        names = variables_of(leaves)
+        key = kind(leaves, structure, self.function, self.containers, names)
         if key not in self.traces:
-            return self._first(args, kwargs, key)
+            return self._first(args, kwargs, key, names)
         arguments = unique_tensors(leaves)
         realize_all(arguments)
         trace = self.traces[key]
-        found = None if trace is None else _found(trace, arguments)
+        found = None if trace is None else _found(trace, arguments, names)
         if trace is None or found is None:
-            trace = self.traces[key] = Tracer(self.function).trace(leaves, structure)
-            found = _found(trace, arguments)
+            trace = self.traces[key] = Tracer(self.function).trace(leaves, structure, names)
+            found = _found(trace, arguments, names)
         if found is None:
             raise JitError(f"jit: a tensor that the traced function uses is gone ({user_line()})")
-        return _replay(trace, arguments, found)  # type: ignore[no-any-return]
+        return _replay(trace, arguments, found, names)  # type: ignore[no-any-return]
 
-    def _first(self, args: Any, kwargs: Any, key: Hashable) -> R:
+    def _first(self, args: Any, kwargs: Any, key: Hashable, names: Names) -> R:
         """Run plainly, and see whether the function changes lists or dicts that would make every call another kind."""
         before = outside(self.function, True)
-        without = kind(*flatten((args, kwargs)), self.function, False)
+        without = kind(*flatten((args, kwargs)), self.function, False, names)
         result = self.function(*args, **kwargs)
         if self.containers and before != outside(self.function, True):
             self.containers, key = False, without
@@ -81,6 +84,7 @@ def jit(function: Callable[P, R]) -> Jit[P, R]:
     A jitted call does what the plain call does, or raises JitError: reading a value (`.item()`, `.numpy()`, `print`)
     inside, or keeping a tensor made inside anywhere but in the result, cannot be traced. Results carry no graph: call
     `backward` inside. Python code inside does not run again, so its other effects (printing, lists) do not repeat.
+    Numbers among the arguments are part of the kind; a `Variable` is not: one trace serves all values of it.
 
     >>> from lazygrad import Tensor, jit
     >>> double = jit(lambda x: x * 2)
@@ -90,7 +94,7 @@ def jit(function: Callable[P, R]) -> Jit[P, R]:
     return Jit(function)
 
 
-def _found(trace: Trace, arguments: list[Core]) -> list[Core | None] | None:
+def _found(trace: Trace, arguments: list[Core], names: Names) -> list[Core | None] | None:
     """The tensor behind each source (None for data and random numbers); None when this trace does not fit any more."""
     for owner, had in trace.gradients:
         if (t := owner()) is None or (t.grad is not None) != had:
@@ -103,13 +107,18 @@ def _found(trace: Trace, arguments: list[Core]) -> list[Core | None] | None:
         t = source.place.find(arguments)
         if t is not None and source.gradient:
             t = t.grad
-        if t is None or t.shape != n.shape or t.dtype is not n.dtype or t.device != trace.replay.device:
+        if (
+            t is None
+            or renamed_shape(t.shape, names) != n.shape
+            or t.dtype is not n.dtype
+            or t.device != trace.replay.device
+        ):
             return None
         found.append(t)
     return found
 
 
-def _replay(trace: Trace, arguments: list[Core], found: list[Core | None]) -> Any:
+def _replay(trace: Trace, arguments: list[Core], found: list[Core | None], names: Names) -> Any:
     _check_shared(trace, arguments)
     realize_all([t for t in found if t is not None])
     draws = [generator.default_generator.draw(count) for count in trace.draws]
@@ -124,10 +133,12 @@ def _replay(trace: Trace, arguments: list[Core], found: list[Core | None]) -> An
             assert source.constant is not None
             storages.append(source.constant)
     _drop_gradients(trace, arguments)
-    values = trace.replay.run(storages)
-    nodes = [buffer(storage, n.dtype, n.shape) for storage, n in zip(values, trace.replay.roots)]
+    values = trace.replay.run(storages, {new: int(v) for v, new in names.items()})
+    back = {new: v for v, new in names.items()}
+    roots = trace.replay.roots
+    nodes = [buffer(storage, n.dtype, renamed_shape(n.shape, back)) for storage, n in zip(values, roots)]
     _change(trace, arguments, nodes)
-    return unflatten(trace.result, [_result(x, arguments, nodes, trace.replay.device) for x in trace.leaves])
+    return unflatten(trace.result, [_result(x, arguments, nodes, trace.replay.device, back) for x in trace.leaves])
 
 
 def _drop_gradients(trace: Trace, arguments: list[Core]) -> None:
@@ -162,9 +173,11 @@ def _change(trace: Trace, arguments: list[Core], nodes: list[Node]) -> None:
             owner.grad = make(type(owner), nodes[effect.root], trace.replay.device)
 
 
-def _result(x: Any, arguments: list[Core], nodes: list[Node], device: str) -> Any:
+def _result(x: Any, arguments: list[Core], nodes: list[Node], device: str, names: Names) -> Any:
     if isinstance(x, Made):
         return make(x.kind, nodes[x.root], device)
+    if isinstance(x, Expr):
+        return x.substitute(names)
     return x.find(arguments) if isinstance(x, Place) else x
 
 

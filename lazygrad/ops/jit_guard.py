@@ -11,6 +11,9 @@ from typing import Any
 import numpy as np
 
 from lazygrad.errors import JitError, user_line
+from lazygrad.index.expr import Expr
+from lazygrad.index.variable import Variable, by_name
+from lazygrad.ir.variables import Names, renamed_shape, unbound_names
 from lazygrad.ops.core import Core
 from lazygrad.ops.mode import mode
 
@@ -18,17 +21,34 @@ _PLAIN = (bool, int, float, complex, str, bytes, type(None))
 MOST = 256  # elements of a list, and bytes of an array, that are compared by value rather than identity
 
 
-def kind(leaves: Sequence[Any], structure: Hashable, function: Callable[..., Any], containers: bool) -> Hashable:
+def variables_of(leaves: Sequence[Any]) -> Names:
+    """The variables in the arguments, each with one that has no value: a trace serves all of its values."""
+    found: list[Variable] = []
+    for x in leaves:
+        if isinstance(x, Core):
+            found += [v for n in x.shape if isinstance(n, Expr) for v in by_name(n)] if x.node.variables else []
+        elif isinstance(x, Expr):
+            found += by_name(x)
+    return unbound_names(found)
+
+
+def kind(
+    leaves: Sequence[Any], structure: Hashable, function: Callable[..., Any], containers: bool, names: Names
+) -> Hashable:
     """A key that is equal for calls that one trace can serve. `leaves` and `structure` are the flattened arguments.
 
-    `containers`: whether lists and dicts outside the function count; not where the function itself changes them.
+    `names` are the variables in them, which count without their values. `containers`: whether lists and dicts outside
+    the function count; not where the function itself changes them.
     """
     parts: list[Hashable] = [structure, mode.enabled]
     first: dict[int, int] = {}
     for x in leaves:
         if isinstance(x, Core):
             place = first.setdefault(id(x), len(first))  # the same tensor twice is another kind than two tensors
-            parts.append((place, x.shape, x.dtype, x.device, x.requires_grad, x._leaf, x.grad is not None))
+            shape = renamed_shape(x.shape, names)
+            parts.append((place, shape, x.dtype, x.device, x.requires_grad, x._leaf, x.grad is not None))
+        elif isinstance(x, Expr):
+            parts.append((Expr, x.substitute(names)))
         else:
             try:
                 hash(x)

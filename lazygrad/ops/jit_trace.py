@@ -18,8 +18,10 @@ from typing import Any, NoReturn
 from lazygrad.engine import generator, run
 from lazygrad.engine.replay import Replay, base_buffer, placeholder, storage_argument
 from lazygrad.errors import JitError, user_line
+from lazygrad.index.expr import Expr
 from lazygrad.ir.node import Node, topological
 from lazygrad.ir.op import Op, StoreArg
+from lazygrad.ir.variables import Names, renamed_shape
 from lazygrad.ops.core import Core, make
 from lazygrad.ops.tree import flatten, unflatten
 from lazygrad.runtime.base import Storage
@@ -98,15 +100,18 @@ class Tracer:
         self.roots: list[Node] = []
         self.effects: list[Effect] = []
 
-    def trace(self, leaves: list[Any], structure: Hashable) -> Trace:
-        """The trace of a call with these flattened arguments. JitError for what a replay could not repeat."""
+    def trace(self, leaves: list[Any], structure: Hashable, names: Names) -> Trace:
+        """The trace of a call with these flattened arguments. JitError for what a replay could not repeat.
+
+        The variables of the arguments, `names`, have no value in it.
+        """
         before = list(run.live)
         realize_all(before)
         arguments = unique_tensors(leaves)
         had = {id(t): t.grad is not None for t in before}
-        with _stand_ins(before, arguments) as held:
+        with _stand_ins(before, arguments, names) as held:
             numbers = {id(t): k for k, t in enumerate(arguments)}
-            given = [held[numbers[id(x)]].tensor if isinstance(x, Core) else x for x in leaves]
+            given = [held[numbers[id(x)]].tensor if isinstance(x, Core) else _unbound(x, names) for x in leaves]
             outputs, shape = flatten(self._call(*unflatten(structure, given)))
             places = {id(h.tensor): h.place for h in held}
             result = [self._leaf(x, places) if isinstance(x, Core) else x for x in outputs]
@@ -184,24 +189,32 @@ class Tracer:
 
 
 @contextmanager
-def _stand_ins(before: list[Core], arguments: list[Core]) -> Iterator[list[_Held]]:
+def _stand_ins(before: list[Core], arguments: list[Core], names: Names) -> Iterator[list[_Held]]:
     """Every tensor with a placeholder for its value: first a tensor for each argument, then those of `before`
     themselves, which are afterwards as they were."""
     saved = [(t, t.node, t.grad, t._requires, t._leaf, t._previous) for t in before]
     held: list[_Held] = []
     try:
         for number, t in enumerate(arguments):
-            own = make(type(t), placeholder(t.node, t.device), t.device, t.requires_grad, True)
+            own = make(type(t), _placeholder(t, names), t.device, t.requires_grad, True)
             own.grad = t.grad
             held.append(_Held(Place(argument=number), own, own.node, own.grad, not t._leaf))
         for t in before:
             computed = not t._leaf
-            t.node, t._leaf, t._previous = placeholder(t.node, t.device), True, None
+            t.node, t._leaf, t._previous = _placeholder(t, {}), True, None
             held.append(_Held(Place(owner=weakref.ref(t)), t, t.node, t.grad, computed))
         yield held
     finally:
         for t, value, grad, requires_grad, leaf, previous in saved:
             t.node, t.grad, t._requires, t._leaf, t._previous = value, grad, requires_grad, leaf, previous
+
+
+def _placeholder(t: Core, names: Names) -> Node:
+    return placeholder(t.node, t.device, renamed_shape(t.shape, names))
+
+
+def _unbound(x: Any, names: Names) -> Any:
+    return x.substitute(names) if isinstance(x, Expr) else x
 
 
 def _owners(held: list[_Held]) -> dict[int, Source]:
@@ -245,6 +258,11 @@ def _replay(roots: list[Node], device: str) -> Replay:
     known = {n: base for n in order if (base := run.realized_on(n, device)) is not None}
     over = run.substitute(roots, known)
     inputs = Replay.over(over)
+    if bound := sorted({v.name for n in over for v in n.variables if v.bound is not None}):
+        raise JitError(
+            f"jit: {', '.join(bound)} has a value inside the traced function, which other calls would not have; bind "
+            "variables outside and pass them, or the tensors whose sizes they are, as arguments"
+        )
     if any(n.op is Op.COPY for n in topological(over)) or any(n.device != device for n in inputs):
         raise JitError("jit: the function uses more than one device; move tensors to one before the call")
     places: dict[int, list[int]] = {}

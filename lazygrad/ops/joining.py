@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from lazygrad.dtype import dtypes
 from lazygrad.errors import ArgumentError, ShapeError
-from lazygrad.index.expr import Dim
+from lazygrad.index.expr import Dim, as_dim
 from lazygrad.ir import node as graph
 from lazygrad.ir.build import positions
 from lazygrad.ir.node import Node, alu, cast, const
@@ -62,21 +62,20 @@ class Joining(Indexing):
         wide = (*shape[: axis + 1], repeats, *shape[axis + 1 :])
         return x.unsqueeze(axis + 1).expand(wide).reshape((*shape[:axis], shape[axis] * repeats, *shape[axis + 1 :]))
 
-    def split(self, split_size: int | Sequence[int], dim: int = 0) -> list[Self]:
+    def split(self, split_size: int | Sequence[Dim], dim: int = 0) -> list[Self]:
         """Pieces of `split_size` along `dim` (the last may be smaller), or of the sizes given.
 
         >>> [x.tolist() for x in Tensor.arange(5).split(2)]
         [[0, 1], [2, 3], [4]]
         """
-        n = self.shape[self._axis(dim)]
-        assert isinstance(n, int)
         if isinstance(split_size, int):
             if split_size < 1:
                 fail(ArgumentError, f"split: pieces of size {split_size}")
-            sizes = [min(split_size, n - start) for start in range(0, max(n, 1), split_size)]
+            n = self._known("split", dim)
+            sizes: list[Dim] = [min(split_size, n - start) for start in range(0, max(n, 1), split_size)]
         else:
             sizes = list(split_size)
-        if sum(sizes) != n:
+        if as_dim(sum(sizes)) != self.shape[self._axis(dim)]:
             fail(ShapeError, f"split: pieces of {sizes} do not add up to dim {dim} of shape {list(self.shape)}")
         return [self.narrow(dim, sum(sizes[:i]), size) for i, size in enumerate(sizes)]
 
@@ -86,9 +85,7 @@ class Joining(Indexing):
         >>> [x.tolist() for x in Tensor.arange(5).chunk(2)]
         [[0, 1, 2], [3, 4]]
         """
-        n = self.shape[self._axis(dim)]
-        assert isinstance(n, int)
-        return self.split(max(1, -(-n // chunks)), dim)
+        return self.split(max(1, -(-self._known("chunk", dim) // chunks)), dim)
 
     def unbind(self, dim: int = 0) -> list[Self]:
         """The slices of `dim`, without it.
@@ -110,8 +107,7 @@ class Joining(Indexing):
         x = self
         pairs = zip((shifts,) if isinstance(shifts, int) else shifts, (dims,) if isinstance(dims, int) else dims)
         for shift, dim in pairs:
-            n = x.shape[x._axis(dim)]
-            assert isinstance(n, int)
+            n = x._known("roll", dim)
             if n and shift % n:
                 left = n - shift % n
                 x = cat([x.narrow(dim, left, n - left), x.narrow(dim, 0, left)], dim)
@@ -148,9 +144,7 @@ class Joining(Indexing):
         """
         if self.ndim != 2:
             fail(ShapeError, f"diagonal: needs a matrix, not shape {list(self.shape)}")
-        n, m = self.shape
-        assert isinstance(n, int) and isinstance(m, int)
-        k = min(n, m)
+        k = min(self._known("diagonal", 0), self._known("diagonal", 1))
         square = self.shrink([(0, k), (0, k)]).flatten().pad((0, k)).reshape(k, k + 1)
         return square.narrow(1, 0, 1).reshape(k)
 

@@ -64,7 +64,7 @@ class Loss(Normalize, Joining):
             if weight is not None:
                 shape = tuple(-1 if i == axis else 1 for i in range(self.ndim))
                 spread = spread * self._beside(weight).reshape(shape)
-            loss = loss + spread.sum(axis) * (label_smoothing / int(self.shape[axis]))  # type: ignore[arg-type]
+            loss = loss + spread.sum(axis) * label_smoothing / self.shape[axis]
         return loss._over_targets("cross_entropy", target, weight, ignore_index, reduction)
 
     def nll_loss(

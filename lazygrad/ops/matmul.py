@@ -177,7 +177,7 @@ class Matmul(Reduce):
         n = self.shape[axis]
         if n != self.shape[axis + 1]:
             fail(ShapeError, f"einsum: a repeated letter stands for sizes {n} and {self.shape[axis + 1]}")
-        assert isinstance(n, int)
+        n = self._known("einsum", axis)
         before, after = self.shape[:axis], self.shape[axis + 2 :]
         flat = self.reshape((*before, n * n, *after))
         padded = flat.pad((0, 0) * len(after) + (0, n))

@@ -33,6 +33,13 @@ class Movement(Core):
 
     __slots__ = ()
 
+    def _known(self, what: str, dim: int) -> int:
+        """The size of dimension `dim`. ShapeError for one with variables: what `what` makes depends on it."""
+        n = self.shape[self._axis(dim)]
+        if isinstance(n, Expr):
+            fail(ShapeError, f"{what}: dim {dim} of shape {list(self.shape)} must be a number; {n} is not known yet")
+        return n
+
     # ---- other sizes for the same elements ----
 
     def reshape(self, *shape: Any) -> Self:
@@ -221,7 +228,7 @@ class Movement(Core):
         """
         return self._out(graph.shrink(self._in(), list(bounds)))
 
-    def narrow(self, dim: int, start: int, length: int) -> Self:
+    def narrow(self, dim: int, start: Dim, length: Dim) -> Self:
         """`length` elements of dimension `dim` from `start`. BoundsError where they do not exist.
 
         >>> Tensor.arange(6).narrow(0, 2, 3).tolist()
@@ -229,8 +236,9 @@ class Movement(Core):
         """
         axis = self._axis(dim)
         n = self.shape[axis]
-        first = start + n if start < 0 else start
-        if isinstance(n, int) and isinstance(first, int) and not (0 <= first <= first + length <= n):
+        first = start + n if isinstance(start, int) and start < 0 else start
+        known = isinstance(n, int) and isinstance(first, int) and isinstance(length, int)
+        if known and not 0 <= first <= first + length <= n:  # type: ignore[operator]
             fail(BoundsError, f"narrow: {length} elements from {start} are not in dim {dim} of {list(self.shape)}")
         bounds: list[tuple[Dim, Dim]] = [(0, size) for size in self.shape]
         bounds[axis] = (first, first + length)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar, overload
 
 from lazygrad.dtype import DType, dtypes
 from lazygrad.errors import DTypeError, ShapeError
-from lazygrad.index.expr import dim_product
+from lazygrad.index.expr import Dim, as_dim, dim_product, maximum
 from lazygrad.ir import node as graph
 from lazygrad.ir.build import positions, put_back
 from lazygrad.ir.op import Combine
@@ -54,12 +54,9 @@ class Reduce(Functions, Movement):
             value = graph.reshape(value, tuple(1 if i in axes else n for i, n in enumerate(self.shape)))
         return self._out(value)
 
-    def _count(self, what: str, dim: Dims) -> int:
+    def _count(self, dim: Dims) -> Dim:
         """How many elements are reduced to one."""
-        n = dim_product(self.shape[i] for i in self._axes(dim))
-        if not isinstance(n, int):
-            fail(ShapeError, f"{what}: the size {n} is symbolic; reduce over dimensions of known size")
-        return n
+        return dim_product(self.shape[i] for i in self._axes(dim))
 
     def sum(self, dim: Dims = None, keepdim: bool = False, dtype: DType | None = None) -> Self:
         """The sum; of bools and integers in int64 unless `dtype` is given.
@@ -90,7 +87,7 @@ class Reduce(Functions, Movement):
         if x.dtype in HALF:
             return x.cast(dtypes.float32).mean(dim, keepdim).cast(x.dtype)
         total = x._reduce(Combine.ADD, dim, keepdim)
-        return total / x._count("mean", dim)
+        return total / x._count(dim)
 
     def _need_float(self, what: str) -> None:
         if not self.dtype.is_float:
@@ -167,11 +164,9 @@ class Reduce(Functions, Movement):
         found = x.eq(self._new(largest))
         if self.dtype.is_float:
             found = found | x.isnan()
-        n = self.shape[axis]
         left = self._new(graph.flip(positions(self.shape, axis, dtypes.int32), [axis]))  # n-1 at the first place
         furthest = found._choose(left, -1)._reduce(Combine.MAX, axis, keepdim)
-        assert isinstance(n, int)
-        return (n - 1 - furthest).cast(dtypes.int64)
+        return (self.shape[axis] - 1 - furthest).cast(dtypes.int64)
 
     def argmin(self, dim: int | None = None, keepdim: bool = False) -> Self:
         """Where the smallest element (or the first nan) is along `dim`, int64; the first of equal ones.
@@ -207,9 +202,8 @@ class Reduce(Functions, Movement):
         if self.dtype in HALF:
             return self.cast(dtypes.float32).var(dim, keepdim, correction).cast(self.dtype)
         distance = self - self.mean(self._axes(dim), keepdim=True)
-        n = self._count("var", dim)
         total = distance.square().sum(self._axes(dim), keepdim)
-        return total / (n - correction) if n > correction else total * math.nan
+        return total / as_dim(maximum(self._count(dim) - correction, 0))  # 0 / 0 where there are too few
 
     def std(self, dim: Dims = None, keepdim: bool = False, correction: int = 1) -> Self:
         """The standard deviation, the square root of `var`; its gradient is zero where it is zero.

@@ -7,6 +7,7 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from lazygrad.index.expr import Dim, Expr, Var, as_dim
+from lazygrad.index.variable import Variable, variables
 from lazygrad.tile.program import (
     Accumulator,
     Alu,
@@ -222,6 +223,11 @@ def statement_exprs(body: Iterable[Stmt]) -> list[tuple[Expr, bool]]:
             if isinstance(axis.extent, Expr):
                 found.append((axis.extent, False))
     return found
+
+
+def variables_of(body: Iterable[Stmt]) -> frozenset[Variable]:
+    """The variables bound at launch that statements use."""
+    return frozenset(v for e, _ in statement_exprs(body) for v in variables(e))
 
 
 def reads_elsewhere(body: Iterable[Stmt], array: Array) -> bool:

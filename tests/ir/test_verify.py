@@ -28,7 +28,7 @@ def example() -> Node:
 def forged(n: Node, **changes: Any) -> Node:
     """A copy of a node with other fields, past every check."""
     made = Node()
-    for name in ("op", "dtype", "shape", "src", "arg", "device", "location"):
+    for name in ("op", "dtype", "shape", "src", "arg", "device", "variables", "location"):
         setattr(made, name, changes.get(name, getattr(n, name)))
     return made
 
