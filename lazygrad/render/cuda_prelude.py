@@ -30,6 +30,7 @@ kernel has without asking (48 KiB) they are parts of one, of `KernelSource.attri
 `extern __shared__ __align__(1024) unsigned char lg_dynamic[];`, as `float *const name = (float *)(lg_dynamic + 128);`.
 
     lg_bitcast<To>(x)             the bits of x as another type of its size
+    lg_maximum(x, y)              the larger float, or nan where one is nan; 0.0 is larger than -0.0
     lg_half_to_float(h)           float of a float16's bits (unsigned short); lg_bfloat16_to_float(h) likewise
     lg_float_to_half(x)           the bits (unsigned short) of the float16 nearest to x, ties to even;
                                   lg_float_to_bfloat16(x) likewise
@@ -60,6 +61,13 @@ BASE = {
     "lg_bitcast": Definition(
         """template <class To, class From> __device__ __forceinline__ To lg_bitcast(From x) {
   return __builtin_bit_cast(To, x);
+}"""
+    ),
+    "lg_maximum": Definition(
+        """__device__ __forceinline__ float lg_maximum(float x, float y) {
+  float larger;
+  asm("max.NaN.f32 %0, %1, %2;" : "=f"(larger) : "f"(x), "f"(y));
+  return larger;
 }"""
     ),
     "lg_half_to_float": Definition(

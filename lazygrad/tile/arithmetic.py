@@ -162,6 +162,8 @@ def _multiply(context: Context, dtype: DType, a: Operand, b: Operand) -> Operand
 
 def _maximum(context: Context, dtype: DType, a: Operand, b: Operand) -> Operand:
     """The larger one, or nan where there is one: `x < y ? y : x` keeps a nan in x only."""
+    if dtype is dtypes.float32 and "maximum" in context.device.native:
+        return context.compute(Code.CALL, dtype, a, b, detail="maximum")
     if isinstance(a, Immediate):
         a, b = b, a
     larger = select(context, compare(context, Code.LT, dtype, a, b, native=True), b, a)

@@ -205,6 +205,9 @@ class Reducer:
         if context.fault_depth:
             name = totals[0][0].acc.name
             raise GraphError(f"accumulator {name!r} is reduced over work-items inside an If; barriers must be uniform")
+        if self._fills_warps(totals, items):
+            self._across_warps(totals, items)
+            return
         few = min(items.count, 1 << (items.count.bit_length() + 1) // 2)
         shared = [self._shared(partial.acc, mine, items) for partial, total in totals for mine in total.values()]
         context.emit(Meet())
@@ -219,6 +222,45 @@ class Reducer:
             total.update((key, next(combined)) for key in total)
         context.emit(Meet())
 
+    def _fills_warps(self, totals: Sequence[tuple[Partial, dict[Registers, Register]]], items: Items) -> bool:
+        """Whether neighbours of a reduction are those that can read each other's registers."""
+        warp = self.context.device.warp
+        scalars = all(mine.lanes == 1 for _, total in totals for mine in total.values())
+        return warp > 1 and scalars and items.group_size % warp == 0 and items.count & (items.count - 1) == 0
+
+    def _across_warps(self, totals: Sequence[tuple[Partial, dict[Registers, Register]]], items: Items) -> None:
+        """As `_across_items`, from register to register within warps, and through local memory between them only."""
+        context, warp = self.context, self.context.device.warp
+        mine = [(partial.acc, register) for partial, total in totals for register in total.values()]
+        found = [self._exchanged(acc, register, min(items.count, warp)) for acc, register in mine]
+        if items.count > warp:
+            warps, own = items.group_size // warp, items.count // warp
+            arrays = [self._local(acc, register, warps) for acc, register in mine]
+            with context.branch((items.id % warp).eq(0)):
+                for array, register in zip(arrays, found):
+                    self._put(array, items.id // warp, register)
+            context.emit(Meet())
+            at = items.id // items.count * own + items.id % own
+            parts = [self._get(array, at, register) for array, register in zip(arrays, found)]
+            found = [self._exchanged(acc, part, own) for (acc, _), part in zip(mine, parts)]
+            if context.here:  # the next turn of a loop writes there again
+                context.emit(Meet())
+        combined = iter(found)
+        for _, total in totals:
+            total.update((key, next(combined)) for key in total)
+
+    def _exchanged(self, acc: Accumulator, mine: Register, count: int) -> Register:
+        """The combination over `count` neighbours, in every one of them: pairs, then pairs of pairs, ..."""
+        context = self.context
+        distance = 1
+        while distance < count:
+            other = context.compute(Code.EXCHANGE, mine.dtype, mine, detail=distance)
+            combined = arithmetic.combine(context, acc.combine, mine.dtype, mine, other)
+            assert isinstance(combined, Register)
+            mine = combined
+            distance *= 2
+        return mine
+
     def _combined(self, shared: Sequence[Shared], first: Expr, step: int, stop: Expr) -> list[Register]:
         """The combination of the elements first, first + step, ... of each array, `stop` of them."""
         found = [self._get(array, first * mine.lanes, mine) for array, _, mine in shared]
@@ -231,10 +273,13 @@ class Reducer:
 
     def _shared(self, acc: Accumulator, mine: Register, items: Items) -> Shared:
         """Local memory where each work-item has put its own total."""
-        dtype = dtypes.int32 if mine.dtype.is_bool else mine.dtype
-        array = self.context.declare(Array(f"{acc.name}_items", dtype, items.group_size * mine.lanes, Scope.LOCAL))
+        array = self._local(acc, mine, items.group_size)
         self._put(array, items.id * mine.lanes, mine)
         return array, acc, mine
+
+    def _local(self, acc: Accumulator, like: Register, count: int) -> Array:
+        dtype = dtypes.int32 if like.dtype.is_bool else like.dtype
+        return self.context.declare(Array(f"{acc.name}_items", dtype, count * like.lanes, Scope.LOCAL))
 
     def _put(self, array: Array, at: Expr, value: Operand) -> None:
         self.context.emit(StoreTo(array, (at,), value, value.lanes))

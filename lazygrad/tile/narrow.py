@@ -23,6 +23,8 @@ def _as(context: Context, dtype: DType, a: Operand) -> Operand:
 
 def from_bfloat16(context: Context, bits: Operand) -> Operand:
     """uint16 bits of bfloat16 -> float32."""
+    if "from_bfloat16" in context.device.native:
+        return context.compute(Code.CALL, F32, bits, detail="from_bfloat16")
     wide = context.compute(Code.CONVERT, U32, bits)
     return _as(context, F32, _op(context, Code.SHL, wide, 16))
 

@@ -10,7 +10,9 @@ from lazygrad.runtime.base import DeviceInfo
 # place, log2f within 1 (CUDA C++ Programming Guide, mathematical functions).
 _NATIVE = {
     "opencl": frozenset[str](),
-    "cuda": frozenset({"exp2", "exp", "log2", "to_float16", "from_float16", "to_bfloat16"}),
+    "cuda": frozenset(
+        {"exp2", "exp", "log2", "maximum", "to_float16", "from_float16", "to_bfloat16", "from_bfloat16"}
+    ),
 }
 
 

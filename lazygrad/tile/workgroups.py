@@ -2,7 +2,8 @@
 
 Neighbouring work-items run in step and share memory transactions, so neighbours get neighbouring elements:
 
-- elementwise programs are one flat range, cut into stretches; in a stretch the items take turns;
+- elementwise programs are one flat range, cut into stretches; in a stretch the items take turns, or, where items run in
+  warps, each a few neighbouring elements that one wide access reads;
 - a few long rows get a work-group each: its items take turns along the row, and what they found is combined in local
   memory;
 - many short rows, sums of columns, and whatever must go in order (scans, scatters) get a work-item per row.
@@ -20,6 +21,7 @@ from lazygrad.ir.op import Combine
 from lazygrad.runtime.base import DeviceInfo
 from lazygrad.tile.program import Axis, If, Kind, Loop, Program, Reduction, Stmt, Store, compute_dtype
 from lazygrad.tile.split import in_tasks
+from lazygrad.tile.together import together
 from lazygrad.tile.values import exchange, reads_elsewhere, statement_exprs, substitute_body
 from lazygrad.tile.vectorize import grid
 
@@ -154,11 +156,13 @@ def _elements(axes: list[Axis], body: tuple[Stmt, ...], info: DeviceInfo) -> tup
     size = min(GROUP, group_limit(info), max(WARP, power_of_two(dim_max(count))))
     if count == 1:
         return body
-    each = EACH if dim_max(count) >= EACH * size * info.units * OVERSUBSCRIBED else 1
+    each, neighbours = together(axes, body, info), True
+    if each == 1 or dim_max(count) < each * size * info.units:
+        each, neighbours = (EACH if dim_max(count) >= EACH * size * info.units * OVERSUBSCRIBED else 1), False
     stretch = size * each
     groups = _groups(count, stretch)
     task, item, k = Var("task", 0, dim_max(groups) - 1), Var("item", 0, size - 1), Var("k", 0, each - 1)
-    position = task * stretch + k * size + item
+    position = task * stretch + (item * each + k if neighbours else k * size + item)
     one = substitute_body(body, positions(axes, position))
     if each == 1:
         return _launch(groups, task, item, size, guarded(position.lt(count), one))
@@ -198,7 +202,7 @@ def _group_per_row(axes: list[Axis], across: Axis | None, body: tuple[Stmt, ...]
         inner = substitute_body(body, {across.var: outside * width + side} if width > 1 else {across.var: outside})
         rows.append(Axis(outside, across.extent if width == 1 else dim_max(across.extent) // width, Kind.GRID))
     size = _row_group(inner, width, dim_max(dim_product(a.extent for a in rows)) >= info.units, info)
-    inner = exchange(inner, _in_turns(inner, size))
+    inner = exchange(inner, _in_turns(inner, size, info))
     if width > 1:
         inner = (Loop(Axis(side, width, Kind.UNROLL), inner),)
     for axis in reversed(rows):
@@ -222,7 +226,7 @@ def _length(body: Sequence[Stmt]) -> int:
     return max((dim_max(dim_product(a.extent for a in _axes(s))) for s in body if not isinstance(s, Store)), default=1)
 
 
-def _in_turns(statements: Sequence[Stmt], size: int) -> dict[Stmt, tuple[Stmt, Mapping[Var, Expr]]]:
+def _in_turns(statements: Sequence[Stmt], size: int, info: DeviceInfo) -> dict[Stmt, tuple[Stmt, Mapping[Var, Expr]]]:
     """The passes over a row among `statements`, each shared by `size` work-items, for `exchange`."""
     changes: dict[Stmt, tuple[Stmt, Mapping[Var, Expr]]] = {}
     for s in statements:
@@ -232,15 +236,21 @@ def _in_turns(statements: Sequence[Stmt], size: int) -> dict[Stmt, tuple[Stmt, M
         if isinstance(s, Reduction):
             best = max(axes, key=lambda a: (_contiguity(a, [s]), axes.index(a)))
             axes = (*(a for a in axes if a is not best), best)
-        turns = Turns.of(as_dim(dim_product(a.extent for a in axes)), size)
-        local = Axis(turns.item, size, Kind.LOCAL)
+        count = as_dim(dim_product(a.extent for a in axes))
+        each = together(axes, [s], info)
+        each = each if isinstance(count, int) and count % each == 0 and count >= each * WARP else 1
+        turns = Turns.of(count // each if isinstance(count, int) else count, size)
+        local, k = Axis(turns.item, size, Kind.LOCAL), Var("k", 0, each - 1)
         shared: Stmt
         if isinstance(s, Reduction):
-            shared = replace(s, axes=(local, turns.turn))
+            strip = (Axis(k, each, unroll=each),) if each > 1 else ()
+            shared = replace(s, axes=(local, turns.turn, *strip))
         else:
             assert isinstance(s, Loop)
-            shared = Loop(local, (Loop(turns.turn, _nest(s)[1]),))
-        changes[s] = shared, positions(axes, turns.position)
+            inside = _nest(s)[1]
+            inside = (Loop(Axis(k, each, Kind.UNROLL), inside),) if each > 1 else inside
+            shared = Loop(local, (Loop(turns.turn, inside),))
+        changes[s] = shared, positions(axes, turns.position * each + k)
     return changes
 
 
@@ -257,7 +267,7 @@ def _total(program: Program, first: Reduction, info: DeviceInfo) -> Program:
     axes, body = grid(parted.body)
     part = body[0]
     assert isinstance(part, Reduction)
-    body = exchange(body, _in_turns(part.body if by_rows else (part,), size))
+    body = exchange(body, _in_turns(part.body if by_rows else (part,), size, info))
     for axis in reversed(axes):
         body = (Loop(axis, body),)
     return replace(parted, body=body)

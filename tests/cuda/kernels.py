@@ -1,0 +1,45 @@
+"""Kernels of whole graphs for a GPU that need not be here: planned, rendered and compiled, never run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+import numpy as np
+
+from lazygrad import Tensor
+from lazygrad.engine.compile import compile_kernel
+from lazygrad.engine.run import over_buffers
+from lazygrad.ir.node import Node, buffer
+from lazygrad.runtime.base import DeviceInfo, KernelSource, RuntimeStats, Storage
+from lazygrad.runtime.cuda_device import planned_info
+from lazygrad.runtime.nvrtc import Compiler, Cubin
+from lazygrad.schedule.kernel import schedule
+from lazygrad.settings import settings
+
+ARCHITECTURES = ("sm_80", "sm_90a")
+_compilers: dict[str, Compiler] = {}
+
+
+def kernel_sources(nodes: Sequence[Node], info: DeviceInfo) -> list[KernelSource]:
+    """The source of every kernel that computes `nodes`."""
+    return [compile_kernel(k, {}, info).compiled.source for k in schedule(nodes).kernels]
+
+
+def graphs(make: Callable[[], Iterable[Tensor]]) -> list[Node]:
+    """The nodes of the tensors that `make` returns, made on a device without kernels."""
+    with settings.override(device="NUMPY"):
+        return over_buffers([t.node for t in make()], "NUMPY")
+
+
+def without_values(tensor: Tensor) -> None:
+    """Make `tensor` a buffer that is never filled: large models need no initial values to be compiled."""
+    n = tensor.node
+    size = int(np.prod(n.shape)) * n.dtype.itemsize
+    tensor.node = buffer(Storage("NUMPY", size), n.dtype, n.shape)
+
+
+def compiled(sources: Iterable[KernelSource], arch: str) -> list[Cubin]:
+    """The machine code of the sources, those of equal text once."""
+    if arch not in _compilers:
+        _compilers[arch] = Compiler(planned_info(arch).arch, RuntimeStats())
+    return _compilers[arch].build(list({s.text: s for s in sources}.values()))
