@@ -9,6 +9,7 @@ from lazygrad.device import Device, stats, synchronize
 from lazygrad.dtype import dtypes
 from lazygrad.engine.generator import manual_seed
 from lazygrad.index.variable import Variable
+from lazygrad.ops.function import Function
 from lazygrad.ops.functional import grad, value_and_grad
 from lazygrad.ops.jit import jit
 from lazygrad.ops.joining import cat, stack, where
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 __all__ = [
     "Device",
+    "Function",
     "Tensor",
     "Variable",
     "cat",

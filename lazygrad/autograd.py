@@ -8,11 +8,12 @@ two EXPANDs) is again two sums over products.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from lazygrad.dtype import dtypes
 from lazygrad.errors import GradientError
 from lazygrad.ir.build import add, constant_value, filled_like, inverse_order, mul, scaled, sub
+from lazygrad.ir.call import Calls
 from lazygrad.ir.gradients import (
     gather_gradient,
     reduce_gradient,
@@ -43,8 +44,9 @@ Rule = Callable[[Node, Node], "Node | None"]  # (node, gradient of the root by n
 def gradient(root: Node, root_gradient: Node, targets: Sequence[Node]) -> list[Node | None]:
     """The gradient by each target of sum(root * root_gradient), or None where it is zero everywhere.
 
-    Nothing flows through DETACH, integers and bools. A target that another target is computed from gets the
-    gradient through it too. Only nodes between a target and the root are differentiated.
+    Nothing flows through DETACH, integers and bools, and past a CALL flows what its function gives. A target that
+    another target is computed from gets the gradient through it too. Only nodes between a target and the root are
+    differentiated.
 
     Raises:
         GradientError: `root` is not floating, or `root_gradient` has another shape or dtype.
@@ -60,18 +62,28 @@ def gradient(root: Node, root_gradient: Node, targets: Sequence[Node]) -> list[N
     order = topological([root], stop=_stops)
     needed: set[Node] = set()
     for n in order:
-        if n in wanted or (not _stops(n) and any(s in needed for s in n.src)):
+        if n in wanted or (not _stops(n) and any(s in needed for s in (n.src[1:] if n.op is Op.CALL else n.src))):
             needed.add(n)
+    calls = Calls(n for n in order if n in needed)
     found: dict[Node, Node] = {root: root_gradient} if root in needed else {}
     for n in reversed(order):
         g = found.get(n) if n in wanted else found.pop(n, None)
-        if g is None or not n.src or _stops(n):
-            continue
-        for s, rule in zip(n.src, RULES[n.op]):
-            part = rule(n, g) if s in needed else None
+        for s, part in _parts(n, g, needed, calls):
             if part is not None:
                 found[s] = add(found[s], part) if s in found else part
     return [found.get(t) for t in targets]
+
+
+def _parts(n: Node, g: Node | None, needed: set[Node], calls: Calls) -> Iterator[tuple[Node, Node | None]]:
+    """What reaches the sources of `n` with the gradient `g` by it."""
+    if n.op is Op.CALL and n in needed:
+        for s, part in zip(n.src[1:], calls.visit(n, g)):
+            if s in needed:
+                yield s, part
+    elif g is not None and n.src and not _stops(n):
+        for s, rule in zip(n.src, RULES[n.op]):
+            if s in needed:
+                yield s, rule(n, g)
 
 
 def _stops(n: Node) -> bool:

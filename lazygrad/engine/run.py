@@ -132,10 +132,15 @@ def memory_of(storage: Storage) -> Memory:
 
 
 def substitute(roots: Sequence[Node], known: dict[Node, Node]) -> list[Node]:
-    """`roots` with every node in `known` replaced, rebuilding only what is above a replaced one."""
+    """`roots` with every node in `known` replaced, rebuilding only what is above a replaced one.
+
+    CALLs become their values, so that nothing is computed for the sake of gradients alone.
+    """
     new = dict(known)
     for n in topological(roots, stop=known.__contains__):
-        if n not in new:
+        if n not in new and n.op is Op.CALL:
+            new[n] = new[n.src[0]]
+        elif n not in new:
             src = tuple(new[s] for s in n.src)
             same = all(a is b for a, b in zip(src, n.src))
             new[n] = n if same else node(n.op, src, n.arg, n.dtype if n.op in (Op.CAST, Op.BITCAST) else None)

@@ -21,9 +21,11 @@ from lazygrad.ir.op import (
     AxisArg,
     BoundsArg,
     BufferArg,
+    CallArg,
     Combine,
     ConstArg,
     DeviceArg,
+    FunctionLike,
     IdArg,
     Op,
     PadArg,
@@ -99,6 +101,8 @@ def _device(op: Op, src: tuple[Node, ...], arg: Arg | None) -> str | None:
         return arg.storage.device
     if isinstance(arg, DeviceArg):
         return arg.device
+    if op is Op.CALL:  # a function may move what it gets
+        return src[0].device
     found: str | None = None
     for s in src:
         if s.device is not None:
@@ -260,6 +264,11 @@ def scatter(base: Node, index: Node, updates: Node, axis: int, combine: Combine)
 
 def detach(x: Node) -> Node:
     return x if x.op is Op.DETACH else node(Op.DETACH, (x,))
+
+
+def call(value: Node, inputs: Sequence[Node], function: FunctionLike, output: int = 0) -> Node:
+    """`value`, which `function` made of `inputs`: gradients go by its rule, not through `value`."""
+    return node(Op.CALL, (value, *inputs), CallArg(function, output))
 
 
 def contiguous(x: Node, uid: int = 0) -> Node:

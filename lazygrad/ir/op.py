@@ -57,6 +57,7 @@ class Op(Enum):
     SCATTER = auto()
     # identities with an effect
     DETACH = auto()  # no gradient passes
+    CALL = auto()  # a value, and the inputs that a user's function gives the gradients by
     CONTIGUOUS = auto()  # is stored
     STORE = auto()  # is stored in place of an older value
     COPY = auto()  # is moved to another device
@@ -73,7 +74,7 @@ BINARY = frozenset(
 )
 ELEMENTWISE = UNARY | BINARY | {Op.WHERE}
 MOVEMENT = frozenset({Op.RESHAPE, Op.PERMUTE, Op.EXPAND, Op.PAD, Op.SHRINK, Op.FLIP})
-IDENTITY = frozenset({Op.DETACH, Op.CONTIGUOUS, Op.STORE, Op.COPY})
+IDENTITY = frozenset({Op.DETACH, Op.CALL, Op.CONTIGUOUS, Op.STORE, Op.COPY})
 SOURCE = frozenset({Op.CONST, Op.BUFFER, Op.IOTA})
 
 
@@ -94,6 +95,12 @@ class StorageLike(Protocol):
 
     device: str
     nbytes: int
+
+
+class FunctionLike(Protocol):
+    """What the graph needs to know of a user's function with its own gradient; compared by identity."""
+
+    name: str
 
 
 class Arg:
@@ -202,6 +209,20 @@ class StoreArg(Arg):
 
     def __hash__(self) -> int:
         return hash(self.uid)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CallArg(Arg):
+    """CALL: one application of a user's function, and which of its outputs this is."""
+
+    function: FunctionLike
+    output: int
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, CallArg) and self.function is other.function and self.output == other.output
+
+    def __hash__(self) -> int:
+        return hash((id(self.function), self.output))
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ CLOSE: frozenset[Rule] = frozenset({small_power, sum_of_expanded, reduce_nothing
 
 
 def simplify(roots: Sequence[Node]) -> list[Node]:
-    """The same values by fewer nodes. DETACH goes away, so differentiate before. Takes linear time.
+    """The same values by fewer nodes. DETACH and CALL go away, so differentiate before. Takes linear time.
 
     >>> from lazygrad.dtype import dtypes
     >>> from lazygrad.ir.node import alu, const, iota

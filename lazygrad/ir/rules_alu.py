@@ -200,7 +200,7 @@ def bitcast_of_bitcast(n: Node) -> Node | None:
     return bitcast(n.src[0].src[0], n.dtype) if n.src[0].op is Op.BITCAST else None
 
 
-def drop_detach(n: Node) -> Node | None:
+def drop_gradient_mark(n: Node) -> Node | None:
     return n.src[0]
 
 
@@ -226,7 +226,8 @@ ALU_RULES: dict[Op, tuple[Rule, ...]] = {
     Op.WHERE: (fold_constants, where_constant, where_same, where_not, where_bool, where_nested),
     Op.CAST: (fold_constants, cast_of_cast),
     Op.BITCAST: (fold_constants, bitcast_of_bitcast),
-    Op.DETACH: (drop_detach,),
+    Op.DETACH: (drop_gradient_mark,),
+    Op.CALL: (drop_gradient_mark,),
     Op.COPY: (copy_home,),
     **dict.fromkeys((Op.EXP2, Op.LOG2, Op.SIN, Op.SQRT, Op.ERF, Op.TRUNC), (fold_constants,)),
 }

@@ -10,6 +10,7 @@ from lazygrad.ir.op import (
     AxisArg,
     BoundsArg,
     BufferArg,
+    CallArg,
     ConstArg,
     DeviceArg,
     IdArg,
@@ -87,6 +88,8 @@ def _argument(n: Node, names: _Names) -> str:
         return f"axis={arg.axis}"
     if isinstance(arg, StoreArg):
         return f"into {names.storage(arg.storage)}"
+    if isinstance(arg, CallArg):
+        return f"{arg.function.name} output {arg.output}"
     if isinstance(arg, IdArg):
         return names.identity(arg.uid)
     return f"to {arg.device}" if isinstance(arg, DeviceArg) else ""

@@ -16,6 +16,7 @@ from lazygrad.ir.op import (
     AxisArg,
     BoundsArg,
     BufferArg,
+    CallArg,
     Combine,
     ConstArg,
     DeviceArg,
@@ -45,6 +46,7 @@ _ARGUMENT: dict[Op, type[Arg]] = {
     Op.FLIP: AxesArg,
     Op.GATHER: AxisArg,
     Op.SCATTER: ScatterArg,
+    Op.CALL: CallArg,
     Op.CONTIGUOUS: IdArg,
     Op.STORE: StoreArg,
     Op.COPY: DeviceArg,
@@ -83,8 +85,9 @@ def _fail(n: Node, why: str) -> None:
 
 
 def _check_form(n: Node) -> None:
-    if len(n.src) != _SOURCES.get(n.op, 1):
-        _fail(n, f"has {len(n.src)} sources, not {_SOURCES.get(n.op, 1)}")
+    least = _SOURCES.get(n.op, 1)
+    if len(n.src) != least and not (n.op is Op.CALL and n.src):
+        _fail(n, f"has {len(n.src)} sources, not {least}")
     kind = _ARGUMENT.get(n.op, type(None))
     if type(n.arg) is not kind:
         _fail(n, f"has the argument {n.arg!r}, not one of class {kind.__name__}")
@@ -107,7 +110,8 @@ def _check_signature(n: Node) -> None:
         _fail(n, f"should be {expected[0]}{list(expected[1])}")
     if n.op is Op.CONST and n.shape != ():
         _fail(n, "is not a scalar")
-    if not isinstance(n.arg, DeviceArg) and any(s.device not in (None, n.device) for s in n.src):
+    beside = n.src[:1] if n.op is Op.CALL else n.src
+    if not isinstance(n.arg, DeviceArg) and any(s.device not in (None, n.device) for s in beside):
         _fail(n, f"is on {n.device}, its sources on {[s.device for s in n.src]}")
 
 

@@ -6,13 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lazygrad.ir.node import Node, const, full_like_shape, is_empty, node, topological
-from lazygrad.ir.op import Combine, Op, PadArg, ReduceArg
+from lazygrad.ir.op import IDENTITY, Combine, Op, PadArg, ReduceArg
 from lazygrad.ir.rewrite import simplify
 from lazygrad.schedule.fuse import Group, fuse
 from lazygrad.schedule.order import ordered
 from lazygrad.schedule.stored import candidates
-
-_PASSED = frozenset({Op.DETACH, Op.CONTIGUOUS, Op.STORE, Op.COPY})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,7 +61,7 @@ def _strip(roots: Sequence[Node]) -> tuple[list[Node], list[Node]]:
     required: dict[Node, None] = {}
     for n in topological(roots):
         src = tuple(new[s] for s in n.src)
-        if n.op in _PASSED:
+        if n.op in IDENTITY:
             new[n] = src[0]
             if n.op is Op.CONTIGUOUS:
                 required[src[0]] = None

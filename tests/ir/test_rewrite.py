@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from itertools import product
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from lazygrad.ir.node import (
     Node,
     alu,
     bitcast,
+    call,
     cast,
     const,
     const_arg,
@@ -83,6 +85,7 @@ def repeated(x: Node) -> Node:
 # rule, dtypes, graphs that it must simplify, each made from x, y (numbers) and c (bool), all of one shape
 Make = Callable[[Node, Node, Node], Node]
 C = dtypes.bool
+USERS = SimpleNamespace(name="users")
 CASES: list[tuple[on_alu.Rule, tuple[DType, ...], list[Make]]] = [
     (on_alu.fold_constants, ALL, [
         lambda x, y, c: alu(Op.ADD, fill(x, 1), fill(x, 3)), lambda x, y, c: alu(Op.LT, fill(x, 1), fill(x, 3)),
@@ -133,7 +136,7 @@ CASES: list[tuple[on_alu.Rule, tuple[DType, ...], list[Make]]] = [
         lambda x, y, c: where(c, where(c, x, y), fill(x, 1)), lambda x, y, c: where(c, x, where(c, y, fill(x, 1))),
     ]),
     (on_alu.bitcast_of_bitcast, FLOATS, [lambda x, y, c: bitcast(bitcast(x, bits(x.dtype)), x.dtype)]),
-    (on_alu.drop_detach, ALL, [lambda x, y, c: detach(x)]),
+    (on_alu.drop_gradient_mark, ALL, [lambda x, y, c: detach(x), lambda x, y, c: call(x, (y, c), USERS)]),
     (on_alu.copy_home, ALL, [lambda x, y, c: copy(x, "NUMPY")]),
     (on_moves.move_constant, ALL, [
         lambda x, y, c: reshape(fill(x, 1), (60,)), lambda x, y, c: permute(fill(x, 1), (2, 0, 1)),

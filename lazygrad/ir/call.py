@@ -1,0 +1,57 @@
+"""Gradients of CALL: a user's function is asked once, when the gradients by all its outputs are known."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+
+from lazygrad.ir.node import Node
+from lazygrad.ir.op import CallArg, Op
+
+
+class UserFunction(ABC):
+    """One application of a function that has its own gradient: what the argument of its CALLs holds."""
+
+    name: str
+
+    @abstractmethod
+    def gradients(self, inputs: Sequence[Node], by_outputs: Mapping[int, Node]) -> Sequence[Node | None]:
+        """The gradient by each of `inputs`, the sources of the CALLs behind the value.
+
+        `by_outputs`: the gradients by the outputs, by number; those that are missing are zero.
+        """
+
+
+_Application = tuple[UserFunction, tuple[Node, ...]]
+
+
+class Calls:
+    """The CALLs among nodes that are differentiated. They are visited with their gradients, in reverse order.
+
+    Every output of a function comes after its inputs, so the gradients by all of them are known when the first one is
+    reached, and the inputs follow later.
+    """
+
+    def __init__(self, order: Iterable[Node]) -> None:
+        self._first: dict[_Application, Node] = {}
+        self._found: dict[_Application, dict[int, Node]] = {}
+        for n in order:
+            if n.op is Op.CALL:
+                self._first.setdefault(_application(n), n)
+
+    def visit(self, n: Node, g: Node | None) -> Sequence[Node | None]:
+        """The gradients by the inputs of `n`; none before its function can be asked. `g` is the gradient by `n`."""
+        key = _application(n)
+        found = self._found.setdefault(key, {})
+        if g is not None:
+            found[n.argument(CallArg).output] = g
+        if self._first[key] is not n or not found:
+            return ()
+        function, inputs = key
+        return function.gradients(inputs, found)
+
+
+def _application(n: Node) -> _Application:
+    function = n.argument(CallArg).function
+    assert isinstance(function, UserFunction), function
+    return function, n.src[1:]
