@@ -14,6 +14,7 @@ the same outer position is what makes joining possible: then the value is still 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
@@ -130,7 +131,7 @@ def _join(group: Group, n: Node, found: list[Read], stored: set[Node]) -> bool:
     at = domain(n.shape, "d")
     if group.kind is GroupKind.POINT and n.op is Op.REDUCE and not _split(group, n, inside, at):
         return False
-    axes = _matching(group, inside, at)
+    axes = _matching(group, inside, at, n.shape)
     whole = n.op is Op.REDUCE or group.kind is not GroupKind.ROWS  # such members have no loops of their own inside
     if axes is None or (whole and len(axes) != len(_sized(n))):
         return False
@@ -154,32 +155,31 @@ def _enough_rows(group: Group, n: Node) -> bool:
     return dim_max(dim_product(group.outer)) >= MIN_ROWS or work <= SMALL
 
 
-def _matching(group: Group, inside: list[Read], at: Index) -> tuple[int, ...] | None:
-    """The axes of the node with index `at` that are at the outer position of every read of the group, or None."""
+def _matching(group: Group, inside: list[Read], at: Index, shape: Sequence[Dim]) -> tuple[int, ...] | None:
+    """The axes of the node of `shape` with index `at` that are at the outer position of every read of the group, or None."""
     axes: tuple[int, ...] | None = None
     for r in inside:
         member = group.member(r.node)
         assert member is not None
         position = view.flat([r.index[k] for k in member.outer], [r.node.shape[k] for k in member.outer])
-        mine = _axes_of(position, at, dim_product(group.outer))
+        mine = _axes_of(position, at, shape, dim_product(group.outer))
         if mine is None or (axes is not None and axes != mine):
             return None
         axes = mine
     return axes
 
 
-def _axes_of(position: Expr, at: Index, size: Dim) -> tuple[int, ...] | None:
-    """The axes k1, k2, ... for which `position` is the row-major offset of (at[k1], at[k2], ...) in `size` elements."""
-    weight: dict[int, int] = {}
-    for k, var in enumerate(at):
-        if isinstance(var, Var) and var in position.vars:
-            c = position.coefficient(var)
-            if c is None or c <= 0:
-                return None
-            weight[k] = c
-    axes = tuple(sorted(weight, key=lambda k: -weight[k]))
-    shape = [dim_max(at[k]) + 1 for k in axes]
-    if dim_product(shape) != size or view.flat([at[k] for k in axes], shape) is not position:
+def _axes_of(position: Expr, at: Index, shape: Sequence[Dim], size: Dim) -> tuple[int, ...] | None:
+    """The axes k1, k2, ... for which `position` is the row-major offset of (at[k1], at[k2], ...) in `size` elements.
+
+    They are in falling order of their strides; where those have variables, only their own order is tried.
+    """
+    axes = tuple(k for k, var in enumerate(at) if isinstance(var, Var) and var in position.vars)
+    strides = {k: position.coefficient(var) for k in axes if isinstance(var := at[k], Var)}
+    if all(stride is not None for stride in strides.values()):
+        axes = tuple(sorted(axes, key=lambda k: -(strides[k] or 0)))
+    sizes = [shape[k] for k in axes]
+    if dim_product(sizes) != size or view.flat([at[k] for k in axes], sizes) is not position:
         return None
     return axes
 
@@ -195,7 +195,7 @@ def _split(group: Group, n: Node, inside: list[Read], at: Index) -> bool:
     for r in inside:
         mine = tuple(k for k, e in enumerate(r.index) if e.vars and e.vars <= frozenset().union(*(v.vars for v in at)))
         position = view.flat([r.index[k] for k in mine], [shape[k] for k in mine])
-        if (axes is not None and axes != mine) or _axes_of(position, at, dim_product(n.shape)) is None:
+        if (axes is not None and axes != mine) or _axes_of(position, at, n.shape, dim_product(n.shape)) is None:
             return False
         axes = mine
     if axes is None or not _enough_rows(Group(GroupKind.ROWS, n.shape), n):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from lazygrad.dtype import dtypes
-from lazygrad.index.expr import Expr, Var, as_dim, minimum
+from lazygrad.index.expr import Dim, Expr, Var, as_dim, ceil_div, dim_max, index_variable, lift, maximum, minimum
 from lazygrad.tile.program import (
     Accumulator,
     Array,
@@ -44,41 +44,45 @@ def in_tasks(program: Program, tasks: int) -> Program | None:
     if not isinstance(first, Reduction) or not all(isinstance(s, Store) for s in rest) or tasks < 2:
         return None
     axis = first.axes[0]
-    if not isinstance(axis.extent, int) or any(not isinstance(a.extent, int) for a in first.axes):
-        return None
-    chunk = -(-axis.extent // tasks)
+    most = dim_max(axis.extent)
+    chunk = -(-most // tasks)
     if len(first.axes) == 1 and not first.body:
         chunk = -(-chunk // STRETCH) * STRETCH
-    tasks = -(-axis.extent // chunk)
-    if tasks < 2:
+    count = as_dim(maximum(ceil_div(axis.extent, chunk), 1))  # of nothing, one task makes the result
+    if dim_max(count) < 2:
         return None
-    task = Var("t", 0, tasks - 1)
+    task = index_variable("t", count)
     part, accs = _stretch(first, axis, task, chunk)
-    partial = [Array(f"partial{k}", a.dtype, tasks, Scope.GLOBAL, written=True) for k, a in enumerate(accs)]
+    assert isinstance(task, Var)
+    partial = [Array(f"partial{k}", a.dtype, dim_max(count), Scope.GLOBAL, written=True) for k, a in enumerate(accs)]
     tickets = Array("tickets", dtypes.int32, 1, Scope.GLOBAL, written=True)
     stores = tuple(Store(array, task, ref(a)) for array, a in zip(partial, accs))
-    final = _final(first.accumulators, rest, partial, tasks)
-    body = Loop(Axis(task, tasks, Kind.GRID), (part, *stores, Last(tickets, final)))
+    final = _final(first.accumulators, rest, partial, count)
+    body = Loop(Axis(task, count, Kind.GRID), (part, *stores, Last(tickets, final)))
     return replace(program, body=(body,), workspace=(*partial, tickets))
 
 
-def _stretch(first: Reduction, axis: Axis, task: Var, chunk: int) -> tuple[Reduction, tuple[Accumulator, ...]]:
+def stretch_length(size: Dim, number: Expr, chunk: int) -> Dim:
+    """How many of `size` elements are in stretch `number` of `chunk` each."""
+    return chunk if lift(size).divisible_by(chunk) else as_dim(minimum(chunk, size - number * chunk))
+
+
+def _stretch(first: Reduction, axis: Axis, task: Expr, chunk: int) -> tuple[Reduction, tuple[Accumulator, ...]]:
     """The reduction over one task's stretch of `axis`."""
-    assert isinstance(axis.extent, int)
-    var = Var("s", 0, chunk - 1) if chunk > 1 else None
+    var = Var("s", 0, chunk - 1) if chunk > 1 or lift(axis.extent).lo == 0 else None
     position: Expr = task * chunk + (var if var is not None else 0)
     moved = substitute_body([first], {axis.var: position})[0]
     assert isinstance(moved, Reduction)
-    left = as_dim(minimum(chunk, axis.extent - task * chunk)) if axis.extent % chunk else chunk
-    own = (replace(axis, var=var, extent=left),) if var is not None else ()
+    own = (replace(axis, var=var, extent=stretch_length(axis.extent, task, chunk)),) if var is not None else ()
     axes = (*own, *moved.axes[1:])
     accs = tuple(replace(a, vars=a.value.vars - {x.var for x in axes}) for a in moved.accumulators)
     return Reduction(axes, accs, moved.body), accs
 
 
-def _final(accs: tuple[Accumulator, ...], rest: tuple[Stmt, ...], partial: list[Array], tasks: int) -> tuple[Stmt, ...]:
+def _final(accs: tuple[Accumulator, ...], rest: tuple[Stmt, ...], partial: list[Array], tasks: Dim) -> tuple[Stmt, ...]:
     """Combine the partial results, and store what was asked for."""
-    part = Var("part", 0, tasks - 1)
+    part = index_variable("part", tasks)
+    assert isinstance(part, Var)
     totals = [replace(a, name=f"{a.name}_total", value=load(p, part), vars=frozenset()) for a, p in zip(accs, partial)]
     replaced: dict[Value, Value] = {ref(a): ref(total) for a, total in zip(accs, totals)}
     stores: list[Stmt] = []

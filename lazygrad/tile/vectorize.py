@@ -10,11 +10,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from lazygrad.index.expr import Const, Expr, Var, as_dim, dim_max, dim_product, minimum
+from lazygrad.index.expr import (
+    Const,
+    Dim,
+    Expr,
+    Var,
+    ceil_div,
+    dim_max,
+    dim_product,
+    index_variable,
+)
 from lazygrad.index.view import unflatten
 from lazygrad.runtime.base import DeviceInfo
 from lazygrad.tile.program import Axis, Kind, Last, Loop, Program, Reduction, Stmt, Store, Value
-from lazygrad.tile.split import MAX_TASKS, TASK_NS, split
+from lazygrad.tile.split import MAX_TASKS, TASK_NS, split, stretch_length
 from lazygrad.tile.values import exprs, statement_exprs, statement_values, substitute_body, topological
 
 REGISTERS = 8  # vectors of one axis side by side: enough to hide latency
@@ -196,30 +205,29 @@ def _stretches(along: Axis, body: tuple[Stmt, ...], tasks: int) -> tuple[tuple[S
     chunk = -(-size // (tasks * step)) * step
     if chunk >= size:
         return (Loop(along, body),), None
-    task = Var("p", 0, -(-size // chunk) - 1)
+    task = index_variable("p", ceil_div(along.extent, chunk))
+    assert isinstance(task, Var)
     var = Var("v", 0, chunk - 1)
     body = substitute_body(body, {along.var: task * chunk + var})
-    extent = as_dim(minimum(chunk, along.extent - task * chunk)) if size % chunk else chunk
-    return (Loop(replace(along, var=var, extent=extent), body),), Axis(task, -(-size // chunk), Kind.GRID)
+    stretch = replace(along, var=var, extent=stretch_length(along.extent, task, chunk))
+    return (Loop(stretch, body),), Axis(task, ceil_div(along.extent, chunk), Kind.GRID)
 
 
 def _grid_rows(
-    rows: list[Axis], inner: Axis | None, body: tuple[Stmt, ...], count: object, tasks: int
+    rows: list[Axis], inner: Axis | None, body: tuple[Stmt, ...], count: Dim, tasks: int
 ) -> tuple[Stmt, ...]:
-    if isinstance(count, int) and count > 1:
-        chunk = -(-count // max(1, min(tasks, count)))
-        groups = -(-count // chunk)
-        task = Var("t", 0, groups - 1) if groups > 1 else None
-        var = Var("row", 0, chunk - 1) if chunk > 1 else None
-        row: Expr = (Const(0) if task is None else task * chunk) + (0 if var is None else var)
-        position = unflatten(row, [a.extent for a in rows])
+    most = dim_max(count)
+    task: Expr = Const(0)
+    if most > 1:
+        chunk = -(-most // max(1, min(tasks, most)))
+        groups = ceil_div(count, chunk)
+        task, var = index_variable("t", groups), index_variable("row", chunk)
+        position = unflatten(task * chunk + var, [a.extent for a in rows])
         body = substitute_body(body, {a.var: e for a, e in zip(rows, position)})
-        if var is not None:
-            extent = as_dim(minimum(chunk, count - row + var)) if count % chunk else chunk
-            body = (Loop(Axis(var, extent), body),)
-        if inner is not None:
-            body = (Loop(inner, body),)
-        return (Loop(Axis(task, groups, Kind.GRID), body),) if task is not None else body
+        if isinstance(var, Var):
+            body = (Loop(Axis(var, stretch_length(count, task, chunk)), body),)
+    else:
+        body = _around(rows, body)
     if inner is not None:
         body = (Loop(inner, body),)
-    return _around(rows, body)
+    return (Loop(Axis(task, groups, Kind.GRID), body),) if isinstance(task, Var) else body
