@@ -16,6 +16,7 @@ from lazygrad.ir.elements import from_storage
 from lazygrad.ir.node import Node, cast, const, contiguous, copy, new_uid
 from lazygrad.ops.attention import Attention
 from lazygrad.ops.casting import Casting
+from lazygrad.ops.combining import Combining
 from lazygrad.ops.conv import Conv
 from lazygrad.ops.core import Core, fail
 from lazygrad.ops.creation import as_array, device_name, leaf
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from lazygrad.engine.explain import KernelView
 
 
-class Tensor(Loss, Attention, Conv, Casting, Differentiate):
+class Tensor(Loss, Attention, Conv, Combining, Casting, Differentiate):
     """An array of `dtype` on `device`, with PyTorch's methods.
 
     Args:

@@ -290,6 +290,25 @@ REDUCTIONS = [
     Row("norm_1", lambda x: x.norm(1, 1), lambda x: np.abs(x).sum(1)),
     Row("norm_3", lambda x: x.norm(3, 1, keepdim=True), lambda x: (np.abs(x) ** 3).sum(1, keepdims=True) ** (1 / 3)),
     Row("norm_inf", lambda x: x.norm(math.inf, 0), lambda x: np.abs(x).max(0)),
+    Row(
+        "reduce",
+        lambda x: x.reduce(lambda a, b: where(a < b, b, a), -math.inf, 1),
+        lambda x: x.max(1),
+        torch=lambda x: x.amax(1),
+        errors=(
+            (lambda: Tensor([1, 2]).reduce(lambda a, b: a + b, 0.5), DTypeError, "identity 0.5 is no int64"),
+            (lambda: Tensor([1, 2]).reduce(lambda a, b: a < b, 0), DTypeError, "combine gave bool for two"),
+            (lambda: Tensor([1, 2]).reduce(lambda a, b: (a + b).sum(), 0), ShapeError, r"combine gave shape \[\]"),
+            (lambda: Tensor([1, 2]).reduce(lambda a, b: 3, 0), TypeError, "combine gave int"),
+            (lambda: Tensor([1, 2]).reduce(lambda a, b: a, 0, 1), BoundsError, "dim 1"),
+        ),
+    ),
+    Row(
+        "reduce_all",
+        lambda x: x.reduce(lambda a, b: a * b, 1, keepdim=True),
+        lambda x: x.prod(keepdims=True),
+        torch=lambda x: x.prod().reshape(1, 1),
+    ),
     Row("logsumexp", lambda x: x.logsumexp(1), lambda x: np.log(np.exp(x).sum(1))),
     Row(
         "logsumexp_keepdim",
