@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from lazygrad.index.expr import Const, Expr, Var, dim_product
+from lazygrad.index.expr import Const, Expr, Var, as_dim, ceil_div, dim_max, dim_product, index_variable, lift
 from lazygrad.ir.op import Combine, Op
 from lazygrad.runtime.base import DeviceInfo
 from lazygrad.tile.program import (
@@ -72,8 +72,6 @@ def contraction(program: Program) -> Contraction | None:
     acc = first.accumulators[0]
     if acc.combine is not Combine.ADD or not isinstance(acc.value, Alu) or acc.value.op is not Op.MUL or acc.value.accs:
         return None
-    if any(not isinstance(a.extent, int) for a in (*axes, *first.axes)):
-        return None
     a, b = acc.value.src
     last = _contiguous(axes, body[1:])
     if last is not None and last.var in a.vars and last.var not in b.vars:
@@ -99,10 +97,11 @@ def _contiguous(axes: Sequence[Axis], stores: Sequence[Stmt]) -> Axis | None:
 def contract(program: Program, info: DeviceInfo) -> Program | None:
     """`program` as register tiles, or None when it is no contraction or too thin for them."""
     c = contraction(program)
-    if c is None or _size(c.rows[-1]) < MIN_ROWS or info.vector_bytes < 16:
+    if c is None or dim_max(c.rows[-1].extent) < MIN_ROWS or info.vector_bytes < 16:
         return None
     lanes = lanes_for([c.acc.value], info)
-    if _size(c.columns[-1]) < lanes // 2:
+    columns = c.columns[-1].extent
+    if not isinstance(columns, int) or columns < lanes // 2:  # panels have known widths
         return None
     return replace(program, body=_Tiler(c, lanes).body())
 
@@ -118,19 +117,18 @@ class _Tiler:
     def __init__(self, c: Contraction, lanes: int) -> None:
         self.c, self.lanes = c, lanes
         self.row, self.column = c.rows[-1], c.columns[-1]
-        self.depth = dim_product(a.extent for a in c.depth)
-        assert isinstance(self.depth, int)
+        self.rows = self.row.extent
+        self.depth = dim_max(dim_product(a.extent for a in c.depth))
         self.vectors = self._panel_vectors()
         self.width = self.vectors * lanes
         self.tile_rows = max(1, ACCUMULATORS // self.vectors)
         self.panels = -(-_size(self.column) // self.width)
         self.block = self._block_rows()
-        self.blocks = -(-_size(self.row) // self.block)
+        self.blocks = ceil_div(self.rows, self.block)
 
     def _panel_vectors(self) -> int:
         """The panel width that wastes the fewest lanes, and fits the scratch memory if it has to be packed."""
         size = _size(self.column)
-        assert isinstance(self.depth, int)
         packed = self._packed()
         fits = [v for v in PANEL_VECTORS if not packed or v * self.lanes * self.depth * 4 <= PACKED_BYTES] or [1]
         return min(fits, key=lambda v: (-(-size // (v * self.lanes)) * v * self.lanes, fits.index(v)))
@@ -139,8 +137,8 @@ class _Tiler:
         """Rows of one task: many, so that a packed panel is used often, but leaving enough tasks."""
         others = self.panels
         for axis in (*self.c.batch, *self.c.rows[:-1], *self.c.columns[:-1]):
-            others *= _size(axis)
-        tile, rows = self.tile_rows, _size(self.row)
+            others *= dim_max(axis.extent)
+        tile, rows = self.tile_rows, dim_max(self.rows)
         block = -(-BLOCK_ROWS // tile) * tile
         while block > 2 * tile and -(-rows // block) * others < TASKS:
             block = -(-(block // 2) // tile) * tile
@@ -153,7 +151,7 @@ class _Tiler:
 
     def body(self) -> tuple[Stmt, ...]:
         panel = _variable("panel", self.panels)
-        block = _variable("block", self.blocks)
+        block = index_variable("block", self.blocks)
         full, rest = divmod(_size(self.column), self.width)
         parts: list[Stmt] = []
         if full:
@@ -176,25 +174,27 @@ class _Tiler:
         if self._packed():
             stage, body = self._pack(panel, width)
             statements.append(stage)
-        rows = _size(self.row)
-        whole = rows // self.tile_rows  # register tiles that are full
+        whole = as_dim(self.rows // self.tile_rows)  # register tiles that are full
         per_block = self.block // self.tile_rows
-        if whole:
-            tile = Var("tile", 0, per_block - 1) if per_block > 1 else Const(0)
-            first = (block * per_block + tile) * self.tile_rows
-            tiled: tuple[Stmt, ...] = tuple(self._columns(body, panel, first, self.tile_rows, width))
-            if isinstance(tile, Var):
-                # the last block may have fewer tiles; tiles beyond are skipped
-                inside = (block * per_block + tile).lt(whole)
-                tiled = tiled if inside.constant == 1 else (If(inside, tiled),)
-                tiled = (Loop(Axis(tile, per_block), tiled),)
-            elif self.blocks > whole:
-                tiled = (If(block.lt(whole), tiled),)
-            statements.extend(tiled)
-        if rest := rows % self.tile_rows:
-            tail = tuple(self._columns(body, panel, Const(whole * self.tile_rows), rest, width))
+        if whole != 0:
+            tile = _variable("tile", per_block)
+            number = block * per_block + tile
+            tiled: tuple[Stmt, ...] = tuple(self._columns(body, panel, number * self.tile_rows, self.tile_rows, width))
+            inside = number.lt(whole)  # the last block may have fewer tiles; tiles beyond are skipped
+            tiled = tiled if inside.constant == 1 else (If(inside, tiled),)
+            statements += (Loop(Axis(tile, per_block), tiled),) if isinstance(tile, Var) else tiled
+        if tail := self._tail(body, panel, lift(whole * self.tile_rows), width):
             statements.append(If(block.eq(self.blocks - 1), tail))
         return statements
+
+    def _tail(self, body: tuple[Stmt, ...], panel: Expr, first: Expr, width: int) -> tuple[Stmt, ...]:
+        """The rows from `first` on that fill no register tile: one smaller tile, or where their number is not known,
+        one row after the other."""
+        rest = as_dim(self.rows % self.tile_rows)
+        if isinstance(rest, int):
+            return tuple(self._columns(body, panel, first, rest, width)) if rest else ()
+        row = Var("rest", 0, self.tile_rows - 2, below=rest)
+        return (Loop(Axis(row, rest), tuple(self._columns(body, panel, first + row, 1, width))),)
 
     def _columns(self, body: tuple[Stmt, ...], panel: Expr, first: Expr, rows: int, width: int) -> Iterator[Stmt]:
         """Register tiles of `rows` rows over `width` columns: whole vectors, then ever shorter ones for the rest."""
@@ -217,9 +217,8 @@ class _Tiler:
 
     def _pack(self, panel: Expr, width: int) -> tuple[Stage, tuple[Stmt, ...]]:
         """Scratch memory with the panel of `b` as [depth][width], and the statements that read it there."""
-        assert isinstance(self.depth, int)
         array = Array("packed", self.c.b.dtype, self.depth * self.width, Scope.PRIVATE)
-        ours = tuple(replace(a, var=Var(f"k{n}", 0, _size(a) - 1)) for n, a in enumerate(self.c.depth))
+        ours = tuple(replace(a, var=Var(f"k{n}", 0, a.var.hi, below=a.extent)) for n, a in enumerate(self.c.depth))
         column = _variable("c", width)
         variables: dict[Var, Expr] = {a.var: b.var for a, b in zip(self.c.depth, ours)}
         source = substitute([self.c.b], variables | {self.column.var: panel * self.width + column}, {})[0]
@@ -248,7 +247,7 @@ def _with_accumulator(c: Contraction, new: Accumulator) -> tuple[Stmt, ...]:
 def _row_major(axes: Sequence[Axis]) -> Expr:
     offset: Expr = Const(0)
     for a in axes:
-        offset = offset * _size(a) + a.var
+        offset = offset * a.extent + a.var
     return offset
 
 

@@ -73,7 +73,7 @@ class Side:
 def local_contract(program: Program, info: DeviceInfo) -> Program | None:
     """`program` in tiles, or None when it is no contraction or too small for them."""
     c = contraction(program)
-    if c is None or _count(c.depth) < MIN_DEPTH:
+    if c is None or not _is_known(c) or _count(c.depth) < MIN_DEPTH:
         return None
     rows, columns = _side(c.rows), _side(c.columns)
     groups = _count(c.batch)
@@ -87,6 +87,11 @@ def local_contract(program: Program, info: DeviceInfo) -> Program | None:
     if rows.items * columns.items < WARP or _slice_bytes(c, rows, columns, step) > info.local_bytes:
         return None
     return replace(program, body=_Blocks(c, rows, columns, step).body())
+
+
+def _is_known(c: Contraction) -> bool:
+    """Whether all of its sizes are numbers, as slices need them."""
+    return all(isinstance(a.extent, int) for a in (*c.batch, *c.rows, *c.columns, *c.depth))
 
 
 def _side(axes: tuple[Axis, ...]) -> Side:
