@@ -25,11 +25,25 @@ from .lower_launch import Launch, grid_axes
 from .lower_loop import register_axis, run_segment, segments
 from .lower_reduce import Items, Reducer
 from .lower_store import Storer
+from .lower_tiles import Tiles, declared
 from .lower_value import Values
-from .machine import Branch, Declare, Fence, Immediate, Instruction, MachineKernel, Meet, Register, StoreTo, Ticket
-from .program import Array, Barrier, If, Kind, Last, Loop, Program, Reduction, Stage, Stmt, Store
+from .machine import (
+    Branch,
+    Declare,
+    Fence,
+    Immediate,
+    Instruction,
+    Intrinsic,
+    MachineKernel,
+    Meet,
+    Register,
+    StoreTo,
+    Ticket,
+)
+from .program import Array, Barrier, Copy, If, Kind, Last, Loop, Mma, Program, Reduction, Stage, Stmt, Store
 from .target import PLAIN, Target
 from .values import statement_values
+from .walk import bodies
 from .widen import widened
 
 
@@ -53,15 +67,20 @@ class _Lowering:
         self.values = Values(context, statement_values(program.body), _mutable(program))
         self.reducer = Reducer(context, self.values, self._body)
         self.storer = Storer(context, self.values, self.launch)
+        self.tiles = Tiles(context, self.launch, self._body, program.body, (*program.params, *program.workspace))
 
     def kernel(self) -> MachineKernel:
         context, program = self.context, self.program
+        launch = self.launch
         self._body(self.statements)
-        declared: list[Instruction] = [Declare(array) for array in context.declared]
+        if launch.cluster > 1:  # a group stays until the others have ceased to write to its local memory
+            context.emit(Intrinsic("lg_cluster_sync"))
+        scratch: list[Instruction] = [Declare(array) for array in context.declared]
         params = tuple(context.arrays[array] for array in (*program.params, *program.workspace))
-        whole = declared + context.scopes[0].body
-        name = context.names.exact(program.name)
-        return MachineKernel(name, params, self.scalars, whole, as_dim(self.launch.groups), self.launch.group_size)
+        name, whole = context.names.exact(program.name), scratch + context.scopes[0].body
+        maps = tuple(self.tiles.tensors.made.values())
+        groups = as_dim(launch.groups)
+        return MachineKernel(name, params, self.scalars, whole, groups, launch.group_size, launch.cluster, maps)
 
     # ---- statements ----------------------------------------------------------------------------
 
@@ -88,12 +107,19 @@ class _Lowering:
             self._stage(s)
         elif isinstance(s, Last):
             self._last(s)
+        elif isinstance(s, Barrier):
+            self._barrier(s)
         else:
-            assert isinstance(s, Barrier)
-            if self.context.fault_depth:
-                raise GraphError("a Barrier inside an If: all work-items or none must reach it")
-            if self.launch.group_size > 1:
-                self.context.emit(Meet())
+            assert not isinstance(s, Store)
+            self.tiles.statement(s)
+
+    def _barrier(self, s: Barrier) -> None:
+        if self.tiles.barrier(s):
+            return
+        if self.context.fault_depth:
+            raise GraphError("a Barrier inside an If: all work-items or none must reach it")
+        if self.launch.group_size > 1:
+            self.context.emit(Meet())
 
     def _loop(self, s: Loop) -> None:
         context, axis = self.context, s.axis
@@ -125,7 +151,7 @@ class _Lowering:
     def _stage(self, s: Stage) -> None:
         context = self.context
         if s.array not in context.arrays:
-            context.declare(s.array)
+            declared(context, s.array)
         self._body(s.body)
         context.filled[s.array] = context.here
         context.fills += 1
@@ -215,9 +241,8 @@ def _mutable(program: Program) -> frozenset[Array]:
         s, staging = stack.pop()
         if isinstance(s, Store) and s.array not in staging:
             found.add(s.array)
-        elif isinstance(s, Stage):
-            stack.extend((t, staging | {s.array}) for t in s.body)
-        elif isinstance(s, (Loop, If, Last, Reduction)):
-            inner = s.body + (s.orelse if isinstance(s, If) else ())
-            stack.extend((t, staging) for t in inner)
+        elif isinstance(s, (Copy, Mma)):
+            found.add(s.dest.array if isinstance(s, Copy) else s.acc.array)
+        inner = staging | {s.array} if isinstance(s, Stage) else staging
+        stack.extend((t, inner) for body in bodies(s) for t in body)
     return frozenset(found)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -9,9 +10,11 @@ from lazygrad.dtype import dtypes
 from lazygrad.errors import GraphError
 from lazygrad.index.expr import Const, Expr, Var, lift
 
+from .layout import WARP
 from .lower_context import Context
-from .machine import Identity, IndexValue, Register
-from .program import Axis, If, Kind, Last, Loop, Reduction, Scope, Stage, Stmt
+from .machine import Identity, IndexValue, Intrinsic, Register
+from .program import Axis, Kind, Loop, Scope, Stmt
+from .resources import items
 
 
 class Launch:
@@ -22,6 +25,10 @@ class Launch:
         group_size: work-items in each.
         local_id: the number of this work-item in its group.
         sharing: how many work-items have the same LOCAL variables here.
+        cluster: work-groups of a cluster.
+        first_item, role_items: of the role that is being lowered; `local_id` counts from its first.
+        home: the depth of that role's body, or of the kernel's.
+        is_uniform: whether warps act together, so that it pays to say what is the same for a whole one.
     """
 
     def __init__(self, context: Context, grid: Sequence[Axis], body: Sequence[Stmt]) -> None:
@@ -29,7 +36,11 @@ class Launch:
         self.groups: Expr = Const(1)
         for axis in grid:
             self.groups = self.groups * self._extent(axis)
-        self.group_size = self.sharing = max((_items(s) for s in body), default=1)
+        self.group_size = self.sharing = self.role_items = items(body)
+        self.cluster = math.prod(_number(axis) for axis in grid if axis.kind is Kind.CLUSTER)
+        self.first_item = self.home = 0
+        self.is_uniform = False
+        self.uniform: dict[tuple[int, Expr], Expr] = {}
         self.local_id: Expr = Const(0)
         self._bind_groups(grid)
         if self.group_size > 1:
@@ -72,10 +83,22 @@ class Launch:
         if before % extent:
             raise GraphError(f"LOCAL axis {axis.var.name} of {extent} does not divide {before} work-items")
         self.sharing = before // extent
-        value = self.local_id // self.sharing % extent
+        value = self._same(self.local_id // self.sharing % extent)
         with self.context.bind(axis.var, value), self.work_items(axes[1:]):
             yield
         self.sharing = before
+
+    def _same(self, value: Expr) -> Expr:
+        """`value`, in a register that holds one number for the whole warp where the items of a warp share it."""
+        if not self.is_uniform or self.sharing % WARP or value.is_constant:
+            return value
+        key = self.home, value
+        if key not in self.uniform:
+            register = Register(self.context.names.numbered("warp"), dtypes.int32)
+            with self.context.at_depth(self.home):
+                self.context.emit(Intrinsic("lg_uniform", (value,), dest=register))
+            self.uniform[key] = Var(register.name, value.lo, value.hi)
+        return self.uniform[key]
 
     @property
     def is_first(self) -> Expr:
@@ -84,9 +107,11 @@ class Launch:
 
 
 def grid_axes(body: Sequence[Stmt]) -> tuple[list[Axis], Sequence[Stmt]]:
-    """The GRID loops around a program, outermost first, and what is inside."""
+    """The GRID loops around a program, outermost first, then the CLUSTER loops, and what is inside."""
     axes: list[Axis] = []
-    while len(body) == 1 and isinstance(body[0], Loop) and body[0].axis.kind is Kind.GRID:
+    while len(body) == 1 and isinstance(body[0], Loop) and body[0].axis.kind in (Kind.GRID, Kind.CLUSTER):
+        if axes and axes[-1].kind is Kind.CLUSTER and body[0].axis.kind is Kind.GRID:
+            raise GraphError(f"GRID axis {body[0].axis.var.name} stands inside a CLUSTER axis; clusters are innermost")
         axes.append(body[0].axis)
         body = body[0].body
     return axes, body
@@ -95,16 +120,5 @@ def grid_axes(body: Sequence[Stmt]) -> tuple[list[Axis], Sequence[Stmt]]:
 def _number(axis: Axis) -> int:
     extent = lift(axis.extent).constant
     if extent is None:
-        raise GraphError(f"LOCAL axis {axis.var.name} needs a known extent, not {axis.extent}")
+        raise GraphError(f"{axis.kind.name} axis {axis.var.name} needs a known extent, not {axis.extent}")
     return extent
-
-
-def _items(s: Stmt) -> int:
-    """The most work-items that nested LOCAL axes in a statement ask for."""
-    own = 1
-    for axis in s.axes if isinstance(s, Reduction) else (s.axis,) if isinstance(s, Loop) else ():
-        own *= _number(axis) if axis.kind is Kind.LOCAL else 1
-    inner: tuple[Stmt, ...] = ()
-    if isinstance(s, (Loop, Stage, If, Last, Reduction)):
-        inner = s.body + (s.orelse if isinstance(s, If) else ())
-    return own * max((_items(t) for t in inner), default=1)

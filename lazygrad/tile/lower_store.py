@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lazygrad.errors import GraphError
-from lazygrad.index.expr import Var
+from lazygrad.index.expr import Const, Var
 
 from .lower_access import Place
 from .lower_context import Context, Element
@@ -62,7 +62,8 @@ class Storer:
         return place, operand
 
     def _write(self, s: Store, place: Place, operand: Operand) -> None:
-        with self.context.branch(self.launch.is_first):
+        own = s.array.scope is Scope.PRIVATE
+        with self.context.branch(Const(1) if own else self.launch.is_first):
             self.values.access.store(s.array, place, operand, s.combine, s.stream)
         if s.array in self.values.mutable:
             self.context.version += 1

@@ -30,6 +30,7 @@ from lazygrad.tile.program import (
     load,
     ref,
 )
+from lazygrad.tile.walk import flattened
 
 
 def topological(roots: Iterable[Value]) -> list[Value]:
@@ -94,19 +95,12 @@ def exprs(roots: Iterable[Value]) -> list[tuple[Expr, bool]]:
 def statement_values(body: Iterable[Stmt]) -> list[Value]:
     """The values that statements use directly, those of accumulators included."""
     found: list[Value] = []
-    stack = list(reversed(list(body)))
-    while stack:
-        s = stack.pop()
+    for s in flattened(body):
         if isinstance(s, Store):
             found.append(s.value)
             found.extend(v for _, v in s.bindings)
         elif isinstance(s, Reduction):
             found.extend(a.value for a in s.accumulators)
-            stack.extend(reversed(s.body))
-        elif isinstance(s, (Loop, Stage, Last)):
-            stack.extend(reversed(s.body))
-        elif isinstance(s, If):
-            stack.extend(reversed(s.body + s.orelse))
     return found
 
 

@@ -1,0 +1,170 @@
+"""Pass for GPUs with matrix units that warps use (sm_80 and later): a contraction of 16-bit floats.
+
+A work-group computes a block of the output, each of its warps a part in registers. Slices of both operands come to
+local memory by asynchronous copies, `STAGES` of them underway, into the slots of a swizzled array; each warp loads
+fragments from there and multiplies. What follows the sum (the epilogue) is evaluated on the registers and stored.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from lazygrad.dtype import DType, dtypes
+from lazygrad.index.expr import Expr, Var
+from lazygrad.runtime.base import DeviceInfo
+from lazygrad.tile.array import Array, Axis, Kind, Scope
+from lazygrad.tile.collective import Copy, Mma, Tile, Token, Wait
+from lazygrad.tile.contract import Contraction, contraction
+from lazygrad.tile.layout import Fragment
+from lazygrad.tile.operand import Operand, clear, epilogue, known, operands
+from lazygrad.tile.order import grouped
+from lazygrad.tile.program import Barrier, If, Loop, Program, Stage, Start, Stmt
+from lazygrad.tile.workgroups import power_of_two
+
+BLOCK = 128  # rows and columns of the largest block of a work-group
+SMALL_BLOCK = 32
+WARPS = 2  # along the rows, and as many along the columns
+DEPTH = 32  # of a slice
+STEP = 16  # of one matrix instruction
+STAGES = 4
+BAND = 8  # rows of blocks that are computed column by column
+ARCHITECTURE = 80  # the first one with all of this
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """Rows, columns and depth of a work-group's block."""
+
+    rows: int
+    columns: int
+    depth: int = DEPTH
+    stages: int = STAGES
+
+    @property
+    def local_bytes(self) -> int:
+        return 2 * self.stages * self.depth * (self.rows + self.columns)
+
+
+def architecture(info: DeviceInfo) -> int:
+    """The number in "sm_90a"; 0 where there is none."""
+    digits = "".join(ch for ch in info.arch if ch.isdigit())
+    return int(digits) if info.arch.startswith("sm_") and digits else 0
+
+
+def tensorize(program: Program, info: DeviceInfo) -> Program | None:
+    """`program` on matrix units, or None when it is no contraction that they can compute."""
+    if architecture(info) < ARCHITECTURE:
+        return None
+    c = contraction(program)
+    found = operands(c) if c is not None else None
+    if c is None or found is None or c.acc.dtype is not dtypes.float32:
+        return None
+    shape = _shape(c, info)
+    if shape.local_bytes > info.local_bytes:
+        return None
+    return replace(program, body=Blocks(c, found, shape).body())
+
+
+def _shape(c: Contraction, info: DeviceInfo) -> Shape:
+    """Large blocks, but enough of them to keep the device busy."""
+    sizes = known(c.rows) or 1, known(c.columns) or 1
+    rows, columns = (min(BLOCK, max(SMALL_BLOCK, power_of_two(n))) for n in sizes)
+    batch = known(c.batch) or 1
+    while max(rows, columns) > SMALL_BLOCK and batch * -(-sizes[0] // rows) * -(-sizes[1] // columns) < info.units:
+        rows, columns = (rows // 2, columns) if rows >= columns else (rows, columns // 2)
+    return Shape(rows, columns)
+
+
+class Blocks:
+    """Builds the statements of one contraction."""
+
+    def __init__(self, c: Contraction, found: tuple[Operand, Operand], shape: Shape) -> None:
+        self.c, self.shape = c, shape
+        rows, columns, depth = (known(axes) for axes in (c.rows, c.columns, c.depth))
+        assert rows is not None and columns is not None and depth is not None
+        self.whole = rows % shape.rows == 0, columns % shape.columns == 0
+        self.blocks = -(-rows // shape.rows), -(-columns // shape.columns)
+        self.steps = -(-depth // shape.depth)
+        self.operands = found
+        self.number = Var("block", 0, self.blocks[0] * self.blocks[1] - 1)
+        self.block = grouped(self.number, *self.blocks, BAND)
+        self.loads = Token("loads")
+        sizes = (shape.rows, shape.columns)
+        self.slices = [self._slice(o, size, name) for o, size, name in zip(found, sizes, ("a", "b"))]
+        warp_rows, warp_columns = (size // WARPS for size in sizes)
+        self.acc = _registers("acc", dtypes.float32, Fragment(warp_rows, warp_columns))
+        self.parts = [
+            _registers("a_part", found[0].array.dtype, Fragment(warp_rows, STEP)),
+            _registers("b_part", found[1].array.dtype, Fragment(warp_columns, STEP, halves=1)),
+        ]
+        self.warp = Var("warp_row", 0, WARPS - 1), Var("warp_column", 0, WARPS - 1)
+
+    def _slice(self, o: Operand, rows: int, name: str) -> Array:
+        layout = o.tile(rows, self.shape.depth)
+        return Array(f"{name}_slice", o.array.dtype, layout.size * self.shape.stages, Scope.LOCAL, layout=layout)
+
+    def body(self) -> tuple[Stmt, ...]:
+        ahead = self.shape.stages - 1
+        step = Var("step", 0, self.steps - 1)
+        turn: tuple[Stmt, ...] = (
+            Wait(self.loads, ahead - 1),
+            Barrier(),
+            Start(self.loads, (If((step + ahead).lt(self.steps), self._copies(step + ahead)),)),
+            *self._by_warps(self._products(step)),
+        )
+        inner: tuple[Stmt, ...] = (
+            *(Stage(array, ()) for array in (*self.slices, *self.parts)),
+            Stage(self.acc, clear(self.acc)),
+            *(Start(self.loads, self._copies(step * 0 + k) if k < self.steps else ()) for k in range(ahead)),
+            Loop(Axis(step, self.steps), turn),
+            Wait(self.loads),
+            *self._by_warps(epilogue(self.c, self.acc, self._corner(), self.whole)),
+        )
+        inner = (Loop(Axis(self.number, self.number.hi + 1, Kind.GRID), inner),)
+        for axis in reversed(self.c.batch):
+            inner = (Loop(replace(axis, kind=Kind.GRID), inner),)
+        return inner
+
+    def _corner(self) -> tuple[Expr, Expr]:
+        """Row and column of the first element that this warp computes."""
+        sizes = (self.shape.rows, self.shape.columns)
+        row, column = (b * size + w * (size // WARPS) for b, w, size in zip(self.block, self.warp, sizes))
+        return row, column
+
+    def _by_warps(self, body: tuple[Stmt, ...]) -> tuple[Stmt, ...]:
+        for var in reversed(self.warp):
+            body = (Loop(Axis(var, WARPS, Kind.LOCAL), body),)
+        return body
+
+    def _copies(self, step: Expr) -> tuple[Stmt, ...]:
+        """A slice of each operand into its slot."""
+        copies = []
+        for o, array, block in zip(self.operands, self.slices, self.block):
+            assert array.layout is not None and isinstance(array.layout.rows, int)
+            rows, depth = array.layout.rows, self.shape.depth
+            source = Tile(o.array, rows, depth, (block * rows, step * depth), view=o.view)
+            copies.append(Copy(Tile(array, rows, depth, slot=step % self.shape.stages), source))
+        return tuple(copies)
+
+    def _products(self, step: Expr) -> tuple[Stmt, ...]:
+        """What a warp does with a slice: fragments of both operands, and their product."""
+        found: list[Stmt] = []
+        for k in range(0, self.shape.depth, STEP):
+            tiles = []
+            for array, part, warp in zip(self.slices, self.parts, self.warp):
+                assert isinstance(part.layout, Fragment)
+                rows = part.layout.rows
+                source = Tile(array, rows, STEP, (warp * rows, step * 0 + k), slot=step % self.shape.stages)
+                tiles.append(Tile(part, rows, STEP))
+                found.append(Copy(tiles[-1], source))
+            found.append(Mma(_whole(self.acc), *tiles))
+        return tuple(found)
+
+
+def _registers(name: str, dtype: DType, layout: Fragment) -> Array:
+    return Array(name, dtype, layout.registers, Scope.PRIVATE, layout=layout)
+
+
+def _whole(array: Array) -> Tile:
+    assert isinstance(array.layout, Fragment)
+    return Tile(array, array.layout.rows, array.layout.columns)
