@@ -9,6 +9,7 @@ from lazygrad.dtype import DType, dtypes
 from lazygrad.errors import GraphError
 from lazygrad.index.expr import Expr, dim_max
 from lazygrad.runtime.base import DeviceInfo, KernelSource, LaunchAttributes
+from lazygrad.tile.layout import Swizzled
 from lazygrad.tile.machine import (
     Code,
     Compute,
@@ -17,24 +18,30 @@ from lazygrad.tile.machine import (
     Identity,
     IndexValue,
     Instruction,
+    Intrinsic,
     LoadFrom,
     MachineKernel,
     Meet,
     Operand,
+    Pointer,
     Register,
     StoreTo,
+    TensorMapParameter,
     Ticket,
     memory_dtype,
 )
 from lazygrad.tile.program import Array, Scope
 
 from .cstyle import Dialect, compute_text, operand_text, type_name
+from .cuda_async import ASYNC
 from .cuda_prelude import BASE, definitions
 from .expression import c_expression, c_number
 from .writer import Writer
 
 ALIGNMENT = 16  # of shared arrays, in bytes: those of the widest access
 STATIC_SHARED = 48 << 10  # bytes of shared memory that a kernel has without asking for more
+_SHARED = (Scope.LOCAL, Scope.CLUSTER)
+_KNOWN = BASE | ASYNC
 _MATH = ("fmod", "trunc", "sin", "sqrt", "pow", "exp", "exp2", "log2")
 CUDA = Dialect(
     types={
@@ -68,8 +75,8 @@ def render(kernel: MachineKernel, info: DeviceInfo) -> KernelSource:
     """The kernel as CUDA C++, with the definitions that it needs in front."""
     writer = _Writer(kernel)
     text = writer.text()
-    used = {name for name in re.findall(r"\blg_\w+", text) if name in BASE}
-    return KernelSource(kernel.name, definitions(used, BASE) + text, kernel.name, writer.attributes())
+    used = {name for name in re.findall(r"\blg_\w+", text) if name in _KNOWN}
+    return KernelSource(kernel.name, definitions(used, _KNOWN) + text, kernel.name, writer.attributes())
 
 
 def register_type(dtype: DType, lanes: int) -> str:
@@ -97,6 +104,7 @@ class _Writer(Writer):
         self.block(kernel.body, 1)
         parameters = [self._parameter(array) for array in kernel.params]
         parameters += [f"const int {var.name}" for var in kernel.scalars]
+        parameters += [f"const __grid_constant__ lg_tensor_map {p.name}" for p in kernel.tensor_maps]
         head = f'extern "C" __global__ void __launch_bounds__({kernel.group_size}) {kernel.name}('
         shared = ["  extern __shared__ __align__(1024) unsigned char lg_dynamic[];"] if self.offsets else []
         return "\n".join([head + ", ".join(parameters) + ")", "{", *shared, *self.lines, "}", ""])
@@ -104,7 +112,11 @@ class _Writer(Writer):
     def attributes(self) -> LaunchAttributes:
         """What the kernel's launches need."""
         last = max(self.offsets.items(), key=lambda entry: entry[1], default=None)
-        return LaunchAttributes(shared_bytes=0 if last is None else last[1] + _nbytes(last[0]))
+        return LaunchAttributes(
+            shared_bytes=0 if last is None else last[1] + _nbytes(last[0]),
+            cluster=self.kernel.cluster,
+            tensor_maps=tuple(p.map for p in self.kernel.tensor_maps),
+        )
 
     def _parameter(self, array: Array) -> str:
         return f"{'' if array.written else 'const '}{element_type(array.dtype)} *__restrict__ {array.name}"
@@ -121,6 +133,9 @@ class _Writer(Writer):
             return [f"{_target(step.dest, step.declare)} = {_load(step)};"]
         if isinstance(step, StoreTo):
             return _store(step)
+        if isinstance(step, Intrinsic):
+            target = f"{_target(step.dest, True)} = " if step.dest else ""
+            return [f"{target}{_intrinsic(step)};"]
         if isinstance(step, Declare):
             return [self._declaration(step.array)]
         if isinstance(step, Ticket):
@@ -134,27 +149,45 @@ class _Writer(Writer):
         element = element_type(array.dtype)
         if array in self.offsets:
             return f"{element} *const {array.name} = ({element} *)(lg_dynamic + {self.offsets[array]});"
-        space = f"__shared__ __align__({ALIGNMENT}) " if array.scope is Scope.LOCAL else ""
+        space = f"__shared__ __align__({_alignment(array)}) " if array.scope in _SHARED else ""
         return f"{space}{element} {array.name}[{array.size}];"
 
 
 def _nbytes(array: Array) -> int:
-    return dim_max(array.size) * memory_dtype(array.dtype).itemsize
+    return dim_max(array.size) * array.dtype.itemsize
+
+
+def _alignment(array: Array) -> int:
+    """Of a shared array, in bytes: swizzles look at the lower bits of addresses, and repeat after 8 lines."""
+    return 8 * array.layout.swizzle if isinstance(array.layout, Swizzled) else ALIGNMENT
 
 
 def _shared_offsets(kernel: MachineKernel) -> dict[Array, int]:
     """Where each shared array starts in memory that the launch reserves; {} where the kernel can declare them all."""
-    arrays = [s.array for s in kernel.body if isinstance(s, Declare) and s.array.scope is Scope.LOCAL]
+    arrays = [s.array for s in kernel.body if isinstance(s, Declare) and s.array.scope in _SHARED]
     offsets: dict[Array, int] = {}
     end = 0
-    for array in arrays:
-        offsets[array] = end
-        end += -(-_nbytes(array) // ALIGNMENT) * ALIGNMENT
+    for array in sorted(arrays, key=_alignment, reverse=True):
+        offsets[array] = end = -(-end // _alignment(array)) * _alignment(array)
+        end += _nbytes(array)
     return offsets if end > STATIC_SHARED else {}
 
 
 def _target(dest: Register, declare: bool) -> str:
     return f"{register_type(dest.dtype, dest.lanes)} {dest.name}" if declare else dest.name
+
+
+def _intrinsic(step: Intrinsic) -> str:
+    numbers = f"<{', '.join(map(str, step.numbers))}>" if step.numbers else ""
+    return f"{step.name}{numbers}({', '.join(map(_argument, step.args))})"
+
+
+def _argument(a: Expr | Pointer | TensorMapParameter | Intrinsic) -> str:
+    if isinstance(a, Intrinsic):
+        return _intrinsic(a)
+    if isinstance(a, TensorMapParameter):
+        return f"&{a.name}"
+    return _pointer(a.array, a.at) if isinstance(a, Pointer) else c_expression(a)
 
 
 def _compute(step: Compute) -> str:
