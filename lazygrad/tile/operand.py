@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from lazygrad.index.expr import Const, Expr, Var, all_of, dim_product
+from lazygrad.ir.op import Combine
 from lazygrad.tile.array import Array, Axis, Kind
+from lazygrad.tile.collective import Tile
 from lazygrad.tile.contract import Contraction
 from lazygrad.tile.layout import CHUNK, Fragment, Outer, Strided, Swizzled
 from lazygrad.tile.lower_matrix import KINDS
@@ -29,11 +31,16 @@ class Operand:
         """Whether neighbours in memory are neighbours along the rows, rather than along the depth."""
         return self.view.column_step != 1
 
-    def tile(self, rows: int, depth: int) -> Swizzled:
+    def tile(self, rows: int, columns: int) -> Swizzled:
         """The layout of a part of it in local memory, in the widest lines that it fills."""
         size = self.array.dtype.itemsize
-        line = min(LINE, (rows if self.transposed else depth) * size)
-        return Swizzled(rows, depth, size, line, self.transposed)
+        line = min(LINE, (rows if self.transposed else columns) * size)
+        return Swizzled(rows, columns, size, line, self.transposed)
+
+    def moved(self, variables: Mapping[Var, Expr]) -> Strided:
+        """The view with the batch's variables replaced."""
+        outer = tuple(replace(o, index=o.index.substitute(variables)) for o in self.view.outer)
+        return replace(self.view, outer=outer)
 
 
 def known(axes: Sequence[Axis]) -> int | None:
@@ -53,15 +60,20 @@ def operands(c: Contraction) -> tuple[Operand, Operand] | None:
 def _operand(c: Contraction, source: Value, axes: Sequence[Axis]) -> Operand | None:
     if not isinstance(source, Load) or source.valid is not None or source.binds:
         return None
-    rows, deep = known(axes), known(c.depth)
-    if rows is None or deep is None or rows < 2 or deep < 2:
+    return matrix(c, source.array, source.index, axes, c.depth)
+
+
+def matrix(c: Contraction, array: Array, at: Expr, rows: Sequence[Axis], columns: Sequence[Axis]) -> Operand | None:
+    """The elements of `array` at index `at` as a matrix of rows by columns in chunks of 16 bytes, or None."""
+    high, wide = known(rows), known(columns)
+    if high is None or wide is None or high < 2 or wide < 2:
         return None
-    row, depth = Var("row", 0, rows - 1), Var("depth", 0, deep - 1)
-    at = source.index.substitute(positions(axes, row) | positions(c.depth, depth))
-    steps = at.coefficient(row), at.coefficient(depth)
+    row, column = Var("row", 0, high - 1), Var("column", 0, wide - 1)
+    at = at.substitute(positions(rows, row) | positions(columns, column))
+    steps = at.coefficient(row), at.coefficient(column)
     if steps[0] is None or steps[1] is None:
         return None
-    rest = at - row * steps[0] - depth * steps[1]
+    rest = at - row * steps[0] - column * steps[1]
     outer = []
     for axis in c.batch:
         step = rest.coefficient(axis.var)
@@ -70,9 +82,9 @@ def _operand(c: Contraction, source: Value, axes: Sequence[Axis]) -> Operand | N
         rest = rest - axis.var * step
         if step:
             outer.append(Outer(axis.var, axis.extent, step))
-    view = Strided(rows, deep, steps[0], steps[1], tuple(outer))
-    fits = rest.constant == 0 and _is_aligned(view, CHUNK // source.dtype.itemsize)
-    return Operand(source.array, view) if fits else None
+    view = Strided(high, wide, steps[0], steps[1], tuple(outer))
+    fits = rest.constant == 0 and _is_aligned(view, CHUNK // array.dtype.itemsize)
+    return Operand(array, view) if fits else None
 
 
 def _is_aligned(view: Strided, each: int) -> bool:
@@ -91,32 +103,62 @@ def clear(acc: Array) -> tuple[Stmt, ...]:
     return (Loop(Axis(register, acc.size, Kind.UNROLL), (Store(acc, register, const(0.0, acc.dtype)),)),)
 
 
-def epilogue(c: Contraction, acc: Array, at: tuple[Expr, Expr], whole: tuple[bool, bool]) -> tuple[Stmt, ...]:
-    """The stores of a contraction, of the sums in the fragment `acc`, whose element (0, 0) is row and column `at`.
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Where a block of a contraction's output is: its element (0, 0), and what else is known of it.
 
-    It belongs inside LOCAL axes that leave one work-item per fragment holder; `whole`: whether the blocks fill the rows
-    and the columns, so that nothing has to be kept from being stored.
+    Args:
+        whole: whether blocks fill the rows and the columns, so that nothing has to be kept from being stored.
+        outer: the variables of the batch.
+    """
+
+    at: tuple[Expr, Expr]
+    whole: tuple[bool, bool]
+    outer: Mapping[Var, Expr]
+
+
+def epilogue(c: Contraction, acc: Array, block: Block, staged: Tile | None = None) -> tuple[Stmt, ...]:
+    """The stores of a contraction, of the sums in the fragment `acc`; its only store goes to `staged`, where given.
+
+    It belongs inside LOCAL axes that leave one work-item per fragment holder.
     """
     fragment = acc.layout
     assert isinstance(fragment, Fragment)
     item = Var("thread", 0, fragment.items - 1)
     piece, inside = Var("piece", 0, fragment.registers // fragment.run - 1), Var("e", 0, fragment.run - 1)
-    row, column = fragment.element(item, piece * fragment.run + inside)
-    row, column = at[0] + row, at[1] + column
+    place = fragment.element(item, piece * fragment.run + inside)
+    row, column = block.at[0] + place[0], block.at[1] + place[1]
     value = load(acc, piece * fragment.run + inside)
-    variables = positions(c.rows, row) | positions(c.columns, column)
+    variables = positions(c.rows, row) | positions(c.columns, column) | dict(block.outer)
     stores: list[Stmt] = []
     for s in c.body[1:]:
         assert isinstance(s, Store)
         stores.append(replace(s, value=substitute([s.value], {}, {ref(c.acc): value})[0]))
+    body = substitute_body(stores, variables)
+    if staged is not None:
+        assert len(body) == 1 and isinstance(body[0], Store) and isinstance(staged.layout, Swizzled)
+        index = staged.layout.at(*place) + staged.slot * staged.layout.size
+        body = (replace(body[0], array=staged.array, index=index),)
+    body = guarded(_inside(c, block, row, column, inside), body)
+    for var in (inside, piece):
+        body = (Loop(Axis(var, var.hi + 1, Kind.UNROLL), body),)
+    return (Loop(Axis(item, fragment.items, Kind.LOCAL), body),)
+
+
+def _inside(c: Contraction, block: Block, row: Expr, column: Expr, e: Var) -> Expr:
+    """Whether an element is one of the output's; `e` numbers neighbouring columns."""
     rows, columns = known(c.rows), known(c.columns)
     assert rows is not None and columns is not None
-    limits = []
-    if not whole[0]:
-        limits.append(row.lt(rows))
-    if not whole[1]:  # an even number of columns ends with a whole run
-        limits.append((column - inside if columns % fragment.run == 0 else column).lt(columns))
-    body = guarded(all_of(limits) if limits else Const(1), substitute_body(stores, variables))
-    body = (Loop(Axis(inside, fragment.run, Kind.UNROLL), body),)
-    body = (Loop(Axis(piece, piece.hi + 1, Kind.UNROLL), body),)
-    return (Loop(Axis(item, fragment.items, Kind.LOCAL), body),)
+    run = column - e if columns % (e.hi + 1) == 0 else column  # then every run is inside as a whole, or outside
+    limits = [*(() if block.whole[0] else (row.lt(rows),)), *(() if block.whole[1] else (run.lt(columns),))]
+    return all_of(limits) if limits else Const(1)
+
+
+def stored(c: Contraction) -> Operand | None:
+    """The output as a matrix that the copy engine can write, if it is one, of 16-bit elements, with rows together."""
+    s = c.body[1]
+    assert isinstance(s, Store)
+    if len(c.body) != 2 or s.combine is not Combine.SET or s.valid is not None or s.array.dtype not in KINDS:
+        return None
+    found = matrix(c, s.array, s.index, c.rows, c.columns)
+    return found if found is not None and not found.transposed else None

@@ -16,7 +16,7 @@ from lazygrad.tile.array import Array, Axis, Kind, Scope
 from lazygrad.tile.collective import Copy, Mma, Tile, Token, Wait
 from lazygrad.tile.contract import Contraction, contraction
 from lazygrad.tile.layout import Fragment
-from lazygrad.tile.operand import Operand, clear, epilogue, known, operands
+from lazygrad.tile.operand import Block, Operand, clear, epilogue, known, operands
 from lazygrad.tile.order import grouped
 from lazygrad.tile.program import Barrier, If, Loop, Program, Stage, Start, Stmt
 from lazygrad.tile.workgroups import power_of_two
@@ -118,7 +118,7 @@ class Blocks:
             *(Start(self.loads, self._copies(step * 0 + k) if k < self.steps else ()) for k in range(ahead)),
             Loop(Axis(step, self.steps), turn),
             Wait(self.loads),
-            *self._by_warps(epilogue(self.c, self.acc, self._corner(), self.whole)),
+            *self._by_warps(epilogue(self.c, self.acc, Block(self._corner(), self.whole, {}))),
         )
         inner = (Loop(Axis(self.number, self.number.hi + 1, Kind.GRID), inner),)
         for axis in reversed(self.c.batch):
