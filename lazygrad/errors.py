@@ -105,6 +105,22 @@ class CompileError(LazygradError, RuntimeError):
         return "\n".join(parts)
 
 
+class KernelError(LazygradError, RuntimeError):
+    """A kernel that did what no kernel may do, as the emulator reports it.
+
+    >>> print(KernelError("rows_4x4", "block 0, thread 3: out of bounds: it reads in0[16]", "line 7: x = in0[i];"))
+    kernel 'rows_4x4': block 0, thread 3: out of bounds: it reads in0[16]
+      line 7: x = in0[i];
+    """
+
+    def __init__(self, kernel: str, problem: str, where: str = "") -> None:
+        self.kernel, self.problem, self.where = kernel, problem, where
+        super().__init__(kernel, problem, where)
+
+    def __str__(self) -> str:
+        return f"kernel {self.kernel!r}: {self.problem}" + (f"\n{_indent(self.where)}" if self.where else "")
+
+
 class OutOfMemoryError(LazygradError, MemoryError):
     """A device that cannot give the memory asked for, even after its cached blocks were freed.
 

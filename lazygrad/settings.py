@@ -126,7 +126,7 @@ class Settings:
     device = Variable[str](
         str,
         "",
-        "OPENCL[:platform[:device]], CUDA[:index] or NUMPY",
+        "OPENCL[:platform[:device]], CUDA[:index], CUDA_EMULATED or NUMPY",
         "The default device; unset chooses the best that works.",
     )
     debug = Variable[int](
@@ -157,6 +157,18 @@ class Settings:
         "",
         "cpu or gpu",
         "Generate OpenCL code for this kind of device, whatever kind the device is.",
+    )
+    emulated_arch = Variable[str](
+        _choice("sm_80", "sm_90a"), "sm_90a", "sm_80 or sm_90a", "The architecture that CUDA_EMULATED stands for."
+    )
+    emulated_checks = Variable[bool](
+        _boolean, True, "0 or 1", "Have CUDA_EMULATED look for accesses out of bounds, races and the like."
+    )
+    emulated_seed = Variable[int](
+        _integer(0),
+        0,
+        "an integer of at least 0",
+        "The order in which CUDA_EMULATED runs threads and copies: 0 in turn, else random by this seed.",
     )
     profile = Variable[bool](_boolean, False, "0 or 1", "Time every kernel with device events.")
 

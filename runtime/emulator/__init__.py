@@ -1,0 +1,5 @@
+"""Emulator."""
+
+from .runtime import EmulatedRuntime
+
+__all__ = ["EmulatedRuntime"]
