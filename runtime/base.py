@@ -274,6 +274,11 @@ class Runtime(ABC):
     def wrap(self, array: npt.NDArray[Any], label: str = "") -> Memory:
         """The bytes of `array` as Memory: shared where alignment and layout allow it, else a copy."""
 
+    def receive(self, memory: Memory, source: Runtime, other: Memory, nbytes: int) -> bool:
+        """Copy the first `nbytes` bytes of `other`, on the device `source`, to `memory` without the host, after all
+        commands so far on both; False where these two devices cannot."""
+        return False
+
     @abstractmethod
     def build(
         self, sources: Sequence[KernelSource], prelude: str = "", options: Sequence[str] = ()

@@ -1,6 +1,7 @@
 """Device names, and the devices that are open.
 
-Names: `OPENCL[:platform[:device]]`, `CUDA[:index]`, `NUMPY`. Nothing is imported for a device until it is opened.
+Names: `OPENCL[:platform[:device]]`, `CUDA[:index]`, `CUDA_EMULATED`, `NUMPY`. Nothing is imported for a device until it is
+opened.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from lazygrad.settings import settings
 
 from .base import ByteCache, Runtime
 
-_MOST_INDICES = {"OPENCL": 2, "CUDA": 1, "NUMPY": 0}
+_NAMES = "OPENCL[:platform[:device]], CUDA[:index], CUDA_EMULATED or NUMPY"
+_MOST_INDICES = {"OPENCL": 2, "CUDA": 1, "CUDA_EMULATED": 0, "NUMPY": 0}
 _open: dict[str, Runtime] = {}
 _cache_makers: list[Callable[[], ByteCache]] = []  # the last one counts
 _lock = threading.RLock()
@@ -32,9 +34,9 @@ def parse(name: str) -> tuple[str, tuple[int, ...]]:
     if kind not in _MOST_INDICES:
         close = difflib.get_close_matches(kind, _MOST_INDICES, n=1)
         hint = f"; did you mean {close[0]}?" if close else "."
-        raise DeviceError(f"unknown device {name!r}{hint} Devices are OPENCL[:platform[:device]], CUDA[:index], NUMPY")
+        raise DeviceError(f"unknown device {name!r}{hint} Devices are {_NAMES}")
     if len(rest) > _MOST_INDICES[kind] or not all(part.isdecimal() for part in rest):
-        raise DeviceError(f"bad device name {name!r}; write OPENCL[:platform[:device]], CUDA[:index] or NUMPY")
+        raise DeviceError(f"bad device name {name!r}; write {_NAMES}")
     return kind, tuple(int(part) for part in rest)
 
 
@@ -70,18 +72,36 @@ def open_device(name: str = "") -> Runtime:
 
 
 def default_device() -> str:
-    """`LAZYGRAD_DEVICE` if set, else OPENCL if it can be used, else NUMPY with one warning."""
+    """`LAZYGRAD_DEVICE` if set, else CUDA if it can be used, else OPENCL, else NUMPY with one warning."""
     if settings.device:
         return canonical(settings.device)
     with _lock:
         if not _chosen:
-            try:
-                open_device("OPENCL")
-                _chosen.append("OPENCL")
-            except DeviceError as error:
-                warnings.warn(f"using the slow device NUMPY: {error}", RuntimeWarning, stacklevel=2)
-                _chosen.append("NUMPY")
+            _chosen.append("CUDA" if _has_cuda() else _without_cuda())
         return _chosen[0]
+
+
+def _has_cuda() -> bool:
+    """Whether CUDA works; a warning where it does not on a machine that has NVIDIA's driver."""
+    from .cuda_driver import is_installed
+
+    if not is_installed():
+        return False
+    try:
+        open_device("CUDA")
+    except DeviceError as error:
+        warnings.warn(f"not using CUDA: {error}", RuntimeWarning, stacklevel=3)
+        return False
+    return True
+
+
+def _without_cuda() -> str:
+    try:
+        open_device("OPENCL")
+    except DeviceError as error:
+        warnings.warn(f"using the slow device NUMPY: {error}", RuntimeWarning, stacklevel=3)
+        return "NUMPY"
+    return "OPENCL"
 
 
 def opened() -> list[Runtime]:
@@ -101,18 +121,27 @@ def available_devices() -> list[tuple[str, str]]:
         ]
     except LazygradError as error:
         rows.append(("OPENCL", f"not usable: {error}"))
-    rows.append(("CUDA", f"not usable: {_NO_CUDA}"))
+    try:
+        from .cuda import list_devices as list_gpus
+
+        rows += list_gpus()
+    except LazygradError as error:
+        rows.append(("CUDA", f"not usable: {error}"))
     rows.append(("NUMPY", "always usable, slow"))
     return rows
-
-
-_NO_CUDA = "this build has no CUDA runtime; use OPENCL or NUMPY"
 
 
 def _create(name: str) -> Runtime:
     kind, indices = parse(name)
     if kind == "CUDA":
-        raise DeviceError(_NO_CUDA)
+        from .cuda import CudaRuntime
+
+        index = indices[0] if indices else 0
+        return CudaRuntime(name, index, _cache_makers[-1]() if _cache_makers else None)
+    if kind == "CUDA_EMULATED":
+        from .emulator import EmulatedRuntime
+
+        return EmulatedRuntime(name, _cache_makers[-1]() if _cache_makers else None)
     if kind == "NUMPY":
         from .numpy import NumpyRuntime
 

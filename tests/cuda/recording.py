@@ -1,0 +1,201 @@
+"""A driver that computes nothing: it notes every call, moves bytes in the host's memory, and fails where it is told to.
+
+It shows that the runtime keeps its books right (arguments, updates, retries, messages), never what a GPU would do.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from cuda.bindings import driver as real
+
+Arguments = tuple[Any, ...]
+ATTRIBUTES = {
+    "COMPUTE_CAPABILITY_MAJOR": 9,
+    "COMPUTE_CAPABILITY_MINOR": 0,
+    "MULTIPROCESSOR_COUNT": 132,
+    "MAX_SHARED_MEMORY_PER_BLOCK_OPTIN": 227 << 10,
+    "L2_CACHE_SIZE": 60 << 20,
+    "MEMORY_CLOCK_RATE": 3_201_000,
+    "GLOBAL_MEMORY_BUS_WIDTH": 6144,
+    "CLOCK_RATE": 1_980_000,
+    "MEMORY_POOLS_SUPPORTED": 1,
+}
+
+
+@dataclass
+class Kernel:
+    """One launch, or one node of a graph: `values` are the arguments' first 8 bytes."""
+
+    entry: str
+    grid: tuple[int, int, int]
+    block: tuple[int, int, int]
+    shared: int
+    values: list[int]
+    attributes: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class Node:
+    kernel: Kernel
+    enabled: bool = True
+
+
+class Recorder:
+    """Answers like `cuda.bindings.driver`.
+
+    Attributes:
+        calls: (function, arguments) in order.
+        launched: what would have run, in order; replayed graphs included.
+        fails: functions and the results that they give from now on instead of working.
+    """
+
+    arity = 3  # arguments, tensor maps included, that the kernels of a test take
+
+    def __init__(self, devices: int = 2, memory: int = 1 << 30, version: int = 13000) -> None:
+        self.devices, self.memory, self.version = devices, memory, version
+        self.calls: list[tuple[str, Arguments]] = []
+        self.launched: list[Kernel] = []
+        self.fails: dict[str, str] = {}
+        self.blocks: dict[int, np.ndarray[Any, Any]] = {}
+        self.entries: dict[int, str] = {}
+        self.nodes: list[Node] = []
+        self._pinned: list[np.ndarray[Any, Any]] = []
+        self._handles = itertools.count(1000)
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(real, name)
+        if not name.startswith("cu") or isinstance(found, type):
+            return found
+        work: Callable[..., Any] = getattr(type(self), f"_{name}", Recorder._handle)
+
+        def call(*arguments: Any) -> Arguments:
+            self.calls.append((name, arguments))
+            if name in self.fails:
+                return (getattr(real.CUresult, f"CUDA_ERROR_{self.fails[name]}"), None)
+            try:
+                result = work(self, *arguments)
+            except MemoryError:
+                return (real.CUresult.CUDA_ERROR_OUT_OF_MEMORY, None)
+            success = real.CUresult.CUDA_SUCCESS
+            return (success,) if result is None else (success, result)
+
+        return call
+
+    def named(self, name: str) -> list[Arguments]:
+        """The arguments of every call of a function."""
+        return [arguments for called, arguments in self.calls if called == name]
+
+    @property
+    def held(self) -> int:
+        return sum(block.nbytes for block in self.blocks.values())
+
+    # ---- functions that do something; all others only give a new handle -------------------------------
+
+    def _handle(self, *arguments: Any) -> int:
+        return next(self._handles)
+
+    def _nothing(self, *arguments: Any) -> None:
+        return None
+
+    _cuInit = _cuCtxSetCurrent = _cuEventRecord = _cuEventSynchronize = _cuEventDestroy = _nothing  # noqa: N815
+    _cuStreamWaitEvent = _cuStreamSynchronize = _cuMemPoolSetAttribute = _cuMemPoolTrimTo = _nothing  # noqa: N815
+    _cuFuncSetAttribute = _cuGraphDestroy = _cuGraphExecDestroy = _cuGraphAddDependencies = _nothing  # noqa: N815
+    _cuGraphAddDependencies_v2 = _nothing  # noqa: N815
+
+    def _cuDriverGetVersion(self) -> int:
+        return self.version
+
+    def _cuDeviceGetCount(self) -> int:
+        return self.devices
+
+    def _cuDeviceGet(self, index: int) -> int:
+        return index
+
+    def _cuDeviceGetName(self, length: int, device: int) -> bytes:
+        return f"Recorder {device}".encode().ljust(length, b"\0")
+
+    def _cuDeviceTotalMem(self, device: int) -> int:
+        return self.memory
+
+    def _cuDeviceGetAttribute(self, attribute: Any, device: int) -> int:
+        return ATTRIBUTES[attribute.name.removeprefix("CU_DEVICE_ATTRIBUTE_")]
+
+    def _cuMemAllocAsync(self, nbytes: int, *stream: Any) -> int:
+        if self.held + nbytes > self.memory:
+            raise MemoryError
+        block = np.zeros(nbytes + 512, np.uint8)
+        aligned = block[-block.ctypes.data % 512 :][:nbytes]
+        self.blocks[aligned.ctypes.data] = aligned
+        return int(aligned.ctypes.data)
+
+    _cuMemAlloc = _cuMemAllocAsync  # noqa: N815
+
+    def _cuMemFreeAsync(self, address: int, *stream: Any) -> None:
+        del self.blocks[address]
+
+    _cuMemFree = _cuMemFreeAsync  # noqa: N815
+
+    def _cuMemHostAlloc(self, nbytes: int, flags: int) -> int:
+        self._pinned.append(np.zeros(nbytes, np.uint8))
+        return int(self._pinned[-1].ctypes.data)
+
+    _cuMemFreeHost = _nothing  # noqa: N815
+
+    def _cuMemcpyHtoDAsync(self, to: int, source: int, nbytes: int, stream: Any) -> None:
+        ctypes.memmove(to, source, nbytes)
+
+    _cuMemcpyDtoHAsync = _cuMemcpyHtoDAsync  # noqa: N815
+
+    def _cuMemcpyPeerAsync(self, to: int, _to: Any, source: int, _from: Any, nbytes: int, stream: Any) -> None:
+        ctypes.memmove(to, source, nbytes)
+
+    def _cuEventElapsedTime(self, start: Any, end: Any) -> float:
+        return 0.25  # ms
+
+    def _cuModuleGetFunction(self, module: Any, name: bytes) -> int:
+        handle = next(self._handles)
+        self.entries[handle] = name.decode()
+        return handle
+
+    def _kernel(self, function: int, record: Any, pointers: int, count: int) -> Kernel:
+        addresses = (ctypes.c_uint64 * count).from_address(pointers)
+        values = [ctypes.c_uint64.from_address(a).value for a in addresses]
+        grid = (record.gridDimX, record.gridDimY, record.gridDimZ)
+        block = (record.blockDimX, record.blockDimY, record.blockDimZ)
+        return Kernel(self.entries[function], grid, block, record.sharedMemBytes, values)
+
+    def _cuLaunchKernelEx(self, config: Any, function: int, pointers: int, extra: int) -> None:
+        kernel = self._kernel(function, config, pointers, self.arity)
+        kernel.attributes = {attribute.id.name: attribute.value for attribute in config.attrs}
+        self.launched.append(kernel)
+
+    def _cuGraphAddKernelNode(self, graph: int, after: list[Node], count: int, parameters: Any) -> Node:
+        assert len(after) == count
+        self.nodes.append(Node(self._node_kernel(parameters)))
+        return self.nodes[-1]
+
+    def _node_kernel(self, parameters: Any) -> Kernel:
+        return self._kernel(int(parameters.func), parameters, int(parameters.kernelParams), self.arity)
+
+    def _cuGraphKernelNodeSetAttribute(self, node: Node, kind: Any, value: Any) -> None:
+        node.kernel.attributes[kind.name] = value
+
+    def _cuGraphExecKernelNodeSetParams(self, executable: int, node: Node, parameters: Any) -> None:
+        node.kernel = self._node_kernel(parameters)
+
+    def _cuGraphNodeSetEnabled(self, executable: int, node: Node, enabled: int) -> None:
+        node.enabled = bool(enabled)
+
+    def _cuGraphLaunch(self, executable: int, stream: Any) -> None:
+        self.launched += [node.kernel for node in self.nodes if node.enabled]
+
+    def _cuTensorMapEncodeTiled(self, *arguments: Any) -> Any:
+        packed = real.CUtensorMap()
+        ctypes.c_uint64.from_address(int(packed.getPtr())).value = arguments[2]
+        return packed
