@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -297,18 +298,16 @@ def test_a_lost_device_says_so_from_then_on(runtime: CudaRuntime, api: Recorder)
     with pytest.raises(DeviceError, match=r"CUDA \(Recorder 0\) failed: cuStreamSynchronize: CUDA_ERROR_ILLEGAL_ADD"):
         runtime.synchronize()
     api.fails.clear()
-    for use in (prepared.run, runtime.synchronize, lambda: runtime.read(a, 1), lambda: runtime.allocate(1)):
+    for use in (prepared.run, runtime.synchronize, partial(runtime.read, a, 1), partial(runtime.allocate, 1)):
         with pytest.raises(DeviceError, match="The device is lost for this process"):
             use()
-    del a, prepared
+    del a, prepared, use
     gc.collect()  # what it held goes without a word
 
 
 def test_other_failures_leave_the_device_in_use(runtime: CudaRuntime, api: Recorder) -> None:
     api.fails["cuModuleLoadData"] = "INVALID_IMAGE"
-    with pytest.raises(
-        DeviceError, match=r"cuModuleLoadData: CUDA_ERROR_INVALID_IMAGE. This is the kernel 'copy'; NVRTC"
-    ):
+    with pytest.raises(DeviceError, match=r"CUDA_ERROR_INVALID_IMAGE. This is the kernel 'copy'; NVRTC .* compiled it"):
         runtime.build([source()])
     api.fails.clear()
     runtime.build([source()])
