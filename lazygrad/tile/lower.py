@@ -19,6 +19,7 @@ from lazygrad.dtype import dtypes
 from lazygrad.errors import GraphError
 from lazygrad.index.expr import Const, Expr, Var, as_dim
 
+from .collective import Copy, Mma
 from .lower_access import Place
 from .lower_context import Context, Element
 from .lower_launch import Launch, grid_axes
@@ -40,7 +41,7 @@ from .machine import (
     StoreTo,
     Ticket,
 )
-from .program import Array, Barrier, Copy, If, Kind, Last, Loop, Mma, Program, Reduction, Stage, Stmt, Store
+from .program import Array, Barrier, If, Kind, Last, Loop, Program, Reduction, Stage, Stmt, Store
 from .target import PLAIN, Target
 from .values import statement_values
 from .walk import bodies
