@@ -147,5 +147,5 @@ def stable(arg: Arg | None) -> Arg | None:
 def _name(kernel: Kernel, key: object) -> str:
     kind = {GroupKind.POINT: "map", GroupKind.ROWS: "rows", GroupKind.DOT: "dot"}.get(kernel.group.kind)
     kind = kind or kernel.group.members[0].node.op.name.lower()
-    shape = "x".join(str(d) for d in kernel.outputs[0].shape if isinstance(d, int)) or "1"
+    shape = "x".join(str(d) if isinstance(d, (int, Variable)) else "s" for d in kernel.outputs[0].shape) or "1"
     return f"{kind}_{shape}_{hashlib.sha256(repr(key).encode()).hexdigest()[:8]}"

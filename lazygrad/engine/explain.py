@@ -9,6 +9,7 @@ from lazygrad.engine.compile import Stages, compile_kernel
 from lazygrad.engine.run import over_buffers, realized
 from lazygrad.ir.node import Node
 from lazygrad.ir.show import text as graph_text
+from lazygrad.ir.variables import unbind
 from lazygrad.runtime.base import DeviceInfo
 from lazygrad.runtime.registry import open_device
 from lazygrad.schedule.kernel import Kernel, schedule
@@ -59,8 +60,11 @@ def explain(nodes: Sequence[Node], device: str) -> str:
 
 
 def _scheduled(nodes: Sequence[Node], device: str) -> tuple[Kernel, ...]:
-    pending = [n for n in dict.fromkeys(nodes) if realized(n) is None]
-    return schedule(over_buffers(pending, device)).kernels if pending else ()
+    pending = over_buffers([n for n in dict.fromkeys(nodes) if realized(n) is None], device)
+    given = {
+        v: v.hi for n in pending for v in n.variables if v.bound is None
+    }  # any value but 0: all have the same plan
+    return schedule(unbind(pending, given).roots).kernels if pending else ()
 
 
 def _view(stages: Stages, info: DeviceInfo) -> KernelView:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from lazygrad.ir.evaluate import evaluate
 from lazygrad.ir.node import Node, buffer, is_empty, topological
 from lazygrad.ir.op import BufferArg, Op
 from lazygrad.ir.signature import Shape
+from lazygrad.ir.variables import Unbound, unbind
 from lazygrad.runtime.base import Storage
 from lazygrad.runtime.registry import open_device
 
@@ -34,7 +35,7 @@ class Replay:
     inputs: list[Node]
     roots: list[Node]
     replaces: dict[int, int]
-    runner: Any = None  # a Runner, once it has run
+    runners: dict[frozenset[Variable], tuple[Any, Unbound]] = field(default_factory=dict)  # by which variables are 0
 
     @staticmethod
     def over(roots: Sequence[Node]) -> list[Node]:
@@ -51,13 +52,10 @@ class Replay:
         if self.device.startswith("NUMPY"):
             return self._evaluate(storages, values)
         runtime = open_device(self.device)
-        if self.runner is None:
-            from lazygrad.engine.execute import Runner  # the compiler is imported when something is compiled
-
-            self.runner = Runner.over(self.roots, self.inputs, self.replaces, runtime)
-        plan = self.runner.plan
+        runner, graph = self._runner(values)
+        plan, values = runner.plan, graph.values(values)
         outputs = [Storage(self.device, size, runtime.allocate(size)) for size in plan.output_sizes(values)]
-        self.runner.run([memory_of(s) for s in storages], [memory_of(s) for s in outputs], values)
+        runner.run([memory_of(s) for s in storages], [memory_of(s) for s in outputs], values)
         storages = hand_over(storages, plan.results, self.replaces)
         results: list[Storage] = []
         for slot in plan.results:
@@ -68,6 +66,18 @@ class Replay:
             else:
                 results.append(Storage(self.device, 0))
         return results
+
+    def _runner(self, values: Mapping[Variable, int]) -> tuple[Any, Unbound]:
+        """What runs the graph for such values of its variables, and the graph that it runs."""
+        empty = frozenset(v for v, value in values.items() if not value)
+        if empty not in self.runners:
+            from lazygrad.engine.execute import Runner  # the compiler is imported when something is compiled
+
+            graph = unbind(self.roots, values)
+            inputs = [graph.new.get(n, n) for n in self.inputs]
+            runner = Runner.over(graph.roots, inputs, self.replaces, open_device(self.device))
+            self.runners[empty] = runner, graph
+        return self.runners[empty]
 
     def _evaluate(self, storages: Sequence[Storage], values: Mapping[Variable, int]) -> list[Storage]:
         runtime = open_device(self.device)

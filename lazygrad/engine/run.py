@@ -123,6 +123,9 @@ def download(n: Node) -> np.ndarray[Any, Any]:
 
 
 def memory_of(storage: Storage) -> Memory:
+    """Where the bytes of a storage are; GraphError where a later value took their memory."""
+    if storage.memory is None and not storage.nbytes:
+        return Memory(None, 0, None)
     if storage.memory is None:
         raise GraphError(
             "a value that this computation needs was overwritten in place since; compute what depends on the old value "
@@ -231,9 +234,10 @@ def _run(pending: Sequence[Node], readers: Sequence[Node], roots: Sequence[Node]
     else:
         counters.plan_hits += 1
     storages = [storage_of(n) for n in inputs]
-    sizes = runner.plan.output_sizes(graph.values)
+    values = graph.values({})
+    sizes = runner.plan.output_sizes(values)
     outputs = [Storage(runtime.name, size, runtime.allocate(size)) for size in sizes]
-    runner.run([memory_of(s) for s in storages], [memory_of(s) for s in outputs], graph.values)
+    runner.run([memory_of(s) for s in storages], [memory_of(s) for s in outputs], values)
     runner.release()
     storages = hand_over(storages, runner.plan.results, replaces)
     for n, slot in zip((*pending, *readers), runner.plan.results):

@@ -59,8 +59,7 @@ class Variable(Var):
         return interned(Variable, self.name, self.lo, self.hi, None)
 
     def __repr__(self) -> str:
-        value = "" if self.bound is None else f" = {self.bound}"
-        return f"<Variable {self.name}{value} in {self.lo}..{self.hi}>"
+        return self.name if self.bound is None else f"{self.name}={self.bound}"
 
 
 def variables(e: Expr) -> frozenset[Variable]:

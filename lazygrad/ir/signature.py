@@ -117,7 +117,7 @@ def _indexed(op: Op, src: tuple[Operand, ...], arg: Arg | None) -> Signature:
     if index.ndim != x.ndim:
         fail(op, src, "the index must have as many axes as the indexed tensor")
     for i, (n, m) in enumerate(zip(index.shape, x.shape)):
-        if i != arg.axis and not _ordered(n, m):
+        if i != arg.axis and not at_most(n, m):
             fail(op, src, f"the index is longer than the indexed tensor on axis {i}{_for_all(n, m)}")
     if op is Op.GATHER:
         return x.dtype, index.shape
@@ -128,7 +128,7 @@ def _indexed(op: Op, src: tuple[Operand, ...], arg: Arg | None) -> Signature:
     return x.dtype, x.shape
 
 
-def _ordered(a: Dim, b: Dim) -> bool:
+def at_most(a: Dim, b: Dim) -> bool:
     """Whether a <= b, for all values that variables can have: kernels are compiled for all of them."""
     return a is b or (a <= b if isinstance(a, int) and isinstance(b, int) else (lift(b) - a).lo >= 0)
 
@@ -162,13 +162,13 @@ def _movement(op: Op, x: Operand, arg: Arg | None) -> Shape:
         return x.shape
     if op is Op.PAD:
         assert isinstance(arg, PadArg)
-        if len(arg.pads) != x.ndim or not all(_ordered(0, p) for pair in arg.pads for p in pair):
+        if len(arg.pads) != x.ndim or not all(at_most(0, p) for pair in arg.pads for p in pair):
             fail(op, src, f"padding {arg.pads} needs one pair of sizes >= 0 for each axis")
         return tuple(as_dim(lo + n + hi) for (lo, hi), n in zip(arg.pads, x.shape))
     assert op is Op.SHRINK and isinstance(arg, BoundsArg)
     if len(arg.bounds) != x.ndim:
         fail(op, src, f"{len(arg.bounds)} bounds for {x.ndim} axes")
     for (start, stop), n in zip(arg.bounds, x.shape):
-        if not (_ordered(0, start) and _ordered(start, stop) and _ordered(stop, n)):
+        if not (at_most(0, start) and at_most(start, stop) and at_most(stop, n)):
             fail(op, src, f"[{start}:{stop}] is not inside an axis of size {n}{_for_all(start, stop, n)}")
     return tuple(as_dim(stop - start) for start, stop in arg.bounds)

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
-from lazygrad.index.expr import Dim, Expr, as_dim
+from lazygrad.index.expr import Const, Dim, Expr, as_dim
 from lazygrad.index.variable import Variable
 from lazygrad.ir.node import Node, node, topological
 from lazygrad.ir.op import Arg, BoundsArg, BufferArg, Op, PadArg, ShapeArg
+
+Names = Mapping[Variable, Expr]
+NO_VALUES: Mapping[Variable, int] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -21,20 +25,36 @@ class Placeholder:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Unbound:
-    """A graph without values. `new`: what each node with variables has become; `values`: those of its variables."""
+    """A graph without values.
+
+    Attributes:
+        new: what each node with variables has become.
+        names: what each variable has become: one without a value, or 0.
+    """
 
     roots: tuple[Node, ...]
     new: Mapping[Node, Node]
-    values: Mapping[Variable, int]
+    names: Names
+
+    def values(self, given: Mapping[Variable, int]) -> dict[Variable, int]:
+        """The values of the new variables: those that the old ones are bound to, or are `given`."""
+        return {new: given[v] if v in given else int(v) for v, new in self.names.items() if isinstance(new, Variable)}
 
 
-def unbind(roots: Sequence[Node]) -> Unbound:
-    """`roots` over variables without values. ShapeError where a variable has none."""
+def unbind(roots: Sequence[Node], values: Mapping[Variable, int] = NO_VALUES) -> Unbound:
+    """`roots` over variables without values, in the place of bound ones and of those that `values` has.
+
+    A size of 0 is a graph of its own, with nothing where it occurs: kernels need not care, and may divide by sizes. So
+    the new variables are at least 1. ShapeError where one has no value.
+    """
     found = frozenset[Variable]().union(*(r.variables for r in roots))
-    names = unbound_names(sorted(found, key=lambda v: (v.name, v.bound or 0)))
-    values = {new: int(v) for v, new in names.items()}
+    distinct = unbound_names(sorted(found, key=lambda v: (v.name, v.bound or 0)))
+    names: dict[Variable, Expr] = {}
+    for v, new in distinct.items():
+        value = values[v] if v in values else int(v)
+        names[v] = Variable(new.name, max(v.lo, 1), v.hi) if value else Const(0)
     changed = renamed(roots, names) if names else {}
-    return Unbound(tuple(changed.get(r, r) for r in roots), changed, values)
+    return Unbound(tuple(changed.get(r, r) for r in roots), changed, names)
 
 
 def unbound_names(found: Iterable[Variable]) -> dict[Variable, Variable]:
@@ -51,9 +71,6 @@ def unbound_names(found: Iterable[Variable]) -> dict[Variable, Variable]:
         taken.add(name)
         names[v] = Variable(name, v.lo, v.hi)
     return names
-
-
-Names = Mapping[Variable, Variable]
 
 
 def renamed(roots: Sequence[Node], names: Names) -> dict[Node, Node]:

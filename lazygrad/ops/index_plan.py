@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from lazygrad.errors import BoundsError, ShapeError
-from lazygrad.index.expr import Dim, Expr
+from lazygrad.index.expr import Dim, Expr, as_dim
 from lazygrad.ir.node import Node, flip, pad, reshape, shrink
 from lazygrad.ir.signature import Shape
 from lazygrad.ops.core import Core, fail
@@ -102,7 +102,7 @@ def _slice(item: slice, size: Dim, axis: int, shape: Shape) -> Steps:
         first = 0 if item.start is None else item.start
         last = size if item.stop is None else item.stop
         first, last = (size + p if isinstance(p, int) and p < 0 else p for p in (first, last))
-        return Steps(size, first, 1, last - first)
+        return Steps(size, first, 1, as_dim(last - first))
     if any(p is not None and not hasattr(p, "__index__") for p in parts):
         fail(BoundsError, f"index: the bounds of a slice are integers, not {item}")
     first, last, step = item.indices(size)

@@ -15,7 +15,7 @@ from lazygrad.ir import node as graph
 from lazygrad.ir.build import positions
 from lazygrad.ir.node import Node, const, where
 from lazygrad.ir.op import Combine
-from lazygrad.ir.signature import Shape
+from lazygrad.ir.signature import Shape, at_most
 from lazygrad.ops.core import Core, Operand, broadcast_shape, broadcast_to, fail, scalar
 from lazygrad.ops.index_arrays import IndexArrays
 from lazygrad.ops.index_plan import Plan, plan_index, put, take
@@ -162,7 +162,7 @@ class Indexing(InPlace):
         new = self._value_for(what, src)
         if not new.ndim and index.ndim:
             updates = broadcast_to(new._in(), index.shape)
-        elif new.ndim == index.ndim and all(n >= m for n, m in zip(new.shape, index.shape)):  # type: ignore[operator]
+        elif new.ndim == index.ndim and all(at_most(m, n) for n, m in zip(new.shape, index.shape)):
             updates = graph.shrink(new._in(), [(0, n) for n in index.shape])
         else:
             fail(ShapeError, f"{what}: src {list(new.shape)} is smaller than its index {list(index.shape)}")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from lazygrad.errors import BoundsError, ShapeError
-from lazygrad.index.expr import Dim, Expr, dim_product
+from lazygrad.index.expr import Dim, Expr, as_dim, dim_product
 from lazygrad.ir import node as graph
 from lazygrad.ir.signature import Shape
 from lazygrad.ops.core import Core, broadcast_to, fail
@@ -19,7 +19,7 @@ def as_shape(sizes: Sequence[Any], what: str) -> Shape:
     """`f(2, 3)` and `f((2, 3))` mean the same: the shape, checked to hold sizes."""
     if len(sizes) == 1 and isinstance(sizes[0], (tuple, list)):
         sizes = sizes[0]
-    return tuple(n if isinstance(n, Expr) else _integer(n, what) for n in sizes)
+    return tuple(as_dim(n) if isinstance(n, Expr) else _integer(n, what) for n in sizes)
 
 
 def _integer(n: Any, what: str) -> int:

@@ -1,0 +1,164 @@
+"""Every operation over variable sizes gives what it gives over known ones, or says that it needs those."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from lazygrad import Tensor, Variable, dtypes
+from lazygrad.errors import BoundsError, LazygradError, ShapeError
+from lazygrad.settings import settings
+from tests.frontend.test_op_table import Arrays, close, samples, tensors, varies
+from tests.op_row import Row
+from tests.op_table import TABLE
+
+SPARE = 3  # how much larger than its value the variable can be
+NEED_NUMBERS = {  # rows that cut, count or index by a number what has a variable size
+    "conv2d_1_2_9_8_dilation=(2, 3)": "does not fit",
+    "conv2d_2_3_5_6_padding=1": "symbolic",
+    "conv2d_1_1_3_3_stride=5": "symbolic",
+    "conv2d_2_4_6_6_groups=2_stride=(1, 3)": "does not fit",
+    "diagonal": "must be a number",
+    "einsum_ii->i": "must be a number",
+    "gather": "for all values of n",
+    "index_by_mask": "does not fit",
+    "index_int": "for all values of n",
+    "index_mask": "does not fit",
+    "index_none": "for all values of n",
+    "masked_select": "does not fit",
+    "reduce_all": "symbolic",
+    "roll": "must be a number",
+    "roll_flat": "must be a number",
+    "scatter": "for all values of n",
+    "scatter_add": "for all values of n",
+    "scatter_scalar": "for all values of n",
+    "view": "cannot have shape",
+}
+ROWS = {name: row for name, row in TABLE.items() if row.inputs and any(n > 1 for n in row.inputs[0].shape)}
+ON_OPENCL = [row for name, row in ROWS.items() if name not in NEED_NUMBERS][::4]
+
+
+def over_variables(arrays: Arrays) -> list[Tensor]:
+    """Tensors of which every dimension as long as the first one of the first array has a variable size."""
+    size = next(n for n in arrays[0].shape if n > 1)
+    n = Variable("n", 1, size + SPARE).bind(size)
+    made = []
+    for a in arrays:
+        larger = np.pad(a, [(0, SPARE if m == size else 0) for m in a.shape], mode="edge") if a.ndim else a
+        t = Tensor(larger, dtype=dtypes.float64 if varies(a) else None)
+        made.append(t[tuple(slice(0, n if m == size else m) for m in a.shape)] if a.ndim else t)
+    return made
+
+
+def known(row: Row) -> np.ndarray[Any, Any]:
+    with settings.override(device="NUMPY"):
+        value: np.ndarray[Any, Any] = row.call(*tensors(samples(row))).numpy()
+    return value
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_operations(name: str) -> None:
+    row = ROWS[name]
+    if name in NEED_NUMBERS:
+        with pytest.raises(LazygradError, match=NEED_NUMBERS[name]):
+            row.call(*over_variables(samples(row)))
+    else:
+        close(row.call(*over_variables(samples(row))).numpy(), known(row), 1e-12, name)
+
+
+@pytest.mark.parametrize("target", ["cpu", "gpu"])
+def test_operations_on_opencl(target: str) -> None:
+    """A quarter of the rows, as one schedule."""
+    with settings.override(device="OPENCL", target=target):
+        results = [row.call(*over_variables(samples(row))) for row in ON_OPENCL]
+        Tensor.realize(*results)
+        for row, result in zip(ON_OPENCL, results):
+            close(result.numpy(), known(row), 1e-10, row.name)
+
+
+def test_gradients() -> None:
+    for row in ROWS.values():
+        arrays = samples(row)
+        if not row.grad or row.name in NEED_NUMBERS or row.name == "cumprod" or not any(map(varies, arrays)):
+            continue
+        ours, theirs = over_variables(arrays), tensors(arrays, requires_grad=True)
+        for t in ours:
+            t.requires_grad_(t.dtype.is_float)
+        for inputs in (ours, theirs):
+            row.call(*inputs).square().sum().backward()
+        for i, (a, b) in enumerate(zip(ours, theirs)):
+            assert (a.grad is None) == (b.grad is None), row.name
+            if a.grad is not None and b.grad is not None:
+                close(a.grad.numpy(), b.grad.numpy(), 1e-11, f"{row.name}: gradient by input {i}")
+
+
+# ---- errors ----------------------------------------------------------------------------------------
+
+
+def test_values_and_bounds() -> None:
+    n = Variable("n", 1, 8)
+    for value in (0, 9):
+        with pytest.raises(BoundsError, match=f"variable n: {value} is not in 1..8"):
+            n.bind(value)
+    with pytest.raises(BoundsError, match=r"bounds 4\.\.3"):
+        Variable("n", 4, 3)
+    with pytest.raises(BoundsError, match=r"bounds -1\.\.3"):
+        Variable("n", -1, 3)
+    with pytest.raises(BoundsError, match="name like an identifier"):
+        Variable("a size", 0, 3)
+    assert n.bind(3) is Variable("n", 1, 8).bind(3) is not n.bind(4)
+    assert n.bind(3).unbound is n
+    assert int(n.bind(3) * 2 + 1) == 7
+
+
+def test_what_may_not_fit_is_refused_when_it_is_written(device: str) -> None:
+    """A kernel runs for all values, so all of them have to be inside."""
+    x = Tensor.ones(4, 6)
+    n = Variable("n", 1, 7)
+    with pytest.raises(ShapeError, match=r"\[0:n\] is not inside an axis of size 6 for all values of n in 1..7"):
+        x[:, : n.bind(2)]
+    with pytest.raises(ShapeError, match=r"\[n:n \+ 1\]"):
+        x[n.bind(2)]
+    with pytest.raises(ShapeError, match="not inside"):
+        x[n.bind(2) - 2 :]
+
+
+def test_different_values_are_different_sizes(device: str) -> None:
+    x, n = Tensor.ones(4, 6), Variable("n", 1, 6)
+    with pytest.raises(ShapeError, match=r"\[4, n=2\] and \[4, n=3\] do not broadcast"):
+        x[:, : n.bind(2)] + x[:, : n.bind(3)]
+    both = x[:, : n.bind(2)].sum(1) + x[:, : n.bind(3)].sum(1)
+    assert both.tolist() == [5.0] * 4
+
+
+def test_a_variable_without_value(device: str) -> None:
+    x, n = Tensor.ones(4, 6), Variable("n", 1, 6)
+    y = x[:, :n] * 2
+    assert y.shape == (4, n)
+    with pytest.raises(ShapeError, match=r"n has no value; give it one with n.bind"):
+        y.numpy()
+    with pytest.raises(ShapeError, match="n has no value"):
+        int(y.numel())
+
+
+def test_kernels_can_be_seen_before_a_value_is_known() -> None:
+    with settings.override(device="OPENCL"):
+        x, n = Tensor.ones(4, 6).contiguous().realize(), Variable("n", 0, 6)
+        y = x[:, :n].softmax(-1)
+        (kernel,) = y.schedule()
+        assert kernel.name.startswith("rows_4xn_")
+        assert "int n" in kernel.source and kernel.name in y.explain()
+        (same,) = x[:, : n.bind(4)].softmax(-1).schedule()
+        assert same.source == kernel.source
+
+
+def test_sizes_are_numbers_beside_tensors(device: str) -> None:
+    n = Variable("n", 0, 6).bind(3)
+    x = Tensor([1.0, 2.0])
+    assert (x * n).tolist() == (n * x).tolist() == [3.0, 6.0]
+    assert (x - (n + 1)).tolist() == [-3.0, -2.0]
+    assert ((n + 1) - x).tolist() == [3.0, 2.0]
+    assert (Tensor([7, 8]) // n).tolist() == [2, 2]
+    assert (n - Tensor([7, 8])).dtype is dtypes.int64
