@@ -40,8 +40,7 @@ class Tiles:
         self.barriers: dict[Ring, tuple[Array, Array]] = {}  # turns filled, turns released
         self.into: Done | None = None
         self.role = 0  # of those being lowered, from 1 on
-        statements = list(flattened(program))
-        self.work = {s.done: _work(s) for s in statements if isinstance(s, Start)}
+        self.work = _work([s for s in flattened(program) if isinstance(s, Start)])
         self.is_async = any(kind != "copy" for kind in self.work.values())
         launch.is_uniform = launch.is_uniform or bool(self.work)
 
@@ -198,17 +197,17 @@ def declared(context: Context, array: Array) -> None:
         context.declare(array)
 
 
-def _work(s: Start) -> str:
-    """What a Start starts, as the names of its functions have it."""
-    kinds = set()
-    for inner in flattened(s.body):
-        if isinstance(inner, Mma):
-            kinds.add("wgmma")
-        elif isinstance(inner, Copy):
-            kinds.add("store" if inner.dest.array.scope is Scope.GLOBAL else "copy")
-    if isinstance(s.done, Turn):
-        return "turn"
-    if len(kinds) != 1:
-        assert isinstance(s.done, Token)
-        raise GraphError(f"a Start with token {s.done.name!r} has work of {len(kinds)} kinds; a token counts one kind")
-    return kinds.pop()
+def _work(starts: Sequence[Start]) -> dict[Done, str]:
+    """What tokens and turns count, as the names of their functions have it."""
+    kinds: dict[Done, set[str]] = {}
+    for s in starts:
+        found = kinds.setdefault(s.done, set())
+        for inner in flattened(s.body):
+            if isinstance(inner, Mma):
+                found.add("wgmma")
+            elif isinstance(inner, Copy):
+                found.add("store" if inner.dest.array.scope is Scope.GLOBAL else "copy")
+    for done, found in kinds.items():
+        if isinstance(done, Token) and len(found) != 1:
+            raise GraphError(f"token {done.name!r} counts work of {len(found)} kinds; a token counts one")
+    return {done: found.pop() if isinstance(done, Token) else "turn" for done, found in kinds.items()}
