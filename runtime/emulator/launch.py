@@ -15,6 +15,7 @@ from .tensor_map import MAP_BYTES, encode
 from .translate import Parameter
 
 REPORT_BYTES = 4096
+MAP_ALIGNMENT = 64
 
 
 class EmuArray(ctypes.Structure):
@@ -92,7 +93,8 @@ class _Call:
         self.arrays = (EmuArray * max(1, len(launch.memories)))()
         self.bound: list[Memory | None] = [None] * len(launch.memories)
         self.scalars = (ctypes.c_int32 * max(1, len(launch.scalars)))()
-        self.maps = [ctypes.create_string_buffer(MAP_BYTES) for _ in maps]
+        self.maps = ctypes.create_string_buffer(MAP_BYTES * len(maps) + MAP_ALIGNMENT)
+        self.first_map = -(-ctypes.addressof(self.maps) // MAP_ALIGNMENT) * MAP_ALIGNMENT
         self.other = (ctypes.c_void_p * max(1, len(launch.scalars) + len(maps)))()
         self.map = (ctypes.c_void_p * max(1, len(maps)))()
         self.structure = EmuLaunch(
@@ -109,7 +111,7 @@ class _Call:
             **executable.options,
         )
         for i, tensor_map in enumerate(maps):
-            self.maps[i].raw = encode(tensor_map, source.name)
+            ctypes.memmove(self.first_map + i * MAP_BYTES, encode(tensor_map, source.name), MAP_BYTES)
         for i, memory in enumerate(launch.memories):
             self.bind(i, memory)
         self.resize(launch.scalars, launch.global_size)
@@ -126,8 +128,8 @@ class _Call:
         for i, value in enumerate(scalars):
             self.scalars[i] = value
             self.other[i] = ctypes.addressof(self.scalars) + 4 * i
-        for i, buffer in enumerate(self.maps):
-            self.other[len(scalars) + i] = self.map[i] = ctypes.addressof(buffer)
+        for i in range(self.structure.maps):
+            self.other[len(scalars) + i] = self.map[i] = self.first_map + i * MAP_BYTES
         shape = (*self.local_size, 1, 1)[:3]
         items = (*global_size, 1, 1)[:3]
         grid = tuple(n // s for n, s in zip(items, shape))
