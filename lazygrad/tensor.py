@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -130,9 +129,8 @@ class Tensor(Loss, Attention, Conv, Combining, Casting, Differentiate):
     def _keep_value_only(self) -> None:
         """Forget the graph of a realized tensor, unless a gradient may go through it."""
         stored = run.realized(self.node)
-        if stored is not None and stored is not self.node and self._leaf:
-            self._previous = weakref.ref(self.node)
-            self.node = stored
+        if stored is not None and self._leaf and stored not in (self.node, *self.node.src):
+            self._take(run.own(stored) if self._requires else stored)
 
     def numpy(self) -> np.ndarray[Any, Any]:
         """The values in a new NumPy array (bfloat16 as float32).

@@ -20,7 +20,7 @@ from lazygrad.engine.slots import Input, Output, Slot
 from lazygrad.errors import GraphError
 from lazygrad.ir.elements import to_storage
 from lazygrad.ir.evaluate import evaluate
-from lazygrad.ir.node import Node, buffer, is_empty, node, topological
+from lazygrad.ir.node import Node, buffer, contiguous, is_empty, new_uid, node, topological
 from lazygrad.ir.op import BufferArg, DeviceArg, Op, StoreArg
 from lazygrad.ir.signature import Shape
 from lazygrad.ir.variables import unbind
@@ -76,6 +76,15 @@ def realized_on(n: Node, name: str) -> Node | None:
     """
     found = realized(n)
     return found if found is None or n.device is not None or found.device == name else None
+
+
+def own(n: Node) -> Node:
+    """The value of `n` under a node that nothing else has, stored where `n` is: two tensors may have one buffer, but
+    gradients must tell a leaf from the others."""
+    mine = contiguous(n, new_uid())
+    if (base := realized(n)) is not None:
+        _realized[mine] = base
+    return mine
 
 
 def storage_of(n: Node) -> Storage:
@@ -171,9 +180,13 @@ def realize(nodes: Sequence[Node], name: str) -> None:
 
 
 def over_buffers(pending: Sequence[Node], name: str) -> list[Node]:
-    """The graphs of `pending` down to what has been computed already on device `name`."""
+    """The graphs of `pending` down to what has been computed already on device `name`.
+
+    A buffer's own node (see `own`) stays: it means the same, and whatever is above need not be made again.
+    """
     order = topological(pending, stop=lambda n: realized_on(n, name) is not None)
-    return substitute(pending, {n: base for n in order if (base := realized_on(n, name)) is not None})
+    known = {n: base for n in order if (base := realized_on(n, name)) is not None and base not in n.src}
+    return substitute(pending, known)
 
 
 def _move_between_devices(pending: Sequence[Node]) -> None:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from lazygrad.dtype import DType
+from lazygrad.engine.run import own
 from lazygrad.errors import ArgumentError
-from lazygrad.ir.node import contiguous, new_uid
 from lazygrad.ir.signature import Shape
 from lazygrad.ops.mode import no_grad
 from lazygrad.tensor import Tensor
@@ -293,7 +293,7 @@ def _move(t: Tensor, target: str | DType) -> None:
     """Move or cast a tensor in place: it stays the object that optimizers and modules hold."""
     with no_grad():
         moved = t.to(target)
-    t.node = contiguous(moved.node, new_uid()) if t.requires_grad else moved.node
-    t.device, t._previous = moved.device, None
+    t.node = own(moved.node) if t.requires_grad else moved.node
+    t.device, t._earlier = moved.device, None
     if t.grad is not None:
         t.grad = t.grad.to(target)

@@ -6,8 +6,9 @@ import math
 from typing import TYPE_CHECKING
 
 from lazygrad.errors import ArgumentError
-from lazygrad.ops.core import fail, in_float
+from lazygrad.ops.core import fail
 from lazygrad.ops.functions import Functions
+from lazygrad.ops.precision import in_float
 
 if TYPE_CHECKING:
     from typing_extensions import Self

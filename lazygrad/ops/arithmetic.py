@@ -10,7 +10,8 @@ from lazygrad.ir.build import add, mul, sub
 from lazygrad.ir.node import Node, cast, const, node, where
 from lazygrad.ir.op import Op
 from lazygrad.ops.compare import equal
-from lazygrad.ops.core import Core, Operand, fail, in_float
+from lazygrad.ops.core import Core, Operand, fail
+from lazygrad.ops.precision import in_float
 from lazygrad.ops.rounding import Rounding, floor
 
 if TYPE_CHECKING:

@@ -5,18 +5,17 @@ whether they need a gradient.
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Sequence
-from functools import wraps
-from typing import TYPE_CHECKING, Any, Concatenate, NoReturn, ParamSpec, TypeVar, Union
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, Union
 
 import numpy as np
 
 from lazygrad.dtype import DType, Scalar, dtypes, promote, promote_scalar
-from lazygrad.engine.run import live
+from lazygrad.engine.run import live, own
 from lazygrad.errors import BoundsError, DeviceError, GradientError, LazygradError, ShapeError, user_line
 from lazygrad.index.expr import Dim, Expr
 from lazygrad.ir.build import size_value
-from lazygrad.ir.node import Node, cast, const, contiguous, detach, expand, new_uid, node, reshape
+from lazygrad.ir.node import Node, cast, const, detach, expand, node, reshape
 from lazygrad.ir.op import Op
 from lazygrad.ir.signature import Shape
 from lazygrad.ops.mode import mode
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 Operand = Union["Core", Scalar, "np.generic", Expr]  # what stands beside a tensor
-P = ParamSpec("P")
 T = TypeVar("T", bound="Core")
 HALF = (dtypes.float16, dtypes.bfloat16)
 _LOWER = {op: op.name.lower() for op in Op}
@@ -36,14 +34,14 @@ _CONSTANTS_KEPT = 1024
 class Core:
     """The fields of a tensor. `node` is its value as a graph, `device` where it is (to be) computed."""
 
-    __slots__ = ("__weakref__", "_leaf", "_previous", "_requires", "device", "grad", "node")
+    __slots__ = ("__weakref__", "_earlier", "_leaf", "_requires", "device", "grad", "node")
     __array_ufunc__ = None  # so that `ndarray + tensor` asks the tensor
     node: Node
     device: str
     grad: Self | None
     _requires: bool  # `requires_grad`
     _leaf: bool  # gradients gather here: not the result of a recorded operation
-    _previous: weakref.ref[Node] | None  # the node before realize() replaced it: older graphs contain that one
+    _earlier: weakref.WeakKeyDictionary[Node, None] | None  # a leaf's nodes before this one: older graphs contain those
 
     @property
     def shape(self) -> Shape:
@@ -108,7 +106,7 @@ class Core:
         if requires_grad and not self.dtype.is_float:
             fail(GradientError, f"only floating tensors can require gradients, not {self.dtype}")
         if requires_grad:  # another tensor may have the same node: this one needs a node of its own
-            self.node = contiguous(self.node, new_uid())
+            self.node = own(self.node)
         self._requires = requires_grad
         return self
 
@@ -127,6 +125,18 @@ class Core:
         False
         """
         return self._new(detach(self.node) if self._requires else self.node)
+
+    def _take(self, value: Node) -> None:
+        """Have another node from now on. Graphs of a leaf's earlier values still give it their gradients."""
+        if self._requires and self._leaf:
+            if self._earlier is None:
+                self._earlier = weakref.WeakKeyDictionary()
+            self._earlier[self.node] = None
+        self.node = value
+
+    def _nodes(self) -> list[Node]:
+        """Every node that is, or was, this leaf's value: what gradients by it are found at."""
+        return [self.node, *(self._earlier or ())]
 
     # ---- inputs and results ----
 
@@ -211,7 +221,7 @@ def make(cls: type[T], value: Node, device: str, requires_grad: bool = False, le
     """A tensor of `value` on `device`, known to the engine. One that needs no gradient is a leaf as well."""
     t = object.__new__(cls)
     t.node, t.device, t._requires, t.grad = value, device, requires_grad, None
-    t._leaf, t._previous = leaf or not requires_grad, None
+    t._leaf, t._earlier = leaf or not requires_grad, None
     live.add(t)
     return t
 
@@ -279,18 +289,3 @@ def broadcast_to(x: Node, shape: Shape) -> Node:
     if x.shape == shape:
         return x
     return expand(reshape(x, (1,) * (len(shape) - len(x.shape)) + x.shape), shape)
-
-
-def in_float(method: Callable[Concatenate[T, P], T]) -> Callable[Concatenate[T, P], T]:
-    """Compute a composed function in floats of at least 32 bits: 16-bit floats go through float32, so that they are
-    rounded once, and integers become float32.
-    """
-
-    @wraps(method)
-    def wide(self: T, *args: P.args, **kwargs: P.kwargs) -> T:
-        dtype = self.node.dtype
-        if dtype in HALF:
-            return method(self.cast(dtypes.float32), *args, **kwargs).cast(dtype)
-        return method(self if dtype.is_float else self.cast(dtypes.float32), *args, **kwargs)
-
-    return wide  # type: ignore[return-value]

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from lazygrad.dtype import DType, Scalar, dtypes, of_numpy, of_scalar
+from lazygrad.engine.run import own
 from lazygrad.errors import ArgumentError, DTypeError, GradientError, ShapeError
 from lazygrad.ir.build import add
 from lazygrad.ir.elements import array_type, to_storage
-from lazygrad.ir.node import Node, alu, cast, const, contiguous, iota, new_uid, where
+from lazygrad.ir.node import Node, alu, cast, const, iota, where
 from lazygrad.ir.op import Op
 from lazygrad.ops.core import Core, fail, make
 from lazygrad.ops.movement import as_shape
@@ -54,7 +55,7 @@ def leaf(cls: type[T], value: Node, device: str, requires_grad: bool) -> T:
         return make(cls, value, device)
     if not value.dtype.is_float:
         fail(GradientError, f"only floating tensors can require gradients, not {value.dtype}")
-    return make(cls, value if value.op is Op.BUFFER else contiguous(value, new_uid()), device, True, leaf=True)
+    return make(cls, own(value), device, True, leaf=True)
 
 
 class Creation(Reduce):

@@ -40,9 +40,7 @@ class Differentiate(Core):
         leaves: dict[Node, Core] = {}
         for t in list(live):
             if t.requires_grad and t._leaf:
-                leaves[t.node] = t
-                if t._previous is not None and (older := t._previous()) is not None:
-                    leaves.setdefault(older, t)
+                leaves |= dict.fromkeys(t._nodes(), t)
         targets = [n for n in topological([self.node], stop=leaves.__contains__) if n in leaves]
         for target, value in zip(targets, node_gradient(self.node, start, targets)):
             if value is not None:

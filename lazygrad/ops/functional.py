@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator, Sequence
 from functools import wraps
 from typing import Any
 
 from lazygrad.autograd import gradient
 from lazygrad.errors import ArgumentError, GradientError
+from lazygrad.ir.build import add
 from lazygrad.ir.node import Node, const, contiguous, detach, new_uid
 from lazygrad.ops.core import Core, fail, make
 from lazygrad.ops.mode import enable_grad, mode
@@ -45,8 +47,7 @@ def value_and_grad(
             result = function(*given, **kwargs)
         value, aux = result if has_aux else (result, None)
         _check_scalar(value)
-        targets = [v.node for v in variables]
-        slopes = iter(gradient(value.node, const(1, value.dtype, value.shape), targets))
+        slopes = iter(_slopes(value, variables))
         gradients = [map_tensors(lambda t: _result(t, next(slopes), recorded), given[i], True) for i in numbers]
         final = _result(value, value.node, recorded)
         return ((final, aux) if has_aux else final), (gradients[0] if single else tuple(gradients))
@@ -105,6 +106,17 @@ def _variable(t: Core, variables: list[Core]) -> Core:
         fail(GradientError, f"grad: an argument holds a tensor of {t.dtype}; only floating tensors have gradients")
     variables.append(make(type(t), contiguous(t._in(), new_uid()), t.device, True, leaf=True))
     return variables[-1]
+
+
+def _slopes(value: Core, variables: Sequence[Core]) -> list[Node | None]:
+    """The gradient of `value` by each variable, at every node that it had: it may have been realized or changed."""
+    nodes = [v._nodes() for v in variables]
+    found = iter(gradient(value.node, const(1, value.dtype, value.shape), [n for own in nodes for n in own]))
+    slopes: list[Node | None] = []
+    for own in nodes:
+        parts = [g for g in (next(found) for _ in own) if g is not None]
+        slopes.append(functools.reduce(add, parts) if parts else None)
+    return slopes
 
 
 def _result(like: Core, value: Node | None, recorded: bool) -> Core:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from lazygrad.ir.op import Op
 from lazygrad.ops.arithmetic import Arithmetic
-from lazygrad.ops.core import Operand, in_float
+from lazygrad.ops.core import Operand
+from lazygrad.ops.precision import in_float
 
 if TYPE_CHECKING:
     from typing_extensions import Self

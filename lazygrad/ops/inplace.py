@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lazygrad.dtype import Scalar
-from lazygrad.engine.run import realized
+from lazygrad.engine.run import own, realized
 from lazygrad.errors import DTypeError, GradientError, ShapeError
-from lazygrad.ir.node import Node, cast, const, contiguous, new_uid, store
+from lazygrad.ir.node import Node, cast, const, store
 from lazygrad.ir.op import BufferArg, Op, StorageLike, StoreArg
 from lazygrad.ops.core import Core, Operand, category, fail, scalar
 from lazygrad.ops.mode import mode
@@ -42,9 +42,9 @@ class InPlace(Reduce):
             fail(DTypeError, f"in-place: a result of {new.dtype} does not fit into a tensor of {self.dtype}")
         value, storage = cast(new.node, self.dtype), storage_behind(self.node)
         if storage is not None:
-            self.node = store(value, storage)
+            self._take(store(value, storage))
         else:  # a leaf's node is its own
-            self.node = contiguous(value, new_uid()) if self.requires_grad and self._leaf else value
+            self._take(own(value) if self.requires_grad and self._leaf else value)
         if new.requires_grad:
             self._requires, self._leaf = True, False
         return self

@@ -166,7 +166,8 @@ def _change(trace: Trace, arguments: list[Core], nodes: list[Node]) -> None:
         if owner is None:
             continue
         if not effect.gradient:
-            owner.node, owner._previous = nodes[effect.root], None
+            value = nodes[effect.root]
+            owner._take(run.own(value) if owner.requires_grad else value)
         elif effect.root < 0:
             owner.grad = None
         else:
@@ -193,19 +194,31 @@ def _storage(t: Core, replaced: bool) -> Storage:
 
 
 class _Probe:
-    """Something with a `node` that nothing else refers to."""
+    """Something with a `node` that nothing else refers to, over another one that it alone refers to."""
+
+    class Node:
+        def __init__(self, *src: object) -> None:
+            self.src = src
 
     def __init__(self) -> None:
-        self.node = object()
+        self.node = self.Node(self.Node())
 
 
 def _references(t: Any) -> int:
     return sys.getrefcount(t.node)
 
 
-_ALONE = _references(_Probe())  # how that counts depends on the interpreter's version
+def _references_below(t: Any) -> int:
+    return sys.getrefcount(t.node.src[0])
+
+
+_ALONE, _ALONE_BELOW = _references(_Probe()), _references_below(_Probe())  # the interpreter's version decides
 
 
 def _is_shared(t: Core) -> bool:
     """Whether anything but `t` may hold its buffer: other tensors, and graphs that were built on it."""
-    return t.node.op is not Op.BUFFER or _references(t) > _ALONE or not is_realized(t.node)
+    above = t.node.op is Op.CONTIGUOUS  # a leaf has a node of its own over its buffer
+    if (t.node.src[0] if above else t.node).op is not Op.BUFFER or not is_realized(t.node):
+        return True
+    of_buffer = _ALONE_BELOW + 1  # realized nodes are remembered with their buffers
+    return _references(t) > _ALONE or (above and _references_below(t) > of_buffer)

@@ -192,7 +192,7 @@ class Tracer:
 def _stand_ins(before: list[Core], arguments: list[Core], names: Names) -> Iterator[list[_Held]]:
     """Every tensor with a placeholder for its value: first a tensor for each argument, then those of `before`
     themselves, which are afterwards as they were."""
-    saved = [(t, t.node, t.grad, t._requires, t._leaf, t._previous) for t in before]
+    saved = [(t, t.node, t.grad, t._requires, t._leaf, t._earlier) for t in before]
     held: list[_Held] = []
     try:
         for number, t in enumerate(arguments):
@@ -201,12 +201,12 @@ def _stand_ins(before: list[Core], arguments: list[Core], names: Names) -> Itera
             held.append(_Held(Place(argument=number), own, own.node, own.grad, not t._leaf))
         for t in before:
             computed = not t._leaf
-            t.node, t._leaf, t._previous = _placeholder(t, {}), True, None
+            t.node, t._leaf, t._earlier = _placeholder(t, {}), True, None
             held.append(_Held(Place(owner=weakref.ref(t)), t, t.node, t.grad, computed))
         yield held
     finally:
-        for t, value, grad, requires_grad, leaf, previous in saved:
-            t.node, t.grad, t._requires, t._leaf, t._previous = value, grad, requires_grad, leaf, previous
+        for t, value, grad, requires_grad, leaf, earlier in saved:
+            t.node, t.grad, t._requires, t._leaf, t._earlier = value, grad, requires_grad, leaf, earlier
 
 
 def _placeholder(t: Core, names: Names) -> Node:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from lazygrad.dtype import dtypes
 from lazygrad.errors import ShapeError
 from lazygrad.ops.activation import Activation
-from lazygrad.ops.core import HALF, Core, fail, in_float
+from lazygrad.ops.core import HALF, Core, fail
+from lazygrad.ops.precision import in_float
 from lazygrad.ops.reduce import Reduce
 
 if TYPE_CHECKING:

@@ -211,9 +211,9 @@ def test_an_overwritten_value_is_an_error() -> None:
     with no_grad():
         w.sub_(1).realize()
     loss.backward()
-    if w.grad is not None:
-        with pytest.raises(GraphError, match="overwritten in place"):
-            w.grad.numpy()
+    assert w.grad is not None
+    with pytest.raises(GraphError, match="overwritten in place"):
+        w.grad.numpy()
 
 
 def test_empty_tensors_are_written(device: str) -> None:
