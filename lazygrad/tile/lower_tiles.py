@@ -95,9 +95,9 @@ class Tiles:
 
     def _release(self, turn: Turn) -> None:
         """One work-item tells each work-group that fills the ring."""
-        sharers, item = self._sharers(turn.ring), self.launch.local_id % self.launch.sharing
-        with self.context.branch(item.lt(sharers)):
-            self._call("lg_barrier_arrive", self._barrier(turn, 1), item if sharers > 1 else Const(0))
+        with self.context.branch(self.launch.is_first):
+            for block in range(self._sharers(turn.ring)):
+                self._call("lg_barrier_arrive", self._barrier(turn, 1), Const(block))
 
     # ---- asynchronous work ---------------------------------------------------------------------
 

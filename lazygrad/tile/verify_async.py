@@ -113,7 +113,11 @@ class _Agent:
             yield from self._loop(once, s.body)
             self._values([a.value for a in s.accumulators])
         elif isinstance(s, If):
-            yield from self._body(s.body if self._number(s.condition) else s.orelse)
+            is_plain = all(isinstance(t, (Store, Loop, If)) for t in flattened((*s.body, *s.orelse)))
+            if is_plain:  # some work-item is on each side
+                yield from self._body((*s.body, *s.orelse))
+            else:
+                yield from self._body(s.body if self._number(s.condition) else s.orelse)
         elif isinstance(s, Roles):
             agents = [_Agent(f"role {role.name}", self.shared, dict(self.env), self.last) for role in s.roles]
             _together([a.run(role.body) for a, role in zip(agents, s.roles)], [a.name for a in agents])
