@@ -16,7 +16,8 @@ namespace emu {
     if (d < distance) distance = d, nearest = &r;
   }
   if (!nearest) fail("it %s %u bytes at %p, where no array is", verb, bytes, static_cast<const void *>(p));
-  const int64_t index = (p - nearest->base) / static_cast<int64_t>(nearest->element) - (p < nearest->base);
+  const int64_t element = nearest->element, distance_in = p - nearest->base;
+  const int64_t index = (distance_in < 0 ? distance_in - element + 1 : distance_in) / element;
   fail("out of bounds: it %s %u bytes at %s[%lld], which has %llu elements", verb, bytes, nearest->name,
        static_cast<long long>(index), static_cast<unsigned long long>(nearest->bytes / nearest->element));
 }

@@ -147,6 +147,7 @@ void emu_sync_threads(unsigned line) {
   emu::Block &b = *emu::worker->current->block;
   emu::come(b.barriers[0], emu::worker->launch->threads(), true, "__syncthreads", line, true);
 }
+void emu_thread_fence() { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
 void emu_named_barrier(unsigned id, unsigned count, bool stays, unsigned line) {
   if (id > 15) emu::fail("there is no barrier %u: they are numbered 0 to 15", id);
   if (count % emu::warp_size) emu::fail("barrier %u: %u threads are no whole warps", id, count);

@@ -33,6 +33,7 @@ void *emu_dynamic_shared(unsigned alignment);
 void emu_access(const void *p, unsigned bytes, unsigned alignment, bool write, bool atomic);
 void emu_sync_threads(unsigned line);
 void emu_named_barrier(unsigned id, unsigned count, bool stays, unsigned line);
+void emu_thread_fence();
 void emu_sync_warp(unsigned mask, unsigned line);
 unsigned emu_ballot(unsigned mask, unsigned value, unsigned line);
 unsigned long emu_shuffle(unsigned mask, unsigned long value, unsigned source, unsigned line);
@@ -74,7 +75,7 @@ EMU_INLINE uint3 emu_index3(int first) { return {emu_index(first), emu_index(fir
 
 #define __syncthreads() emu_sync_threads(__LINE__)
 EMU_INLINE void __syncwarp(unsigned mask = 0xffffffffu, EMU_LINE) { emu_sync_warp(mask, line); }
-EMU_INLINE void __threadfence() { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
+EMU_INLINE void __threadfence() { emu_thread_fence(); }
 EMU_INLINE void __threadfence_block() {}
 EMU_INLINE void __nanosleep(unsigned, EMU_LINE) { emu_yield("__nanosleep", line); }
 

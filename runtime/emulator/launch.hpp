@@ -58,7 +58,7 @@ inline void begin_cluster(Worker &w, uint64_t first) {
     }
   }
   w.count = size * l.cluster;
-  w.next = w.ended = 0;
+  w.next = w.ended = w.waits = 0;
   w.current = nullptr;
   w.ready.clear();
   w.transfers.clear();

@@ -16,8 +16,8 @@ constexpr unsigned window_bytes = 256 << 10;             // addresses of one blo
 constexpr unsigned static_limit = 48 << 10;              // bytes of shared memory that a kernel may declare
 constexpr unsigned red_zone = 128;                       // bytes between shared arrays that belong to none
 constexpr unsigned most_threads = 4096;                  // of a cluster, or of all blocks of a cooperative launch
-constexpr int64_t most_steps = 1 << 28;                  // memory accesses of a thread between two waits
-constexpr unsigned most_waits = 1 << 20;                 // of a thread, in all
+constexpr int64_t most_steps = 1 << 27;                  // memory accesses of a thread between two waits
+constexpr unsigned most_waits = 1 << 24;                 // of a cluster's threads together
 
 struct Block;
 struct Worker;
@@ -54,7 +54,7 @@ struct Thread {
   State state = unborn;
   const char *where = "";  // what it waits in, and the line of the kernel's text
   unsigned line = 0;
-  unsigned waits = 0, fenced = 0;             // `fenced`: the time of its last fence.proxy.async
+  unsigned fenced = 0;                        // `fenced`: the time of its last fence.proxy.async
   std::vector<Copy> copies;
   unsigned copy_batch = 0, store_batch = 0;   // batches committed so far
   uint64_t issued = 0, waited = 0;            // matrix operations of its warp group: begun; waited for
@@ -145,7 +145,7 @@ struct Worker {
   std::deque<Transfer> transfers;
   std::vector<Waiter> waiters;
   Barrier cluster_barrier;
-  unsigned count = 0, next = 0, ended = 0;
+  unsigned count = 0, next = 0, ended = 0, waits = 0;
   void *main_context = nullptr;
   size_t window_size = 0;
   char *window = nullptr;            // shared memory of the cluster's blocks, one after the other

@@ -101,9 +101,9 @@ inline void go_on(void **save, Thread *self) {
     emu_switch(save, w.stack_contexts[w.stack]);
     return;
   }
-  size_t chosen = w.launch->seed ? w.draw() % w.ready.size() : 0;
-  Thread *other = w.ready[chosen];
-  w.ready.erase(w.ready.begin() + static_cast<long>(chosen));
+  if (w.launch->seed) std::swap(w.ready.front(), w.ready[w.draw() % w.ready.size()]);
+  Thread *other = w.ready.front();
+  w.ready.pop_front();
   other->state = Thread::running;
   w.current = other;
   if (other == self) return;
@@ -139,7 +139,7 @@ void suspend(const char *where, unsigned line) {
   me.state = Thread::waiting;
   me.where = where;
   me.line = line;
-  if (++me.waits > most_waits) fail("it has waited %u times: an endless loop? (now in %s, line %u)", most_waits, where, line);
+  if (++w.waits > most_waits) fail("the threads have waited %u times: an endless loop? (now in %s, line %u)", most_waits, where, line);
   go_on(&me.context, &me);
 }
 
@@ -151,7 +151,7 @@ void wake(Thread &thread) {
 void yield(const char *where, unsigned line) {
   Worker &w = *worker;
   Thread &me = *w.current;
-  if (++me.waits > most_waits) fail("%s (line %u) was polled in vain: an endless loop?", where, line);
+  if (++w.waits > most_waits) fail("%s (line %u) was polled in vain: an endless loop?", where, line);
   if (w.ready.empty() && w.next == w.count) deliver_transfer();
   wake(me);
   me.where = where;
