@@ -202,7 +202,7 @@ def _group_per_row(axes: list[Axis], across: Axis | None, body: tuple[Stmt, ...]
         inner = substitute_body(body, {across.var: outside * width + side} if width > 1 else {across.var: outside})
         rows.append(Axis(outside, across.extent if width == 1 else dim_max(across.extent) // width, Kind.GRID))
     size = _row_group(inner, width, dim_max(dim_product(a.extent for a in rows)) >= info.units, info)
-    inner = exchange(inner, _in_turns(inner, size, info))
+    inner = exchange(inner, _in_turns(inner, size, None if across else info))
     if width > 1:
         inner = (Loop(Axis(side, width, Kind.UNROLL), inner),)
     for axis in reversed(rows):
@@ -213,7 +213,8 @@ def _group_per_row(axes: list[Axis], across: Axis | None, body: tuple[Stmt, ...]
 def _row_group(body: Sequence[Stmt], width: int, is_many: bool, info: DeviceInfo) -> int:
     """Work-items for a row: as many as it is long, more where rows are few, and what local memory is enough for."""
     largest = GROUP if is_many else 4 * GROUP
-    size = min(largest, group_limit(info), max(WARP, power_of_two(_length(body))))
+    strip = 1 if width > 1 else min((_strip(s, info) for s in body if _axes(s)), default=1)
+    size = min(largest, group_limit(info), max(WARP, power_of_two(_length(body) // strip)))
     partials = [a for s in body if isinstance(s, Reduction) for a in s.accumulators]
     each = width * sum(max(4, compute_dtype(a.dtype).itemsize) for a in partials)
     while size > 1 and size * each > info.local_bytes:
@@ -226,19 +227,36 @@ def _length(body: Sequence[Stmt]) -> int:
     return max((dim_max(dim_product(a.extent for a in _axes(s))) for s in body if not isinstance(s, Store)), default=1)
 
 
-def _in_turns(statements: Sequence[Stmt], size: int, info: DeviceInfo) -> dict[Stmt, tuple[Stmt, Mapping[Var, Expr]]]:
-    """The passes over a row among `statements`, each shared by `size` work-items, for `exchange`."""
+def _ordered(s: Stmt) -> tuple[Axis, ...]:
+    """The axes of a pass over a row, the one that memory runs along last."""
+    axes = _axes(s)
+    if not axes or not isinstance(s, Reduction):
+        return axes
+    best = max(axes, key=lambda a: (_contiguity(a, [s]), axes.index(a)))
+    return (*(a for a in axes if a is not best), best)
+
+
+def _strip(s: Stmt, info: DeviceInfo) -> int:
+    """How many neighbours of a row a work-item takes in each turn of a pass."""
+    axes = _ordered(s)
+    count, each = dim_product(a.extent for a in axes), together(axes, [s], info)
+    return each if isinstance(count, int) and count % each == 0 and count >= each * WARP else 1
+
+
+def _in_turns(
+    statements: Sequence[Stmt], size: int, info: DeviceInfo | None
+) -> dict[Stmt, tuple[Stmt, Mapping[Var, Expr]]]:
+    """The passes over a row among `statements`, each shared by `size` work-items, for `exchange`.
+
+    Without `info` every work-item takes one element in a turn.
+    """
     changes: dict[Stmt, tuple[Stmt, Mapping[Var, Expr]]] = {}
     for s in statements:
-        axes = _axes(s)
+        axes = _ordered(s)
         if not axes or size == 1:
             continue
-        if isinstance(s, Reduction):
-            best = max(axes, key=lambda a: (_contiguity(a, [s]), axes.index(a)))
-            axes = (*(a for a in axes if a is not best), best)
         count = as_dim(dim_product(a.extent for a in axes))
-        each = together(axes, [s], info)
-        each = each if isinstance(count, int) and count % each == 0 and count >= each * WARP else 1
+        each = 1 if info is None else _strip(s, info)
         turns = Turns.of(count // each if isinstance(count, int) else count, size)
         local, k = Axis(turns.item, size, Kind.LOCAL), Var("k", 0, each - 1)
         shared: Stmt
