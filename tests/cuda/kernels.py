@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import numpy as np
 
 from lazygrad import Tensor
+from lazygrad.dtype import DType
 from lazygrad.engine.compile import compile_kernel
 from lazygrad.engine.run import over_buffers
 from lazygrad.ir.node import Node, buffer
@@ -31,11 +33,10 @@ def graphs(make: Callable[[], Iterable[Tensor]]) -> list[Node]:
         return over_buffers([t.node for t in make()], "NUMPY")
 
 
-def without_values(tensor: Tensor) -> None:
-    """Make `tensor` a buffer that is never filled: large models need no initial values to be compiled."""
-    n = tensor.node
-    size = int(np.prod(n.shape)) * n.dtype.itemsize
-    tensor.node = buffer(Storage("NUMPY", size), n.dtype, n.shape)
+def without_values(shape: Sequence[Any], dtype: DType) -> Node:
+    """A buffer that is never filled: large models need no values to be compiled."""
+    size = int(np.prod(shape)) * dtype.itemsize
+    return buffer(Storage("NUMPY", size), dtype, tuple(shape))
 
 
 def compiled(sources: Iterable[KernelSource], arch: str) -> list[Cubin]:
