@@ -109,7 +109,7 @@ class Tensor(Loss, Attention, Conv, Combining, Casting, Differentiate):
     def __len__(self) -> int:
         if not self.ndim:
             raise TypeError("a 0-d tensor has no length")
-        return int(self.shape[0])  # type: ignore[arg-type]
+        return int(self.shape[0])
 
     # ---- values ----
 

@@ -10,6 +10,7 @@ from lazygrad.index.expr import Dim, as_dim, dim_max, dim_product, lift
 from lazygrad.index.variable import Variable
 from lazygrad.ir.node import Node, topological
 from lazygrad.ir.op import Arg, BufferArg, IdArg, StoreArg
+from lazygrad.ir.variables import Sizes
 from lazygrad.render.language import render
 from lazygrad.runtime.base import DeviceInfo, KernelSource
 from lazygrad.schedule.fuse import GroupKind
@@ -41,7 +42,7 @@ class Compiled:
     workspace: tuple[int, ...] = ()
     scalars: tuple[Variable, ...] = ()
 
-    def global_size(self, values: Mapping[Variable, int]) -> tuple[int, ...]:
+    def global_size(self, values: Sizes) -> tuple[int, ...]:
         """How many work-items to launch."""
         groups = self.groups if isinstance(self.groups, int) else int(self.groups.evaluate(values))
         return (groups * self.group_size,)

@@ -14,12 +14,12 @@ from lazygrad.engine.counters import counters
 from lazygrad.engine.plan import Plan, make_plan, structure
 from lazygrad.engine.report import print_kernel
 from lazygrad.engine.slots import Input, Output, Slot, Temporary, Workspace
-from lazygrad.index.variable import Variable
 from lazygrad.ir.node import Node
+from lazygrad.ir.variables import Sizes
 from lazygrad.runtime.base import Launch, Memory, Prepared, Runtime
 from lazygrad.settings import settings
 
-NONE: Mapping[Variable, int] = MappingProxyType({})
+NONE: Sizes = MappingProxyType({})
 
 
 @dataclass
@@ -33,7 +33,7 @@ class Runner:
     temporaries: dict[Slot, Memory] = field(default_factory=dict)
     uses: dict[Slot, list[tuple[int, int]]] = field(default_factory=dict)
     arena: Memory | None = None
-    values: Mapping[Variable, int] = field(default_factory=dict)  # of the last run
+    values: Sizes = field(default_factory=dict)  # of the last run
     scratch: dict[Workspace, Memory] = field(default_factory=dict)
 
     @staticmethod
@@ -50,7 +50,7 @@ class Runner:
         counters.schedule_seconds += time.perf_counter() - start
         return Runner(plan, runtime)
 
-    def run(self, inputs: Sequence[Memory], outputs: Sequence[Memory], values: Mapping[Variable, int] = NONE) -> None:
+    def run(self, inputs: Sequence[Memory], outputs: Sequence[Memory], values: Sizes = NONE) -> None:
         """Enqueue every launch with these buffers and these values of the plan's variables."""
         if not self.plan.steps:
             return
@@ -109,7 +109,7 @@ class Runner:
             self.temporaries[slot] = self.runtime.sub(self.arena, slot.offset, slot.nbytes)
         return self.temporaries[slot]
 
-    def _resize(self, values: Mapping[Variable, int]) -> None:
+    def _resize(self, values: Sizes) -> None:
         """Give the launches that depend on variables their new values."""
         assert self.prepared is not None
         for i, step in enumerate(self.plan.steps):
@@ -117,7 +117,7 @@ class Runner:
             if any(values[v] != self.values[v] for v in kernel.scalars):
                 self.prepared.resize(i, [values[v] for v in kernel.scalars], kernel.global_size(values))
 
-    def _prepare(self, memories: dict[Slot, Memory], values: Mapping[Variable, int]) -> None:
+    def _prepare(self, memories: dict[Slot, Memory], values: Sizes) -> None:
         start = time.perf_counter()
         built = self.runtime.build([s.kernel.source for s in self.plan.steps])
         counters.compile_seconds += time.perf_counter() - start

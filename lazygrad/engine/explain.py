@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from lazygrad.engine.compile import Stages, compile_kernel
 from lazygrad.engine.run import over_buffers, realized
+from lazygrad.index.expr import Var
 from lazygrad.ir.node import Node
 from lazygrad.ir.show import text as graph_text
 from lazygrad.ir.variables import unbind
@@ -61,9 +62,8 @@ def explain(nodes: Sequence[Node], device: str) -> str:
 
 def _scheduled(nodes: Sequence[Node], device: str) -> tuple[Kernel, ...]:
     pending = over_buffers([n for n in dict.fromkeys(nodes) if realized(n) is None], device)
-    given = {
-        v: v.hi for n in pending for v in n.variables if v.bound is None
-    }  # any value but 0: all have the same plan
+    unknown = {v for n in pending for v in n.variables if v.bound is None}
+    given: dict[Var, int] = {v: v.hi for v in unknown}  # as for any value but 0
     return schedule(unbind(pending, given).roots).kernels if pending else ()
 
 

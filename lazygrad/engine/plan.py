@@ -13,9 +13,9 @@ from lazygrad.engine.compile import Aliases, Compiled, can_overwrite, compile_ba
 from lazygrad.engine.report import print_stages
 from lazygrad.engine.slots import Input, Output, Slot, Temporary, Workspace
 from lazygrad.index.expr import Dim, as_dim, dim_product
-from lazygrad.index.variable import Variable
 from lazygrad.ir.node import Node, is_empty, topological
 from lazygrad.ir.op import Op
+from lazygrad.ir.variables import Sizes
 from lazygrad.runtime.base import DeviceInfo
 from lazygrad.schedule.batch import Batch, batches
 from lazygrad.schedule.kernel import Kernel, Schedule, schedule
@@ -48,7 +48,7 @@ class Plan:
     workspace: int
     results: tuple[Slot | None, ...]
 
-    def output_sizes(self, values: Mapping[Variable, int]) -> list[int]:
+    def output_sizes(self, values: Sizes) -> list[int]:
         """The outputs' sizes in bytes, given the values of the variables."""
         return [size if isinstance(size, int) else int(size.evaluate(values)) for size in self.outputs]
 

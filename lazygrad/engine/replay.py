@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,14 +10,13 @@ import numpy as np
 
 from lazygrad.engine.run import hand_over, memory_of, storage_of, upload
 from lazygrad.engine.slots import Input, Output
-from lazygrad.index.expr import dim_max, dim_product
-from lazygrad.index.variable import Variable
+from lazygrad.index.expr import Var, dim_max, dim_product
 from lazygrad.ir.elements import to_storage
 from lazygrad.ir.evaluate import evaluate
 from lazygrad.ir.node import Node, buffer, is_empty, topological
 from lazygrad.ir.op import BufferArg, Op
 from lazygrad.ir.signature import Shape
-from lazygrad.ir.variables import Unbound, unbind
+from lazygrad.ir.variables import Sizes, Unbound, unbind
 from lazygrad.runtime.base import Storage
 from lazygrad.runtime.registry import open_device
 
@@ -35,14 +34,14 @@ class Replay:
     inputs: list[Node]
     roots: list[Node]
     replaces: dict[int, int]
-    runners: dict[frozenset[Variable], tuple[Any, Unbound]] = field(default_factory=dict)  # by which variables are 0
+    runners: dict[frozenset[Var], tuple[Any, Unbound]] = field(default_factory=dict)  # by which variables are 0
 
     @staticmethod
     def over(roots: Sequence[Node]) -> list[Node]:
         """The buffers that `roots` read, in a fixed order."""
         return [n for n in topological(roots) if n.op is Op.BUFFER and not is_empty(n)]
 
-    def run(self, storages: Sequence[Storage], values: Mapping[Variable, int]) -> list[Storage]:
+    def run(self, storages: Sequence[Storage], values: Sizes) -> list[Storage]:
         """The storages of the roots' values, given those of the inputs; each is fresh, or an input that nothing wrote.
 
         `values` are those of the variables in the graph.
@@ -67,7 +66,7 @@ class Replay:
                 results.append(Storage(self.device, 0))
         return results
 
-    def _runner(self, values: Mapping[Variable, int]) -> tuple[Any, Unbound]:
+    def _runner(self, values: Sizes) -> tuple[Any, Unbound]:
         """What runs the graph for such values of its variables, and the graph that it runs."""
         empty = frozenset(v for v, value in values.items() if not value)
         if empty not in self.runners:
@@ -79,7 +78,7 @@ class Replay:
             self.runners[empty] = runner, graph
         return self.runners[empty]
 
-    def _evaluate(self, storages: Sequence[Storage], values: Mapping[Variable, int]) -> list[Storage]:
+    def _evaluate(self, storages: Sequence[Storage], values: Sizes) -> list[Storage]:
         runtime = open_device(self.device)
         given = dict(zip(self.inputs, storages))
 

@@ -6,16 +6,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from lazygrad.index.expr import Const, Dim, Expr, as_dim
+from lazygrad.index.expr import Const, Dim, Expr, Var, as_dim
 from lazygrad.index.variable import Variable
 from lazygrad.ir.node import Node, node, topological
 from lazygrad.ir.op import Arg, BoundsArg, BufferArg, Op, PadArg, ShapeArg
 
-Names = Mapping[Variable, Expr]
-NO_VALUES: Mapping[Variable, int] = MappingProxyType({})
+Names = Mapping[Var, Expr]
+Renamed = Mapping[Var, Variable]
+Sizes = Mapping[Var, int]
+NO_VALUES: Sizes = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Placeholder:
     """Stands for the storage of a BUFFER whose shape has been made free of values."""
 
@@ -36,12 +38,12 @@ class Unbound:
     new: Mapping[Node, Node]
     names: Names
 
-    def values(self, given: Mapping[Variable, int]) -> dict[Variable, int]:
+    def values(self, given: Sizes) -> dict[Var, int]:
         """The values of the new variables: those that the old ones are bound to, or are `given`."""
         return {new: given[v] if v in given else int(v) for v, new in self.names.items() if isinstance(new, Variable)}
 
 
-def unbind(roots: Sequence[Node], values: Mapping[Variable, int] = NO_VALUES) -> Unbound:
+def unbind(roots: Sequence[Node], values: Sizes = NO_VALUES) -> Unbound:
     """`roots` over variables without values, in the place of bound ones and of those that `values` has.
 
     A size of 0 is a graph of its own, with nothing where it occurs: kernels need not care, and may divide by sizes. So
@@ -49,7 +51,7 @@ def unbind(roots: Sequence[Node], values: Mapping[Variable, int] = NO_VALUES) ->
     """
     found = frozenset[Variable]().union(*(r.variables for r in roots))
     distinct = unbound_names(sorted(found, key=lambda v: (v.name, v.bound or 0)))
-    names: dict[Variable, Expr] = {}
+    names: dict[Var, Expr] = {}
     for v, new in distinct.items():
         value = values[v] if v in values else int(v)
         names[v] = Variable(new.name, max(v.lo, 1), v.hi) if value else Const(0)
@@ -57,14 +59,14 @@ def unbind(roots: Sequence[Node], values: Mapping[Variable, int] = NO_VALUES) ->
     return Unbound(tuple(changed.get(r, r) for r in roots), changed, names)
 
 
-def unbound_names(found: Iterable[Variable]) -> dict[Variable, Variable]:
+def unbound_names(found: Iterable[Variable]) -> dict[Var, Variable]:
     """For each variable one without a value. Variables of one name that have different values get different names.
 
     >>> T = Variable("T", 1, 8)
     >>> [v.name for v in unbound_names([T.bind(3), T.bind(5)]).values()]
     ['T', 'T_1']
     """
-    names: dict[Variable, Variable] = {}
+    names: dict[Var, Variable] = {}
     taken: set[str] = set()
     for v in dict.fromkeys(found):
         name = next(n for k in range(len(taken) + 1) if (n := f"{v.name}_{k}" if k else v.name) not in taken)

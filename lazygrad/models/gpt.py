@@ -11,6 +11,8 @@ import numpy.typing as npt
 
 from lazygrad import nn
 from lazygrad.errors import ArgumentError, BoundsError, ShapeError
+from lazygrad.index.expr import Dim, dim_max
+from lazygrad.index.variable import Variable
 from lazygrad.ops.jit import jit
 from lazygrad.ops.mode import no_grad
 from lazygrad.tensor import Tensor
@@ -125,7 +127,8 @@ class GPT(nn.Module):
         self.h = nn.ModuleList([Block(config) for _ in range(config.layers)])
         self.ln_f = nn.LayerNorm(config.width, bias=config.bias)
         self._initialize()
-        self._next_logits = jit(self._logits_at)
+        self._time = Variable("time", 1, config.context)
+        self._next_logits = jit(self._last_logits)
 
     def _initialize(self) -> None:
         """N(0, 0.02); what is added to the residual stream is smaller, because 2 * layers such terms add up."""
@@ -143,7 +146,7 @@ class GPT(nn.Module):
 
     def parameter_count(self) -> int:
         """How many numbers are trained; the head shares the token embedding's."""
-        return sum(int(p.numel()) for p in self.parameters())  # type: ignore[arg-type,misc]
+        return sum(int(p.numel()) for p in self.parameters())
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Logits of the next token: integer tokens (batch, time), time <= context, to (batch, time, vocabulary).
@@ -159,7 +162,7 @@ class GPT(nn.Module):
         return logits.reshape(-1, self.config.vocabulary).cross_entropy(targets.reshape(-1))
 
     def _hidden(self, tokens: Tensor) -> Tensor:
-        if tokens.ndim != 2 or int(tokens.shape[1]) > self.config.context:  # type: ignore[arg-type]
+        if tokens.ndim != 2 or dim_max(tokens.shape[1]) > self.config.context:
             raise ShapeError(
                 f"a GPT takes tokens of shape (batch, time), time at most {self.config.context}; these have shape "
                 f"{tuple(tokens.shape)}: keep the last {self.config.context}, or make a model with a larger context"
@@ -172,16 +175,15 @@ class GPT(nn.Module):
     def _head(self, x: Tensor) -> Tensor:
         return self.ln_f.forward(x).linear(self.wte.weight)
 
-    def _logits_at(self, tokens: Tensor, position: Tensor) -> Tensor:
-        """Logits (1, 1, vocabulary) after the token at `position` (shape (1,)) of `tokens` (1, time)."""
+    def _last_logits(self, window: Tensor, time: Dim) -> Tensor:
+        """Logits (1, 1, vocabulary) after the first `time` tokens of `window` (1, context)."""
         with no_grad():
-            return self._head(self._hidden(tokens).index_select(1, position))
+            return self._head(self._hidden(window[:, :time])[:, time - 1 : time])
 
     def next_logits(self, tokens: Sequence[int]) -> npt.NDArray[np.float32]:
         """Logits, of shape (vocabulary,), of the token that follows the last `context` of `tokens`.
 
-        The window always has `context` tokens, filled up behind the last one, which causal attention keeps from seeing
-        them: so one compiled plan serves every length.
+        How many they are is a variable, so that one compiled plan serves every length.
         """
         window = np.zeros((1, self.config.context), dtype=np.int64)
         last = tokens[-self.config.context :]
@@ -189,8 +191,7 @@ class GPT(nn.Module):
         training = self.training
         self.eval()
         try:
-            position = Tensor(np.array([len(last) - 1], dtype=np.int64), device=self.device)
-            logits = self._next_logits(Tensor(window, device=self.device), position).numpy()
+            logits = self._next_logits(Tensor(window, device=self.device), self._time.bind(len(last))).numpy()
         finally:
             self.train(training)
         return np.asarray(logits, dtype=np.float32).reshape(-1)

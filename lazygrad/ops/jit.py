@@ -20,7 +20,7 @@ from lazygrad.errors import JitError, user_line
 from lazygrad.index.expr import Expr
 from lazygrad.ir.node import Node, buffer
 from lazygrad.ir.op import Op
-from lazygrad.ir.variables import Names, renamed_shape
+from lazygrad.ir.variables import Names, Renamed, renamed_shape
 from lazygrad.ops.core import Core, make
 from lazygrad.ops.jit_guard import kind, outside, variables_of
 from lazygrad.ops.jit_trace import Made, Place, Trace, Tracer, is_realized, realize_all, unique_tensors
@@ -67,7 +67,7 @@ class Jit(Generic[P, R]):
             raise JitError(f"jit: a tensor that the traced function uses is gone ({user_line()})")
         return _replay(trace, arguments, found, names)  # type: ignore[no-any-return]
 
-    def _first(self, args: Any, kwargs: Any, key: Hashable, names: Names) -> R:
+    def _first(self, args: Any, kwargs: Any, key: Hashable, names: Renamed) -> R:
         """Run plainly, and see whether the function changes lists or dicts that would make every call another kind."""
         before = outside(self.function, True)
         without = kind(*flatten((args, kwargs)), self.function, False, names)
@@ -94,7 +94,7 @@ def jit(function: Callable[P, R]) -> Jit[P, R]:
     return Jit(function)
 
 
-def _found(trace: Trace, arguments: list[Core], names: Names) -> list[Core | None] | None:
+def _found(trace: Trace, arguments: list[Core], names: Renamed) -> list[Core | None] | None:
     """The tensor behind each source (None for data and random numbers); None when this trace does not fit any more."""
     for owner, had in trace.gradients:
         if (t := owner()) is None or (t.grad is not None) != had:
@@ -118,7 +118,7 @@ def _found(trace: Trace, arguments: list[Core], names: Names) -> list[Core | Non
     return found
 
 
-def _replay(trace: Trace, arguments: list[Core], found: list[Core | None], names: Names) -> Any:
+def _replay(trace: Trace, arguments: list[Core], found: list[Core | None], names: Renamed) -> Any:
     _check_shared(trace, arguments)
     realize_all([t for t in found if t is not None])
     draws = [generator.default_generator.draw(count) for count in trace.draws]
@@ -134,7 +134,7 @@ def _replay(trace: Trace, arguments: list[Core], found: list[Core | None], names
             storages.append(source.constant)
     _drop_gradients(trace, arguments)
     values = trace.replay.run(storages, {new: int(v) for v, new in names.items()})
-    back = {new: v for v, new in names.items()}
+    back: Names = {new: v for v, new in names.items()}
     roots = trace.replay.roots
     nodes = [buffer(storage, n.dtype, renamed_shape(n.shape, back)) for storage, n in zip(values, roots)]
     _change(trace, arguments, nodes)

@@ -13,7 +13,7 @@ import numpy as np
 from lazygrad.errors import JitError, user_line
 from lazygrad.index.expr import Expr
 from lazygrad.index.variable import Variable, by_name
-from lazygrad.ir.variables import Names, renamed_shape, unbound_names
+from lazygrad.ir.variables import Names, Renamed, renamed_shape, unbound_names
 from lazygrad.ops.core import Core
 from lazygrad.ops.mode import mode
 
@@ -21,7 +21,7 @@ _PLAIN = (bool, int, float, complex, str, bytes, type(None))
 MOST = 256  # elements of a list, and bytes of an array, that are compared by value rather than identity
 
 
-def variables_of(leaves: Sequence[Any]) -> Names:
+def variables_of(leaves: Sequence[Any]) -> Renamed:
     """The variables in the arguments, each with one that has no value: a trace serves all of its values."""
     found: list[Variable] = []
     for x in leaves:

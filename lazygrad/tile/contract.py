@@ -31,6 +31,7 @@ from lazygrad.tile.program import (
     Stmt,
     Store,
     Value,
+    const,
     load,
     ref,
 )
@@ -100,8 +101,7 @@ def contract(program: Program, info: DeviceInfo) -> Program | None:
     if c is None or dim_max(c.rows[-1].extent) < MIN_ROWS or info.vector_bytes < 16:
         return None
     lanes = lanes_for([c.acc.value], info)
-    columns = c.columns[-1].extent
-    if not isinstance(columns, int) or columns < lanes // 2:  # panels have known widths
+    if dim_max(c.columns[-1].extent) < lanes // 2:
         return None
     return replace(program, body=_Tiler(c, lanes).body())
 
@@ -117,25 +117,26 @@ class _Tiler:
     def __init__(self, c: Contraction, lanes: int) -> None:
         self.c, self.lanes = c, lanes
         self.row, self.column = c.rows[-1], c.columns[-1]
-        self.rows = self.row.extent
+        self.rows, self.columns = self.row.extent, self.column.extent
         self.depth = dim_max(dim_product(a.extent for a in c.depth))
         self.vectors = self._panel_vectors()
         self.width = self.vectors * lanes
         self.tile_rows = max(1, ACCUMULATORS // self.vectors)
-        self.panels = -(-_size(self.column) // self.width)
+        self.panels = ceil_div(self.columns, self.width)
+        self.beyond = Var("column", 0, dim_max(self.panels) * self.width - 1)  # a column that may not exist
         self.block = self._block_rows()
         self.blocks = ceil_div(self.rows, self.block)
 
     def _panel_vectors(self) -> int:
         """The panel width that wastes the fewest lanes, and fits the scratch memory if it has to be packed."""
-        size = _size(self.column)
-        packed = self._packed()
+        size = dim_max(self.columns)
+        packed = self._packed() or not isinstance(self.columns, int)
         fits = [v for v in PANEL_VECTORS if not packed or v * self.lanes * self.depth * 4 <= PACKED_BYTES] or [1]
         return min(fits, key=lambda v: (-(-size // (v * self.lanes)) * v * self.lanes, fits.index(v)))
 
     def _block_rows(self) -> int:
         """Rows of one task: many, so that a packed panel is used often, but leaving enough tasks."""
-        others = self.panels
+        others = dim_max(self.panels)
         for axis in (*self.c.batch, *self.c.rows[:-1], *self.c.columns[:-1]):
             others *= dim_max(axis.extent)
         tile, rows = self.tile_rows, dim_max(self.rows)
@@ -150,16 +151,14 @@ class _Tiler:
         return any(e.coefficient(var) not in (0, 1) if address else var in e.vars for e, address in exprs([self.c.b]))
 
     def body(self) -> tuple[Stmt, ...]:
-        panel = _variable("panel", self.panels)
+        panel = index_variable("panel", self.panels)
         block = index_variable("block", self.blocks)
-        full, rest = divmod(_size(self.column), self.width)
-        parts: list[Stmt] = []
-        if full:
-            parts += self._panel(panel, block, self.width)
-        body: tuple[Stmt, ...] = tuple(parts)
-        if rest:
-            tail = tuple(self._panel(Const(full), block, rest))
-            body = (If(panel.lt(full), body, tail),) if full else tail
+        full, rest = as_dim(self.columns // self.width), as_dim(self.columns % self.width)
+        body = tuple(self._panel(panel, block, self.width)) if full != 0 else ()
+        if rest != 0:
+            width = rest if isinstance(rest, int) else self.width
+            tail = tuple(self._panel(lift(full), block, width, partial=width != rest))
+            body = (If(panel.lt(full), body, tail),) if body else tail
         for var, extent in ((block, self.blocks), (panel, self.panels)):
             if isinstance(var, Var):
                 body = (Loop(Axis(var, extent, Kind.GRID), body),)
@@ -167,13 +166,15 @@ class _Tiler:
             body = (Loop(replace(axis, kind=Kind.GRID), body),)
         return body
 
-    def _panel(self, panel: Expr, block: Expr, width: int) -> list[Stmt]:
-        """One block of rows by the `width` columns of `panel`."""
+    def _panel(self, panel: Expr, block: Expr, width: int, partial: bool = False) -> list[Stmt]:
+        """One block of rows by the `width` columns of `panel`; of a `partial` one, those that exist."""
         statements: list[Stmt] = []
         body = self.c.body
-        if self._packed():
-            stage, body = self._pack(panel, width)
+        if self._packed() or partial:
+            stage, body = self._pack(panel, width, partial)
             statements.append(stage)
+        if partial:
+            body = (body[0], If(self.beyond.lt(self.columns), body[1:]))
         whole = as_dim(self.rows // self.tile_rows)  # register tiles that are full
         per_block = self.block // self.tile_rows
         if whole != 0:
@@ -208,22 +209,30 @@ class _Tiler:
 
     def _tile(self, body: tuple[Stmt, ...], column: Expr, first: Expr, rows: int, vectors: int, lanes: int) -> Stmt:
         i, j, lane = _variable("i", rows), _variable("j", vectors), _variable("lane", lanes)
-        variables = {self.row.var: first + i, self.column.var: column + j * lanes + lane}
+        at = column + j * lanes + lane
+        variables = {self.row.var: first + i, self.column.var: at, self.beyond: at}
         inner = substitute_body(body, variables)
         for var, extent, kind in ((lane, lanes, Kind.VECTOR), (j, vectors, Kind.UNROLL), (i, rows, Kind.UNROLL)):
             if isinstance(var, Var):
                 inner = (Loop(Axis(var, extent, kind), inner),)
         return inner[0] if len(inner) == 1 else Loop(Axis(Var("once", 0, 0), 1, Kind.UNROLL), inner)
 
-    def _pack(self, panel: Expr, width: int) -> tuple[Stage, tuple[Stmt, ...]]:
-        """Scratch memory with the panel of `b` as [depth][width], and the statements that read it there."""
+    def _pack(self, panel: Expr, width: int, partial: bool) -> tuple[Stage, tuple[Stmt, ...]]:
+        """Scratch memory with the panel of `b` as [depth][width], and the statements that read it there.
+
+        The columns that a `partial` panel lacks are zeros.
+        """
         array = Array("packed", self.c.b.dtype, self.depth * self.width, Scope.PRIVATE)
         ours = tuple(replace(a, var=Var(f"k{n}", 0, a.var.hi, below=a.extent)) for n, a in enumerate(self.c.depth))
         column = _variable("c", width)
         variables: dict[Var, Expr] = {a.var: b.var for a, b in zip(self.c.depth, ours)}
         source = substitute([self.c.b], variables | {self.column.var: panel * self.width + column}, {})[0]
         offset = _row_major(ours)
-        fill: tuple[Stmt, ...] = (Store(array, offset * self.width + column, source),)
+        store = Store(array, offset * self.width + column, source)
+        fill: tuple[Stmt, ...] = (store,)
+        if partial:
+            zero = replace(store, value=const(0.0, source.dtype))
+            fill = (If((panel * self.width + column).lt(self.columns), fill, (zero,)),)
         if isinstance(column, Var):
             fill = (Loop(Axis(column, width, lanes=self.lanes), fill),)
         for axis in reversed(ours):
