@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 
 from lazygrad.index.expr import Const, Expr, Var, all_of, dim_product
 from lazygrad.ir.op import Combine
-from lazygrad.tile.array import Array, Axis, Kind
+from lazygrad.tile.array import Array, Axis, Kind, Scope
 from lazygrad.tile.collective import Tile
 from lazygrad.tile.contract import Contraction
 from lazygrad.tile.layout import CHUNK, Fragment, Outer, Strided, Swizzled
 from lazygrad.tile.lower_matrix import KINDS
 from lazygrad.tile.program import Load, Loop, Stmt, Store, Value, const, load, ref
-from lazygrad.tile.values import substitute, substitute_body
+from lazygrad.tile.values import substitute, substitute_body, topological
 from lazygrad.tile.workgroups import guarded, positions
 
 LINE = 128  # bytes of a swizzled line, at most
@@ -135,14 +135,28 @@ def epilogue(c: Contraction, acc: Array, block: Block, staged: Tile | None = Non
         assert isinstance(s, Store)
         stores.append(replace(s, value=substitute([s.value], {}, {ref(c.acc): value})[0]))
     body = substitute_body(stores, variables)
-    if staged is not None:
+    is_inside = _inside(c, block, row, column, inside)
+    if staged is None:
+        body = guarded(is_inside, body)
+    else:  # the copy engine keeps what is outside from being stored
         assert len(body) == 1 and isinstance(body[0], Store) and isinstance(staged.layout, Swizzled)
         index = staged.layout.at(*place) + staged.slot * staged.layout.size
-        body = (replace(body[0], array=staged.array, index=index),)
-    body = guarded(_inside(c, block, row, column, inside), body)
+        body = (replace(body[0], array=staged.array, index=index, value=_masked(body[0].value, is_inside)),)
     for var in (inside, piece):
         body = (Loop(Axis(var, var.hi + 1, Kind.UNROLL), body),)
     return (Loop(Axis(item, fragment.items, Kind.LOCAL), body),)
+
+
+def _masked(value: Value, condition: Expr) -> Value:
+    """`value`, with nothing read from device memory where `condition` does not hold."""
+    new: dict[Value, Value] = {}
+    for v in topological([value]) if condition.constant != 1 else ():
+        (changed,) = substitute([v], {}, new)
+        if isinstance(changed, Load) and changed.array.scope is Scope.GLOBAL:
+            valid = condition if changed.valid is None else condition.and_(changed.valid)
+            changed = load(changed.array, changed.index, valid, changed.fill, dict(zip(changed.binds, changed.src)))
+        new[v] = changed
+    return new.get(value, value)
 
 
 def _inside(c: Contraction, block: Block, row: Expr, column: Expr, e: Var) -> Expr:

@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 from lazygrad.runtime.base import DeviceInfo
+from lazygrad.settings import settings
 from lazygrad.tile.collapse import collapse
 from lazygrad.tile.contract import contract
+from lazygrad.tile.hopper import hopper
 from lazygrad.tile.local_contract import local_contract
 from lazygrad.tile.program import Program
 from lazygrad.tile.separate import separate
 from lazygrad.tile.stream import stream
+from lazygrad.tile.tensorize import tensorize
 from lazygrad.tile.vectorize import vectorize
+from lazygrad.tile.verify import verify
 from lazygrad.tile.workgroups import work_groups
 
 
 def optimize(program: Program, info: DeviceInfo) -> Program:
     """`program` as it should run on the device that `info` describes."""
+    chosen = _chosen(program, info)
+    if settings.verify:
+        verify(chosen)
+    return chosen
+
+
+def _chosen(program: Program, info: DeviceInfo) -> Program:
     plain = collapse(program)
     if info.kind == "gpu":
-        return local_contract(plain, info) or work_groups(plain, info)
+        return hopper(plain, info) or tensorize(plain, info) or local_contract(plain, info) or work_groups(plain, info)
     return stream(contract(separate(plain), info) or vectorize(plain, info))
