@@ -178,7 +178,9 @@ def test_vectors_are_aligned() -> None:
     x, y = floats(512), np.zeros(512, np.float32)
     launch(VECTORS, [x, y], 1, 128)
     np.testing.assert_array_equal(y, x * 2)
-    shifted = planted(VECTORS, ("lg_load<4>(x + threadIdx.x * 4)", "lg_load<4>(x + threadIdx.x * 4 - threadIdx.x / 127)"))
+    shifted = planted(
+        VECTORS, ("lg_load<4>(x + threadIdx.x * 4)", "lg_load<4>(x + threadIdx.x * 4 - threadIdx.x / 127)")
+    )
     fails(shifted, r"thread 127: misaligned: it reads 16 bytes at x\[507\]", [x, y], 1, 128)
 
 
