@@ -41,7 +41,7 @@ from .writer import Writer
 ALIGNMENT = 16  # of shared arrays, in bytes: those of the widest access
 STATIC_SHARED = 48 << 10  # bytes of shared memory that a kernel has without asking for more
 _SHARED = (Scope.LOCAL, Scope.CLUSTER)
-_KNOWN = BASE | ASYNC
+KNOWN = BASE | ASYNC  # every name that a body may use
 _MATH = ("fmod", "trunc", "sin", "sqrt", "pow", "exp", "exp2", "log2")
 CUDA = Dialect(
     types={
@@ -75,8 +75,8 @@ def render(kernel: MachineKernel, info: DeviceInfo) -> KernelSource:
     """The kernel as CUDA C++, with the definitions that it needs in front."""
     writer = _Writer(kernel)
     text = writer.text()
-    used = {name for name in re.findall(r"\blg_\w+", text) if name in _KNOWN}
-    return KernelSource(kernel.name, definitions(used, _KNOWN) + text, kernel.name, writer.attributes())
+    used = {name for name in re.findall(r"\blg_\w+", text) if name in KNOWN}
+    return KernelSource(kernel.name, definitions(used, KNOWN) + text, kernel.name, writer.attributes())
 
 
 def register_type(dtype: DType, lanes: int) -> str:

@@ -5,7 +5,7 @@ A kernel's text is one translation unit without includes:
     #ifndef LAZYGRAD_EMULATED
     ...definitions of the `lg_` names that this kernel uses, and of those that they use, each once...
     #endif
-    extern "C" __global__ void __launch_bounds__(256, 1) name(const float *__restrict__ in0, float *__restrict__ out0, ...)
+    extern "C" __global__ void __launch_bounds__(256, 1) name(const float *__restrict__ in0, ...)
     {
       ...
     }
