@@ -149,7 +149,9 @@ class OpenCLRuntime(Runtime):
     def wrap(self, array: npt.NDArray[Any], label: str = "") -> Memory:
         """See `Runtime.wrap`."""
         in_place = self._unified and array.nbytes and array.flags.c_contiguous
-        if not in_place or array.ctypes.data % self.info.alignment or array.nbytes > self.info.max_alloc:
+        # A CPU reads elements wherever they are; a GPU that shares memory wants them as its driver would place them.
+        alignment = max(array.itemsize, 1) if self.info.kind == "cpu" else self.info.alignment
+        if not in_place or array.ctypes.data % alignment or array.nbytes > self.info.max_alloc:
             memory = self.allocate(array.nbytes, label)
             self.write(memory, array)
             return memory

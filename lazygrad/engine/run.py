@@ -105,17 +105,22 @@ def is_overwritten(storage: Storage) -> bool:
     return storage.memory is None and storage.nbytes > 0
 
 
-def upload(array: np.ndarray[Any, Any], dtype: DType, name: str, shape: Shape | None = None) -> Node:
+def upload(
+    array: np.ndarray[Any, Any], dtype: DType, name: str, shape: Shape | None = None, share: bool = False
+) -> Node:
     """A BUFFER node on device `name` with the elements of `array` (whose type is `dtype.storage`).
 
-    `shape` is that of the array unless given: one with variables that have the array's sizes as values.
+    `shape` is that of the array unless given: one with variables that have the array's sizes as values. With `share`
+    the memory is the array's own where the device can read it there; it is never written.
     """
     array = np.ascontiguousarray(array).reshape(array.shape)
     storage = Storage(name, array.nbytes)
     if array.nbytes:
         runtime = open_device(name)
-        storage.memory = runtime.allocate(array.nbytes)
-        runtime.write(storage.memory, array)
+        storage.memory = runtime.wrap(array) if share else runtime.allocate(array.nbytes)
+        storage.memory.readonly = share
+        if not share:
+            runtime.write(storage.memory, array)
     return buffer(storage, dtype, tuple(array.shape) if shape is None else shape)
 
 
@@ -292,4 +297,4 @@ def _replaceable(pending: Sequence[Node], inputs: Sequence[Node]) -> dict[int, i
             target = id(n.argument(StoreArg).storage)
             if len(number.get(target, ())) == 1 and target not in held:
                 replaces[k] = number[target][0]
-    return replaces
+    return {k: i for k, i in replaces.items() if not memory_of(storage_of(inputs[i])).readonly}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from lazygrad.dtype import DType, Scalar, dtypes, of_numpy, of_scalar
-from lazygrad.engine.run import own
+from lazygrad.engine.run import own, upload
 from lazygrad.errors import ArgumentError, DTypeError, GradientError, ShapeError
 from lazygrad.ir.build import add
 from lazygrad.ir.elements import array_type, to_storage
@@ -46,7 +46,7 @@ def as_array(data: Any, dtype: DType | None) -> tuple[np.ndarray[Any, Any], DTyp
         dtype = dtypes.float32 if is_list and array.dtype == np.float64 else of_numpy(array.dtype)
     if array.dtype.kind not in "biuf":
         fail(DTypeError, f"Tensor: elements of type {array.dtype} are no numbers")
-    return to_storage(array.astype(array_type(dtype)), dtype), dtype
+    return to_storage(array.astype(array_type(dtype), copy=False), dtype), dtype
 
 
 def leaf(cls: type[T], value: Node, device: str, requires_grad: bool) -> T:
@@ -62,6 +62,20 @@ class Creation(Reduce):
     """New tensors. Every function takes `dtype`, `device` (None: the default) and `requires_grad`."""
 
     __slots__ = ()
+
+    @classmethod
+    def from_numpy(cls, array: np.ndarray[Any, Any], *, device: str | None = None) -> Self:
+        """The elements of `array`, without a copy where the device can read them where they are.
+
+        That is where they lie in C order, on devices that share the host's memory. The array must not change as long
+        as the tensor is used; the tensor never changes it: in-place operations give the tensor memory of its own.
+
+        >>> Tensor.from_numpy(np.arange(3)).tolist()
+        [0, 1, 2]
+        """
+        name = device_name(device)
+        stored, kind = as_array(array, None)
+        return leaf(cls, upload(stored, kind, name, share=np.may_share_memory(stored, array)), name, False)
 
     @classmethod
     def full(

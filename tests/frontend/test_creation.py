@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from lazygrad import Tensor, dtypes
+from lazygrad import Tensor, dtypes, jit, stats
 from lazygrad.dtype import ALL, DType
 from lazygrad.errors import ArgumentError, DTypeError, GradientError, ShapeError
 
@@ -139,3 +139,45 @@ def test_a_lazy_leaf_has_a_node_of_its_own() -> None:
     assert a.grad is not None
     assert b.grad is not None
     assert (a.grad.tolist(), b.grad.tolist()) == ([2, 2, 2], [3, 3, 3])
+
+
+# ---- memory of NumPy's -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int64", "uint8", "bool", "float16"])
+def test_an_array_is_read_where_it_lies(device: str, dtype: str) -> None:
+    array = np.arange(1, 4097).reshape(64, 64).astype(dtype)
+    before = stats().live_bytes
+    t = Tensor.from_numpy(array)
+    assert t.shape == (64, 64) and t.dtype.name == dtype
+    assert stats().live_bytes == before, "the device made a copy"
+    np.testing.assert_array_equal(t.numpy(), array)
+    np.testing.assert_array_equal((t[1:] == t[:-1]).numpy(), array[1:] == array[:-1])
+
+
+def test_arrays_that_cannot_be_shared_are_copied(device: str) -> None:
+    array = np.arange(24, dtype=np.float32).reshape(4, 6)
+    unaligned = np.frombuffer(b"x" + array.tobytes(), np.uint8)[1:].view(np.float32).reshape(4, 6)
+    for view in (array.T, array[:, ::2], array[::-1], unaligned, array.astype(">f4"), array[:0]):
+        np.testing.assert_array_equal(Tensor.from_numpy(view).add(1).numpy(), view + 1)
+
+
+def test_a_shared_array_is_never_written(device: str) -> None:
+    array = np.arange(2048, dtype=np.float32)
+    t = Tensor.from_numpy(array)
+    t += 1
+    t.realize()
+    t[3] = 70.0
+    again = Tensor.from_numpy(array)
+    step = jit(lambda x: x.mul_(2))
+    results = [step(again).sum().item() for _ in range(4)]
+    assert results == [array.sum() * 2**k for k in range(1, 5)]
+    assert t[:5].tolist() == [1.0, 2.0, 3.0, 70.0, 5.0]
+    np.testing.assert_array_equal(array, np.arange(2048))
+
+
+def test_a_read_only_array(device: str) -> None:
+    array = np.arange(2048, dtype=np.float32)
+    array.flags.writeable = False
+    t = Tensor.from_numpy(array)
+    assert t.add_(1).sum().item() == array.sum() + 2048

@@ -249,7 +249,7 @@ def test_wrapping_is_no_copy_where_alignment_allows(runtime: OpenCLRuntime, kern
     array[:] = np.arange(N)
     before = runtime.stats.allocations
     memory = runtime.wrap(array)
-    shifted = runtime.wrap(raw[start + 1 : start + 1 + 4 * N])
+    shifted = runtime.wrap(raw[start + 1 : start + 1 + 4 * N].view(np.float32))
     in_place = memory.host is not None
     assert runtime.stats.allocations - before == (1 if in_place else 2)  # the second one cannot be used in place
     out = runtime.allocate(4 * N)
