@@ -48,8 +48,11 @@ template <class Act> inline void each_word(size_t place, unsigned bytes, Act act
   }
 }
 
+/// Who accesses shared memory for the current thread: it itself, as an object of a barrier or not; or an agent later.
+enum Means { plain, barrier_object, by_agent };
+
 /// Bytes of shared memory: they belong to an array, hold something if read, and no engine is at work on them.
-inline void check_shared(const void *p, unsigned bytes, bool write, bool atomic, bool barrier = false) {
+inline void check_shared(const void *p, unsigned bytes, bool write, bool atomic, Means means = plain) {
   Worker &w = *worker;
   const size_t place = place_of(p);
   const char *verb = write ? "writes" : "reads";
@@ -60,17 +63,17 @@ inline void check_shared(const void *p, unsigned bytes, bool write, bool atomic,
     fail("it %s %s, whose block has ended", verb, shared_name(p).c_str());
   uint8_t any = 0, all = 0xff, *state = &w.shadow->bytes[place];
   for (unsigned i = 0; i < bytes; i++) any |= state[i], all &= state[i];
-  if (any & barrier_byte && !barrier) fail("it %s %s, which is a barrier object", verb, shared_name(p).c_str());
+  if (any & barrier_byte && means != barrier_object) fail("it %s %s, which is a barrier object", verb, shared_name(p).c_str());
   if (any & arriving)
     fail("race: it %s %s while an asynchronous copy into it has not been waited for", verb, shared_name(p).c_str());
   if (write && any & leaving)
     fail("race: it writes %s while an asynchronous operation that reads it has not been waited for",
          shared_name(p).c_str());
   if ((!write || atomic) && !(all & written)) fail("uninitialized: it reads %s, which nobody has written", shared_name(p).c_str());
-  if (write && !barrier) std::memset(state, written, bytes);
+  if (write && means == plain) std::memset(state, written, bytes);
   each_word(place, bytes, [&](Word &word, uint8_t mask, const char *at) {
     compare(at, word, mask, write, atomic);
-    note(word, w.current->place, mask, write, atomic);
+    if (means != by_agent) note(word, w.current->place, mask, write, atomic);
   });
 }
 

@@ -92,11 +92,18 @@ struct Block {
   std::vector<unsigned> registers;  // of each warp, as setmaxnreg said
 };
 
-struct TensorMap;  // tma.hpp
+/// A map as tensor_map.py packs it.
+struct TensorMap {
+  char *base;
+  uint32_t array, rank, element, swizzle;
+  uint32_t sizes[5], box[5];  // elements, innermost first
+  uint64_t strides[4];        // bytes, of every axis but the innermost
+};
+static_assert(sizeof(TensorMap) <= 128);
 
 /// A tile that the copy engine moves behind the threads' backs.
 struct Transfer {
-  const TensorMap *map;
+  TensorMap map;      // its own: the thread that asked, and the parameters on its stack, may be gone
   int at[5];          // coordinates of the box, innermost first
   char *shared;       // in the owner's block
   Thread *owner;

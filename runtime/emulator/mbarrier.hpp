@@ -19,7 +19,7 @@ inline MBarrier &mbarrier_at(uint64_t *p) {
   if (reinterpret_cast<uintptr_t>(p) % 8) fail("misaligned: the barrier object %s", shared_name(p).c_str());
   if (w.shadow) {
     if (!(w.shadow->bytes[place_of(p)] & barrier_byte)) fail("%s is used as a barrier before lg_barrier_init", shared_name(p).c_str());
-    check_shared(p, 8, false, true, true);
+    check_shared(p, 8, false, true, barrier_object);
   }
   return *reinterpret_cast<MBarrier *>(p);
 }
@@ -53,7 +53,7 @@ inline void initialize(uint64_t *p, int arrivals) {
   if (reinterpret_cast<uintptr_t>(p) % 8) fail("misaligned: the barrier object %s", shared_name(p).c_str());
   if (arrivals < 1 || arrivals >= 1 << 20) fail("lg_barrier_init: %d arrivals; 1 to 2^20 - 1 are allowed", arrivals);
   if (w.shadow) {
-    check_shared(p, 8, true, false, true);
+    check_shared(p, 8, true, false, barrier_object);
     std::memset(&w.shadow->bytes[place_of(p)], written | barrier_byte, 8);
     w.shadow->phases[p] = PhaseClock{std::vector<uint32_t>(w.shadow->count, 0), {}};
   }

@@ -38,7 +38,7 @@ class EmulatedRuntime(NumpyRuntime):
         )
         self._info = {arch: self._describe(arch) for arch in SHARED_BYTES}
         self._stats = RuntimeStats()
-        self._built: dict[tuple[str, str, bool], EmulatedExecutable] = {}
+        self._built: dict[tuple[str, KernelSource, bool], EmulatedExecutable] = {}
 
     @property
     def info(self) -> DeviceInfo:
@@ -78,13 +78,13 @@ class EmulatedRuntime(NumpyRuntime):
         checks = settings.emulated_checks
         fresh: dict[str, KernelSource] = {}
         for source in sources:
-            if (prelude, source.text, checks) in self._built:
+            if (prelude, source, checks) in self._built:
                 continue
-            if fresh.setdefault(source.entry, source).text != source.text:
+            if fresh.setdefault(source.entry, source) != source:
                 raise GraphError(f"two kernels of one program have the entry name {source.entry!r}; rename one")
         if fresh:
             self._compile(list(fresh.values()), prelude, options, checks)
-        return [self._built[prelude, source.text, checks] for source in sources]
+        return [self._built[prelude, source, checks] for source in sources]
 
     def prepare(self, launches: Sequence[Launch]) -> Prepared:
         """See `Runtime.prepare`."""
@@ -110,7 +110,7 @@ class EmulatedRuntime(NumpyRuntime):
         flags = [*self._toolchain.kernel_options(checks), *options]
         library = self._toolchain.load(text, flags, sources[0].name if len(sources) == 1 else f"{len(sources)} kernels")
         for source in sources:
-            self._built[prelude, source.text, checks] = self._executable(source, library, text, flags, checks)
+            self._built[prelude, source, checks] = self._executable(source, library, text, flags, checks)
         self._stats.build_seconds += time.perf_counter() - start
 
     def _executable(

@@ -8,15 +8,6 @@
 
 namespace emu {
 
-/// A map as tensor_map.py packs it.
-struct TensorMap {
-  char *base;
-  uint32_t array, rank, element, swizzle;
-  uint32_t sizes[5], box[5];  // elements, innermost first
-  uint64_t strides[4];        // bytes, of every axis but the innermost
-};
-static_assert(sizeof(TensorMap) <= 128);
-
 /// Where 16-byte chunks of a swizzled tile lie: address bits 4.. are flipped by bits 7.. (CUDA driver API,
 /// "CUtensorMapSwizzle"; CUTLASS writes the same patterns as Swizzle<1|2|3, 4, 3>).
 inline size_t swizzled(size_t address, unsigned swizzle) {
@@ -32,7 +23,7 @@ inline unsigned tile_bytes(const TensorMap &m) {
 
 /// `act(offset in the tile, address in the tensor or null outside, bytes)` for each run of the box's innermost axis.
 template <class Act> void each_row(const Transfer &t, Act act) {
-  const TensorMap &m = *t.map;
+  const TensorMap &m = t.map;
   const unsigned row = m.box[0] * m.element, rows = tile_bytes(m) / row;
   for (unsigned r = 0; r < rows; r++) {
     char *p = m.base;
@@ -71,14 +62,14 @@ inline void check_fenced(const char *tile, unsigned bytes) {
 
 inline void deliver(Transfer t) {
   Worker &w = *worker;
-  const unsigned bytes = tile_bytes(*t.map);
+  const unsigned bytes = tile_bytes(t.map);
   Thread *const current = w.current;
   w.current = t.owner;  // reports name the thread that asked for it
   if (t.is_store) {
     each_row(t, [&](unsigned offset, char *p, unsigned n) {
       if (!p) return;
       if (w.launch->checks) global_range(p, n, true).dirty = 1;
-      std::memcpy(p, w.window + swizzled(place_of(t.shared) + offset, t.map->swizzle), n);
+      std::memcpy(p, w.window + swizzled(place_of(t.shared) + offset, t.map.swizzle), n);
     });
     if (w.shadow) {
       mark(t.shared, bytes, 0, leaving);
@@ -91,7 +82,7 @@ inline void deliver(Transfer t) {
       if (!(t.blocks >> rank & 1)) continue;
       char *const to = in_block(t.shared, rank);
       each_row(t, [&](unsigned offset, const char *p, unsigned n) {
-        char *const q = w.window + swizzled(place_of(to) + offset, t.map->swizzle);
+        char *const q = w.window + swizzled(place_of(to) + offset, t.map.swizzle);
         if (p && w.launch->checks) global_range(p, n, false);
         p ? std::memcpy(q, p, n) : std::memset(q, 0, n);
       });
@@ -125,18 +116,18 @@ bool deliver_transfer() {
 
 inline void start(Transfer t) {
   Worker &w = *worker;
-  const unsigned bytes = tile_bytes(*t.map);
+  const unsigned bytes = tile_bytes(t.map);
   if (!w.in_window(t.shared)) fail("the copy engine's tile must be in shared memory");
   if (place_of(t.shared) % 128) fail("misaligned: a tile for the copy engine at %s, which is not aligned to 128 bytes", shared_name(t.shared).c_str());
   if (!t.is_store) mbarrier_at(t.barrier);
   if (w.shadow && t.is_store) {
     check_fenced(t.shared, bytes);
-    check_shared(t.shared, bytes, false, false);
+    check_shared(t.shared, bytes, false, false, by_agent);
     mark(t.shared, bytes, leaving, 0);
   } else if (w.shadow) {
     for (unsigned rank = 0; rank < w.blocks.size(); rank++) {
       if (!(t.blocks >> rank & 1)) continue;
-      check_shared(in_block(t.shared, rank), bytes, true, false);
+      check_shared(in_block(t.shared, rank), bytes, true, false, by_agent);
       mark(in_block(t.shared, rank), bytes, arriving, written);
     }
   }
@@ -198,13 +189,13 @@ void emu_tensor_load(void *to, const void *map, uint64_t *barrier, unsigned bloc
   REMEMBER;
   emu::Thread *me = emu::worker->current;
   if (!blocks) blocks = 1u << me->block->rank;
-  emu::start({static_cast<const emu::TensorMap *>(map), {at[0], at[1], at[2], at[3], at[4]}, static_cast<char *>(to), me,
+  emu::start({*static_cast<const emu::TensorMap *>(map), {at[0], at[1], at[2], at[3], at[4]}, static_cast<char *>(to), me,
               blocks, barrier, false, 0});
 }
 void emu_tensor_store(const void *map, const void *from, const int *at) {
   REMEMBER;
   emu::Thread *me = emu::worker->current;
-  emu::start({static_cast<const emu::TensorMap *>(map), {at[0], at[1], at[2], at[3], at[4]},
+  emu::start({*static_cast<const emu::TensorMap *>(map), {at[0], at[1], at[2], at[3], at[4]},
               static_cast<char *>(const_cast<void *>(from)), me, 0, nullptr, true, me->store_batch});
 }
 void emu_store_commit() { emu::worker->current->store_batch++; }

@@ -113,7 +113,7 @@ inline void issue(float *acc, uint64_t a, uint64_t b, Element kind, unsigned col
   if (w.shadow && me.lane() == 0)
     each_chunk(op, *me.block, [&](const char *p) {
       check_fenced(p, 16);
-      check_shared(p, 16, false, false);
+      check_shared(p, 16, false, false, by_agent);
       mark(p, 16, leaving, 0);
     });
   if (++op.came < group_size) return;

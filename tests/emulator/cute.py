@@ -2,16 +2,15 @@
 
 A layout is a function from an index to an integer, written Shape:Stride with nested shapes; the first mode of a shape
 runs fastest ("Layouts and Tensors" in CUTLASS's documentation of CuTe). The layouts of matrix operations are copied as
-numbers from CUTLASS's `mma_traits_sm80.hpp` and `mma_traits_sm90_gmma.hpp`, and mean (thread, value) -> row + rows * column.
+numbers from CUTLASS's `mma_traits_sm80.hpp` and `mma_traits_sm90_gmma.hpp`: (thread, value) -> row + rows * column.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from math import prod
-from typing import Union
 
-Nested = Union[int, tuple["Nested", ...]]
+Nested = int | tuple["Nested", ...]
 
 
 def size(shape: Nested) -> int:

@@ -190,7 +190,7 @@ def test_loaded_matrices_are_fragments(transposed: int) -> None:
 
 GEMM = kernel(
     "pipelined_gemm",
-    "const unsigned short *__restrict__ a, const unsigned short *__restrict__ b, float *__restrict__ c, const int depth",
+    "const unsigned short *a, const unsigned short *b, float *c, const int depth",
     """
   // c (32 x 32) = a (32 x depth) times b (32 x depth) transposed: 4 warps of 16 x 16, tiles of depth 16, two of each.
   __shared__ __align__(16) unsigned short left[1024];
