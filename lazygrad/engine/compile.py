@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from lazygrad.index.expr import Dim, as_dim, dim_max, dim_product, lift
-from lazygrad.index.variable import Variable
+from lazygrad.index.variable import Variable, bounds
 from lazygrad.ir.node import Node, topological
 from lazygrad.ir.op import Arg, BufferArg, IdArg, StoreArg
-from lazygrad.ir.variables import Sizes
+from lazygrad.ir.variables import Sizes, own_variables
 from lazygrad.render.language import render
 from lazygrad.runtime.base import DeviceInfo, KernelSource
 from lazygrad.schedule.fuse import GroupKind
@@ -124,12 +124,17 @@ def can_overwrite(kernel: Kernel, output: Node, source: Node) -> bool:
 
 
 def structure(kernel: Kernel, aliases: Aliases) -> tuple[object, ...]:
-    """What decides a kernel's source: its nodes with their inputs numbered, and how they are grouped."""
+    """What decides a kernel's source: its nodes with their inputs numbered, and how they are grouped.
+
+    Its text, which names kernels, decides it as well.
+    """
     number: dict[Node, int] = {}
+    sizes: set[Variable] = set()
     rows: list[tuple[object, ...]] = []
     inputs = set(kernel.inputs)
     for n in topological([m.node for m in kernel.group.members], stop=inputs.__contains__):
         number[n] = len(number)
+        sizes |= own_variables(n)
         if n in inputs:
             rows.append((kernel.inputs.index(n), n.dtype, n.shape))
         else:
@@ -137,7 +142,7 @@ def structure(kernel: Kernel, aliases: Aliases) -> tuple[object, ...]:
     members = tuple((number[m.node], m.outer) for m in kernel.group.members)
     outputs = tuple(number[n] for n in kernel.outputs)
     shared = tuple((number[a], kernel.inputs.index(b)) for a, b in aliases.items())
-    return (tuple(rows), kernel.group.kind, kernel.group.outer, members, outputs, shared)
+    return (tuple(rows), kernel.group.kind, kernel.group.outer, members, outputs, shared, *bounds(sizes))
 
 
 def stable(arg: Arg | None) -> Arg | None:

@@ -13,6 +13,7 @@ from lazygrad.engine.compile import Aliases, Compiled, can_overwrite, compile_ba
 from lazygrad.engine.report import print_stages
 from lazygrad.engine.slots import Input, Output, Slot, Temporary, Workspace
 from lazygrad.index.expr import Dim, as_dim, dim_product
+from lazygrad.index.variable import bounds
 from lazygrad.ir.node import Node, is_empty, topological
 from lazygrad.ir.op import Op
 from lazygrad.ir.variables import Sizes
@@ -129,11 +130,11 @@ def _with_source_read(
 
 
 def structure(roots: Iterable[Node]) -> tuple[object, ...]:
-    """What decides a plan: the graph with its buffers numbered, and without identities."""
+    """What decides a plan: the graph with its buffers numbered, and without identities. Its text decides it as well."""
     roots = list(roots)
     number: dict[Node, int] = {}
     rows: list[tuple[object, ...]] = []
     for n in topological(roots):
         number[n] = len(number)
         rows.append((n.op, n.dtype, n.shape, tuple([number[s] for s in n.src]), stable(n.arg)))
-    return tuple(rows), tuple(number[r] for r in roots)
+    return tuple(rows), tuple(number[r] for r in roots), bounds(frozenset().union(*(r.variables for r in roots)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+from collections.abc import Iterable
 
 from lazygrad.errors import BoundsError, user_line
 
@@ -70,3 +71,12 @@ def variables(e: Expr) -> frozenset[Variable]:
 def by_name(e: Expr) -> list[Variable]:
     """The Variables of an expression in alphabetical order."""
     return sorted(variables(e), key=lambda v: (v.name, v.bound or 0))
+
+
+def bounds(found: Iterable[Variable]) -> tuple[tuple[str, int, int], ...]:
+    """Names and bounds of variables. The text of an expression shows names only, and kernels are made for bounds.
+
+    >>> bounds([Variable("T", 1, 8), Variable("B", 0, 4)])
+    (('B', 0, 4), ('T', 1, 8))
+    """
+    return tuple(sorted((v.name, v.lo, v.hi) for v in found))

@@ -119,6 +119,25 @@ def test_plans_come_back_from_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
         np.testing.assert_allclose(got, (X[:, :n].T @ X[:, :n]).sum(1) / n + X[:, :n].sum(0), 1e-12, 1e-12)
 
 
+def test_another_range_of_a_name_is_another_plan(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Memory and kernels are made for the largest value: what differs in bounds alone shares no plan and no name."""
+    with settings.override(device="OPENCL"):
+        x = Tensor(np.tile(X, (1, 40))).realize()
+        for most in (8, 2000, 30):
+            n = Variable("n", 1, most).bind(most)
+            y = x[:, :n].exp().contiguous().cumsum(1).contiguous().flip(1)
+            small, z = (x[:1, :n] * 2, x[1:2, :n] + 1)  # in one launch
+            total = y.sum(1)
+            Tensor.realize(total, small, z)
+            want = np.tile(X, (1, 40))[:, :most]
+            np.testing.assert_allclose(total.numpy(), np.exp(want).cumsum(1).sum(1), 1e-12)
+            np.testing.assert_array_equal(small.numpy(), want[:1] * 2)
+            np.testing.assert_array_equal(z.numpy(), want[1:2] + 1)
+            monkeypatch.setattr(run, "_runners", {})  # as in another process
+        kernels = [(x[:, : Variable("n", 1, most)] * 2).schedule()[0].name for most in (8, 2000)]
+        assert kernels[0] != kernels[1]
+
+
 @pytest.mark.parametrize("seed", range(40))
 def test_expressions_survive_a_file(seed: int) -> None:
     rng = random.Random(seed)
