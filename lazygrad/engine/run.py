@@ -241,7 +241,7 @@ def _run(pending: Sequence[Node], readers: Sequence[Node], roots: Sequence[Node]
     inputs = [n for n in topological(roots) if n.op is Op.BUFFER and not is_empty(n)]
     replaces = _replaceable(pending, inputs)
     graph = unbind(roots)
-    key = (runtime.name, runtime.info.kind, *structure(graph.roots), tuple(sorted(replaces.items())))
+    key = (runtime.name, runtime.info.kind, runtime.info.arch, *structure(graph.roots), tuple(sorted(replaces.items())))
     runner = _runners.get(key)
     counters.schedules += 1
     if runner is None:
