@@ -69,7 +69,7 @@ def _shape(c: Contraction, info: DeviceInfo) -> Shape | None:
         return turns * width / COLUMNS[width]
 
     width = min(COLUMNS, key=time)
-    if pairs * -(-columns // width) * CLUSTER < info.units // 2 or rows < ROWS or columns < width:
+    if pairs * -(-columns // width) * CLUSTER < info.units // 2 or rows < ROWS or columns < min(COLUMNS):
         return None
     staged = stored(c) is not None
     free = info.local_bytes - RESERVED_BYTES - 2 * ROWS * width * staged

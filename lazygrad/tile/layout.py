@@ -202,7 +202,7 @@ def is_bijective(layout: Layout) -> bool:
     row, column = Var("row", 0, layout.rows - 1), Var("column", 0, layout.columns - 1)
     i, j = np.mgrid[: layout.rows, : layout.columns].reshape(2, -1)
     places = np.broadcast_to(layout.at(row, column).evaluate({row: i, column: j}), i.shape)
-    return len(np.unique(places)) == i.size and places.min() >= 0 and places.max() < layout.size
+    return bool(len(np.unique(places)) == i.size and places.min() >= 0 and places.max() < layout.size)
 
 
 def bank_turns(addresses: Sequence[int] | NDArray[np.int64], nbytes: int) -> int:

@@ -108,6 +108,7 @@ class Context:
         self.version = 0  # of scratch memory that is written again
         self.arrays: dict[Array, Array] = {}  # arrays of the program -> of the kernel, with unique names
         self.declared: list[Array] = []
+        self.is_rolled = False  # loops hold asynchronous work, of which one copy in the code is enough
 
     @property
     def here(self) -> int:
@@ -186,7 +187,7 @@ class Context:
         self.fault_depth = before
         self.version += 1
         if body:
-            self.emit(For(counter, start, stop, body))
+            self.emit(For(counter, start, stop, body, self.is_rolled))
 
     @contextmanager
     def bind(self, var: Var, value: Expr | TileAxis) -> Iterator[None]:

@@ -42,6 +42,7 @@ class Tiles:
         self.role = 0  # of those being lowered, from 1 on
         self.work = _work([s for s in flattened(program) if isinstance(s, Start)])
         self.is_async = any(kind != "copy" for kind in self.work.values())
+        context.is_rolled = any(isinstance(done, Turn) for done in self.work)
         launch.is_uniform = launch.is_uniform or bool(self.work)
 
     def statement(self, s: Stmt) -> None:

@@ -127,12 +127,13 @@ class StoreTo:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class For:
-    """`body` for every `var` in start..stop-1."""
+    """`body` for every `var` in start..stop-1; `rolled`: the compiler after us is not to repeat it in the code."""
 
     var: Var
     start: Expr
     stop: Expr
     body: list[Instruction]
+    rolled: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)

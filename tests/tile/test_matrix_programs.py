@@ -1,0 +1,100 @@
+"""Programs for matrix units: their text, what they need, and what NVRTC makes of them.
+
+After an intended change of the text: UPDATE_GOLDEN=1 python -m pytest tests/tile/test_matrix_programs.py
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from lazygrad import Tensor
+from lazygrad.render.cuda import render
+from lazygrad.runtime.base import DeviceInfo, KernelSource, RuntimeStats
+from lazygrad.runtime.nvrtc import Compiler, Resources
+from lazygrad.settings import settings
+from lazygrad.tile.lower import lower
+from lazygrad.tile.program import Program
+from lazygrad.tile.resources import resources
+from lazygrad.tile.show import text
+from lazygrad.tile.target import Target
+from tests.tile.matrix_programs import AMPERE, HOPPER, linear, matrix, on_ampere, on_hopper
+
+GOLDEN = Path(__file__).parent / "golden"
+UPDATE = os.environ.get("UPDATE_GOLDEN", "") not in ("", "0")
+PROGRAMS: dict[str, Callable[[], Program]] = {
+    "hopper": lambda: on_hopper(linear(4096, 1024, 4096)),
+    "ampere": lambda: on_ampere(linear(1024, 512, 1024)),
+}
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_the_text_is_as_recorded(name: str) -> None:
+    path, now = GOLDEN / f"{name}.txt", text(PROGRAMS[name]()) + "\n"
+    if UPDATE:
+        path.write_text(now, encoding="utf-8")
+    recorded = path.read_text(encoding="utf-8") if path.exists() else ""
+    changed = difflib.unified_diff(recorded.splitlines(), now.splitlines(), path.name, "now", lineterm="", n=2)
+    assert now == recorded, "UPDATE_GOLDEN=1 records this:\n" + "\n".join(changed)
+
+
+def test_resources_are_known_before_compiling() -> None:
+    found = resources(PROGRAMS["hopper"]())
+    slices, part, barriers = 3 * (128 + 256) * 64 * 2, 128 * 256 * 2, 3 * 2 * 8
+    assert (found.items, found.cluster, found.registers) == (384, 2, 64 * 256 // 128)
+    assert found.local_bytes == slices + part + barriers
+    small = resources(PROGRAMS["ampere"]())
+    assert (small.items, small.cluster, small.local_bytes) == (128, 1, 4 * (64 + 128) * 32 * 2)
+    assert small.registers == (32 * 64 + (32 * 16 + 64 * 16) // 2) // 32
+
+
+# ---- compiled ----------------------------------------------------------------------------------------
+
+SHAPES: dict[str, Callable[[], Tensor]] = {
+    "relu(a @ b + c)": lambda: linear(4096, 4096, 4096),
+    "GPT-2, 768 to 2304": lambda: matrix(8192, 768) @ matrix(768, 2304) + matrix(2304),
+    "GPT-2, 768 to 3072, gelu": lambda: (matrix(8192, 768) @ matrix(768, 3072) + matrix(3072)).gelu(),
+    "GPT-2, 3072 to 768, residual": lambda: matrix(8192, 3072) @ matrix(3072, 768) + matrix(768) + matrix(8192, 768),
+    "GPT-2, 768 to 50304": lambda: matrix(8192, 768) @ matrix(50304, 768).transpose(0, 1),
+    "gradient of a weight": lambda: matrix(8192, 3072).transpose(0, 1) @ matrix(8192, 768),
+    "scores of attention": lambda: matrix(96, 1024, 64) @ matrix(96, 1024, 64).transpose(1, 2),
+    "odd sizes": lambda: matrix(4001, 1000) @ matrix(1000, 4008) + matrix(4001, 1),
+}
+
+
+def compiled(program: Program, info: DeviceInfo) -> tuple[KernelSource, Resources, bytes]:
+    source = render(lower(replace(program, name="product"), Target.of(info)), info)
+    pytest.importorskip("cuda.bindings.nvrtc")
+    with settings.override(cache=False):
+        (cubin,) = Compiler(info.arch, RuntimeStats()).build([source])
+    return source, cubin.resources, cubin.image
+
+
+@pytest.mark.parametrize("name", SHAPES)
+@pytest.mark.parametrize("arch", ["sm_80", "sm_90a"])
+def test_nothing_is_spilled_or_serialized(name: str, arch: str) -> None:
+    info, made = (AMPERE, on_ampere) if arch == "sm_80" else (HOPPER, on_hopper)
+    program = made(SHAPES[name]())
+    source, used, image = compiled(program, info)
+    assert used.problems == (), source.text
+    assert resources(program).local_bytes <= info.local_bytes
+    assert source.attributes.shared_bytes + used.shared_bytes <= info.local_bytes
+    wanted = {"sm_80": ("HMMA.16816", "LDGSTS", "LDSM"), "sm_90a": ("HGMMA", "UTMALDG", "MULTICAST", "USETMAXREG")}
+    for instruction in wanted[arch] if shutil.which("nvdisasm") else ():
+        assert instruction in disassembled(image), instruction
+
+
+def disassembled(image: bytes) -> str:
+    path = Path(os.environ.get("TMPDIR", "/tmp")) / f"product-{os.getpid()}.cubin"
+    path.write_bytes(image)
+    try:
+        return subprocess.run(["nvdisasm", str(path)], capture_output=True, text=True, check=True).stdout
+    finally:
+        path.unlink()
