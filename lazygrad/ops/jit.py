@@ -2,8 +2,7 @@
 
 The first call of a kind runs plainly (that is when optimizers make their state), the second is traced and the others
 are replayed. A kind is given by the structure of the arguments, the shapes, dtypes, devices and `requires_grad` of
-the tensors in them, every other argument's value, and what the function reads from outside: plain values and
-containers of them, small arrays, attributes by name, which tensors these are, and the train/eval mode of modules.
+the tensors in them, every other argument's value, and what the function reads from outside (see `jit_outside`).
 What a call changes besides its result (tensors assigned in place, gradients, random numbers) is changed by a replay
 as well; what a trace cannot repeat is a JitError.
 """
@@ -22,7 +21,7 @@ from lazygrad.ir.node import Node, buffer
 from lazygrad.ir.op import Op
 from lazygrad.ir.variables import Names, Renamed, renamed_shape
 from lazygrad.ops.core import Core, make
-from lazygrad.ops.jit_guard import kind, outside, variables_of
+from lazygrad.ops.jit_guard import kind, variables_of
 from lazygrad.ops.jit_trace import Made, Place, Trace, Tracer, is_realized, realize_all, unique_tensors
 from lazygrad.ops.tree import flatten, unflatten
 from lazygrad.runtime.base import Storage
@@ -69,10 +68,10 @@ class Jit(Generic[P, R]):
 
     def _first(self, args: Any, kwargs: Any, key: Hashable, names: Renamed) -> R:
         """Run plainly, and see whether the function changes lists or dicts that would make every call another kind."""
-        before = outside(self.function, True)
-        without = kind(*flatten((args, kwargs)), self.function, False, names)
+        leaves, structure = flatten((args, kwargs))
+        before, without = (kind(leaves, structure, self.function, counted, names) for counted in (True, False))
         result = self.function(*args, **kwargs)
-        if self.containers and before != outside(self.function, True):
+        if self.containers and before[1] != kind(leaves, structure, self.function, True, names)[1]:
             self.containers, key = False, without
         self.traces[key] = None
         return result
@@ -84,6 +83,11 @@ def jit(function: Callable[P, R]) -> Jit[P, R]:
     A jitted call does what the plain call does, or raises JitError: reading a value (`.item()`, `.numpy()`, `print`)
     inside, or keeping a tensor made inside anywhere but in the result, cannot be traced. Results carry no graph: call
     `backward` inside. Python code inside does not run again, so its other effects (printing, lists) do not repeat.
+
+    What the function reads besides its arguments is compared at every call, and a change of it is traced anew: numbers,
+    strings, containers, arrays, attributes of objects, modules and their modes, also where functions and methods read
+    them that it calls. JitError for containers and arrays too large for that. Lists, dicts and sets are not compared
+    where the function changes any itself. What only `getattr`, `vars` or a library's code finds is not seen.
     Numbers among the arguments are part of the kind; a `Variable` is not: one trace serves all values of it.
 
     >>> from lazygrad import Tensor, jit

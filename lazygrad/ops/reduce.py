@@ -27,6 +27,7 @@ class MinMax(tuple[T, T]):  # a NamedTuple cannot be generic in Python 3.10
     """What `max(dim)` and `min(dim)` give: the extreme values, and the indices of the first of each."""
 
     __slots__ = ()
+    _fields = ("values", "indices")  # what marks a named tuple
 
     def __new__(cls, values: T, indices: T) -> MinMax[T]:
         return super().__new__(cls, (values, indices))

@@ -1,4 +1,4 @@
-"""Nested tuples, lists and dicts as a flat list of leaves and a hashable structure."""
+"""Nested tuples (named ones too), lists and dicts as a flat list of leaves and a hashable structure."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ def flatten(value: Any) -> tuple[list[Any], Hashable]:
 
 
 def _flatten(value: Any, leaves: list[Any]) -> Hashable:
-    if type(value) in (list, tuple):
-        return type(value).__name__, tuple(_flatten(x, leaves) for x in value)
+    if type(value) in (list, tuple) or (isinstance(value, tuple) and hasattr(value, "_fields")):
+        return type(value), tuple(_flatten(x, leaves) for x in value)
     if type(value) is dict:
-        return "dict", tuple((key, _flatten(x, leaves)) for key, x in value.items())
+        return dict, tuple((key, _flatten(x, leaves)) for key, x in value.items())
     leaves.append(value)
     return _LEAF
 
@@ -41,7 +41,7 @@ def _unflatten(structure: Any, leaves: Any) -> Any:
     if structure == _LEAF:
         return next(leaves)
     kind, inside = structure
-    if kind == "dict":
+    if kind is dict:
         return {key: _unflatten(x, leaves) for key, x in inside}
     made = [_unflatten(x, leaves) for x in inside]
-    return made if kind == "list" else tuple(made)
+    return kind(made) if kind in (list, tuple) else kind(*made)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -87,6 +87,15 @@ class Optimizer:
         for name in ("lr", "weight_decay", "eps", "momentum"):
             if settings.get(name, 0) < 0:
                 raise ArgumentError(f"{what}: {name}={settings[name]} is negative")
+
+    def jit_state(self) -> Hashable:
+        """What a compiled step has in it: every setting but the rate, which it reads from the device."""
+        return tuple(
+            tuple(map(id, value)) if name == "params" else (name, value)
+            for group in self.param_groups
+            for name, value in group.items()
+            if name != "lr"
+        )
 
     # ---- for subclasses ----
 
