@@ -84,7 +84,7 @@ class _Persistent:
         self.c, self.operands, self.shape = c, found, shape
         rows, columns, depth, batch = (known(axes) for axes in (c.rows, c.columns, c.depth, c.batch))
         assert rows is not None and columns is not None and depth is not None and batch is not None
-        self.whole = rows % ROWS == 0, columns % shape.columns == 0
+        self.whole = rows % (ROWS * CLUSTER) == 0, columns % shape.columns == 0  # the pair of a cluster together
         self.steps = -(-depth // DEPTH)
         pairs, across = -(-rows // (ROWS * CLUSTER)), -(-columns // shape.columns)
         self.tiles = batch * pairs * across
