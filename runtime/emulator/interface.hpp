@@ -44,14 +44,14 @@ class Apart {
       for (Range &r : launch.ranges) r.base = r.home;
       return;
     }
-    uint64_t total = gap;
-    for (const Range &r : launch.ranges) total += (r.bytes + 2 * gap - 1) / gap * gap;
-    memory_.reset(static_cast<char *>(std::aligned_alloc(gap, total)));
+    uint64_t total = page;
+    for (const Range &r : launch.ranges) total += room(r);
+    memory_.reset(static_cast<char *>(std::aligned_alloc(page, total)));
     char *next = memory_.get();
     for (Range &r : launch.ranges) {
-      r.base = next + gap / 2 + reinterpret_cast<uintptr_t>(r.home) % (gap / 2);
+      r.base = next + room(r) / 2 / page * page - r.bytes / 2 / page * page + reinterpret_cast<uintptr_t>(r.home) % page;
       std::memcpy(r.base, r.home, r.bytes);
-      next += (r.bytes + 2 * gap - 1) / gap * gap;
+      next += room(r);
     }
   }
 
@@ -69,7 +69,9 @@ class Apart {
   }
 
  private:
-  static constexpr uint64_t gap = 4096;
+  static constexpr uint64_t page = 4096;
+  /// As much before and after an array as it has itself, so that who runs far over its end is still near it.
+  static uint64_t room(const Range &r) { return (3 * r.bytes + 4 * page) / page * page; }
   struct Free {
     void operator()(char *p) const { std::free(p); }
   };

@@ -155,8 +155,12 @@ def in_order(p: Programs, n: int) -> None:
     p.add("gradient of cross-entropy", logits.grad, (chances - one_hot) / len(x))
 
 
-@pytest.mark.parametrize("family", [elementwise, reductions, contractions, in_order], ids=lambda f: f.__name__)
-def test_programs(family: Callable[[Programs, int], None], step: int) -> None:
+Family = Callable[[Programs, int], None]
+FAMILIES: list[Family] = [elementwise, reductions, contractions, in_order]
+
+
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda f: f.__name__)
+def test_programs(family: Family, step: int) -> None:
     programs = Programs()
     family(programs, step)
     programs.check()

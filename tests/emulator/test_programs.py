@@ -1,0 +1,118 @@
+"""What OpenCL runs, CUDA runs: the table of operations, random programs, a GPT that trains; with every check on."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+
+from lazygrad import Tensor
+from lazygrad.dtype import DType, dtypes
+from lazygrad.engine import run
+from lazygrad.ir.elements import Array, from_storage, to_storage
+from lazygrad.ir.node import Node
+from lazygrad.runtime.registry import open_device
+from lazygrad.settings import settings
+from tests.frontend import test_op_table as op_tests
+from tests.op_table import TABLE
+from tests.programs import Program, random_program, with_stores
+from tests.tile import test_gpu
+
+DEVICE = "CUDA_EMULATED"
+
+
+@pytest.fixture(params=["sm_80", "sm_90a"], autouse=True)
+def arch(request: pytest.FixtureRequest) -> Iterator[str]:
+    with settings.override(device=DEVICE, emulated_arch=request.param):
+        yield request.param
+
+
+@pytest.mark.parametrize("names", op_tests.groups(list(TABLE), 24), ids=lambda names: f"{names[0]}..{names[-1]}")
+def test_op_table(names: list[str]) -> None:
+    op_tests.test_devices_agree(names, DEVICE)
+
+
+@pytest.mark.parametrize("family", test_gpu.FAMILIES, ids=lambda f: f.__name__)
+def test_families(family: test_gpu.Family, arch: str) -> None:
+    """Sizes around those of groups and tiles."""
+    programs = test_gpu.Programs()
+    family(programs, ["sm_80", "sm_90a"].index(arch))
+    programs.check()
+
+
+# ---- contractions of 16-bit floats: matrix units -------------------------------------------------------
+
+SHAPES = [(64, 64, 64), (128, 128, 128), (256, 192, 320), (130, 72, 200), (129, 136, 1000), (512, 256, 64)]
+
+
+def integers(*shape: int) -> np.ndarray[Any, Any]:
+    """Numbers whose products and sums are exact."""
+    return np.random.default_rng(sum(shape)).integers(-2, 3, shape).astype(np.float32)
+
+
+@pytest.mark.parametrize("dtype", [dtypes.bfloat16, dtypes.float16], ids=str)
+@pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: "x".join(map(str, shape)))
+def test_matrix_units(shape: tuple[int, int, int], dtype: DType, arch: str) -> None:
+    """Every way that operands can lie, with what comes before and after the product in the same kernel."""
+    rows, columns, depth = shape
+    a, b, bias = integers(rows, depth), integers(depth, columns), integers(columns)
+    exact = np.maximum(a @ b + bias, 0) * 2
+    results = []
+    for which in range(4):
+        x, y = Tensor(a).cast(dtype), Tensor(b).cast(dtype)
+        x = x.T.contiguous().realize().T if which & 1 else x.realize()
+        y = y.T.contiguous().realize().T if which & 2 else y.realize()
+        results.append(((x @ y).cast(dtypes.float32) + Tensor(bias)).relu() * 2)
+        inner = (rows if which & 1 else depth), (depth if which & 2 else columns)
+        kernels = [k.source for k in results[-1].schedule()]
+        if not any(n % 8 for n in inner):  # their rows start at multiples of 16 bytes, as copies must
+            assert sum(bool(re.search(r"lg_(wg)?mma_", text)) for text in kernels) == 1
+    Tensor.realize(*results)
+    for result in results:
+        np.testing.assert_array_equal(result.numpy(), exact)
+
+
+def test_batches_on_matrix_units() -> None:
+    a, b = integers(3, 70, 64), integers(3, 64, 80)
+    x, y = (Tensor(v).cast(dtypes.bfloat16).realize() for v in (a, b))
+    np.testing.assert_array_equal((x @ y).cast(dtypes.float32).numpy(), a @ b)
+
+
+# ---- random programs -------------------------------------------------------------------------------------
+
+TOGETHER = 10
+
+
+def check(programs: Sequence[Program], share: float, what: str) -> None:
+    """Realize every program in one schedule, with `share` of its values stored on the way, and compare."""
+    roots = [with_stores(p.roots, p.seed, share) if share else p.roots for p in programs]
+    run.realize(list(itertools.chain(*roots)), DEVICE)
+    for p, own in zip(programs, roots):
+        p.check([from_storage(run.download(n), n.dtype) for n in own], what)
+
+
+def on_device(array: Array, dtype: DType) -> Node:
+    return run.upload(to_storage(np.asarray(array), dtype), dtype, DEVICE)
+
+
+@pytest.mark.parametrize(("first", "share"), [(0, 0.0), (10, 0.0), (20, 0.0), (100, 0.25), (200, 1.0)])
+def test_random_programs(first: int, share: float) -> None:
+    programs = [random_program(seed, size=16, make=on_device) for seed in range(first, first + TOGETHER)]
+    check(programs, share, f"{share} stored")
+
+
+# ---- training --------------------------------------------------------------------------------------------
+
+
+def test_training() -> None:
+    losses, parameters = test_gpu.train(DEVICE)
+    expected, held = test_gpu.train("NUMPY")
+    np.testing.assert_allclose(losses, expected, 1e-4)
+    assert losses[-1] < losses[0]
+    for ours, theirs in zip(parameters, held):
+        np.testing.assert_allclose(ours, theirs, 0, 5e-3)
+    assert open_device(DEVICE).stats.launches > 0
