@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import threading
 from typing import Any
 
 import numpy as np
@@ -53,10 +54,20 @@ class Staging:
 
     def __init__(self, context: Context) -> None:
         self._context = context
+        self._lock = threading.Lock()
         self._chunks: list[tuple[int, Bytes, Any]] = []  # address, the same as an array, event of its last use
 
     def write(self, address: int, data: Bytes) -> None:
         """Copy `data` to the device; it may change as soon as this returns."""
+        with self._lock:
+            self._write(address, data)
+
+    def read(self, address: int, nbytes: int) -> Bytes:
+        """A fresh copy of `nbytes` of the device, after all commands so far."""
+        with self._lock:
+            return self._read(address, nbytes)
+
+    def _write(self, address: int, data: Bytes) -> None:
         for turn, start in enumerate(range(0, data.nbytes, CHUNK)):
             pinned, view, event = self._chunk(turn)
             part = data[start : start + CHUNK]
@@ -65,8 +76,7 @@ class Staging:
             self._context("cuMemcpyHtoDAsync", address + start, pinned, part.nbytes, self._context.stream)
             self._context("cuEventRecord", event, self._context.stream)
 
-    def read(self, address: int, nbytes: int) -> Bytes:
-        """A fresh copy of `nbytes` of the device, after all commands so far."""
+    def _read(self, address: int, nbytes: int) -> Bytes:
         result = np.empty(nbytes, np.uint8)
         starts = range(0, nbytes, CHUNK)
         for turn, start in enumerate(starts):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -35,6 +36,7 @@ class Runner:
     arena: Memory | None = None
     values: Sizes = field(default_factory=dict)  # of the last run
     scratch: dict[Workspace, Memory] = field(default_factory=dict)
+    lock: threading.Lock = field(default_factory=threading.Lock)  # binding and enqueueing are one step for threads
 
     @staticmethod
     def over(roots: Sequence[Node], inputs: Sequence[Node], replaces: Mapping[int, int], runtime: Runtime) -> Runner:
@@ -52,9 +54,11 @@ class Runner:
 
     def run(self, inputs: Sequence[Memory], outputs: Sequence[Memory], values: Sizes = NONE) -> None:
         """Enqueue every launch with these buffers and these values of the plan's variables."""
-        if not self.plan.steps:
-            return
-        memories = self._memories(inputs, outputs)
+        if self.plan.steps:
+            with self.lock:
+                self._run(self._memories(inputs, outputs), values)
+
+    def _run(self, memories: dict[Slot, Memory], values: Sizes) -> None:
         if self.prepared is None:
             self._prepare(memories, values)
         else:
