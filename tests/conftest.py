@@ -9,6 +9,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -22,6 +23,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Point lazygrad at a cache that starts empty. Worker processes inherit it, so each kernel is compiled once."""
+    from extra.tools.checkout import make_importable
+
+    make_importable()
     os.environ["LAZYGRAD_VERIFY"] = "1"
     os.environ.pop("LAZYGRAD_DEBUG", None)
     if IN_WORKER:
@@ -31,6 +35,12 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ["LAZYGRAD_CACHE_DIR"] = folder
     if not kept:
         config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """`-m cuda` reads its own folder only: machines with a GPU need not have what other tests import."""
+    elsewhere = collection_path.is_file() and collection_path.parent.name != "cuda"
+    return True if config.getoption("markexpr") == "cuda" and elsewhere else None
 
 
 def cuda_is_usable() -> bool:
