@@ -18,6 +18,7 @@ from lazygrad.schedule.access import ZERO, Index, Place, Walk, domain, reduced_i
 from lazygrad.schedule.fuse import Group, GroupKind, Member
 from lazygrad.schedule.stored import element
 from lazygrad.tile import program as tp
+from lazygrad.tile.factors import narrow_factors
 from lazygrad.tile.values import accumulators
 
 Arrays = Mapping[Node, tp.Array]
@@ -128,7 +129,12 @@ class Values:
         if key not in self.accs:
             axes = {axis.var for axis in self._axes(n)}
             self.accs[key] = tp.Accumulator(
-                f"acc{len(self.accs)}", n.argument(ReduceArg).combine, tp.compute_dtype(n.dtype), body, body.vars - axes
+                f"acc{len(self.accs)}",
+                n.argument(ReduceArg).combine,
+                tp.compute_dtype(n.dtype),
+                body,
+                body.vars - axes,
+                narrow_factors(n, self._reads),
             )
         return self.accs[key]
 

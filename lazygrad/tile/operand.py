@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from lazygrad.dtype import DType
 from lazygrad.index.expr import Const, Expr, Var, all_of, dim_product
 from lazygrad.ir.op import Combine
 from lazygrad.tile.array import Array, Axis, Kind, Scope
@@ -33,14 +34,18 @@ class Operand:
 
     def tile(self, rows: int, columns: int) -> Swizzled:
         """The layout of a part of it in local memory, in the widest lines that it fills."""
-        size = self.array.dtype.itemsize
-        line = min(LINE, (rows if self.transposed else columns) * size)
-        return Swizzled(rows, columns, size, line, self.transposed)
+        return swizzled(rows, columns, self.array.dtype, self.transposed)
 
     def moved(self, variables: Mapping[Var, Expr]) -> Strided:
         """The view with the batch's variables replaced."""
         outer = tuple(replace(o, index=o.index.substitute(variables)) for o in self.view.outer)
         return replace(self.view, outer=outer)
+
+
+def swizzled(rows: int, columns: int, dtype: DType, transposed: bool) -> Swizzled:
+    """The layout of a tile in local memory in the widest lines that it fills."""
+    line = min(LINE, (rows if transposed else columns) * dtype.itemsize)
+    return Swizzled(rows, columns, dtype.itemsize, line, transposed)
 
 
 def known(axes: Sequence[Axis]) -> int | None:
@@ -51,14 +56,13 @@ def known(axes: Sequence[Axis]) -> int | None:
 
 def operands(c: Contraction) -> tuple[Operand, Operand] | None:
     """The factors of `c` as matrices that matrix units and copies of 16 bytes can take; None where one is not."""
-    a, b = _operand(c, c.a, c.rows), _operand(c, c.b, c.columns)
-    if a is None or b is None or a.array.dtype is not b.array.dtype or a.array.dtype not in KINDS:
-        return None
-    return a, b
+    a, b = operand(c, c.a, c.rows), operand(c, c.b, c.columns)
+    return None if a is None or b is None or a.array.dtype is not b.array.dtype else (a, b)
 
 
-def _operand(c: Contraction, source: Value, axes: Sequence[Axis]) -> Operand | None:
-    if not isinstance(source, Load) or source.valid is not None or source.binds:
+def operand(c: Contraction, source: Value, axes: Sequence[Axis]) -> Operand | None:
+    """A factor of `c`, as a matrix of `axes` by the depth; None where it is none that matrix units can take."""
+    if not isinstance(source, Load) or source.valid is not None or source.binds or source.dtype not in KINDS:
         return None
     return matrix(c, source.array, source.index, axes, c.depth)
 

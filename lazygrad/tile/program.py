@@ -177,6 +177,7 @@ class Accumulator:
     dtype: DType  # sums of 16-bit floats are kept in float32
     value: Value
     vars: frozenset[Var]
+    factors: DType | None = None  # of a sum of products: the 16-bit float that each factor may be rounded to
 
 
 @dataclass(frozen=True, slots=True, eq=False)

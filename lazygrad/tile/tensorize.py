@@ -1,25 +1,28 @@
 """Pass for GPUs with matrix units that warps use (sm_80 and later): a contraction of 16-bit floats.
 
-A work-group computes a block of the output, each of its warps a part in registers. Slices of both operands come to
+A work-group computes a block of the output, each of its warps a part in registers. Slices of both factors come to
 local memory by asynchronous copies, `STAGES` of them underway, into the slots of a swizzled array; each warp loads
-fragments from there and multiplies. What follows the sum (the epilogue) is evaluated on the registers and stored.
+fragments from there and multiplies. A factor that is computed (the prologue) is computed a slice ahead instead. What
+follows the sum (the epilogue) is evaluated on the registers and stored.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from lazygrad.dtype import DType, dtypes
-from lazygrad.index.expr import Expr, Var
+from lazygrad.index.expr import Const, Expr, Var
 from lazygrad.runtime.base import DeviceInfo
 from lazygrad.tile.array import Array, Axis, Kind, Scope
-from lazygrad.tile.collective import Copy, Mma, Tile, Token, Wait
+from lazygrad.tile.collective import ZERO, Copy, Mma, Tile, Token, Wait
+from lazygrad.tile.computed import Computed, Filler, factor, factor_dtype
 from lazygrad.tile.contract import Contraction, contraction
-from lazygrad.tile.layout import Fragment
-from lazygrad.tile.operand import Block, Operand, clear, epilogue, known, operands
+from lazygrad.tile.layout import WARP, Fragment, Swizzled
+from lazygrad.tile.operand import Block, Operand, clear, epilogue, known, operand
 from lazygrad.tile.order import grouped
 from lazygrad.tile.program import Barrier, If, Loop, Program, Stage, Start, Stmt
-from lazygrad.tile.workgroups import power_of_two
+from lazygrad.tile.workgroups import guarded, power_of_two
 
 BLOCK = 128  # rows and columns of the largest block of a work-group
 SMALL_BLOCK = 32
@@ -29,6 +32,9 @@ STEP = 16  # of one matrix instruction
 STAGES = 4
 BAND = 8  # rows of blocks that are computed column by column
 ARCHITECTURE = 80  # the first one with all of this
+
+
+Factor = Operand | Computed
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +62,15 @@ def tensorize(program: Program, info: DeviceInfo) -> Program | None:
     if architecture(info) < ARCHITECTURE:
         return None
     c = contraction(program)
-    found = operands(c) if c is not None else None
-    if c is None or found is None or c.acc.dtype is not dtypes.float32:
+    dtype = factor_dtype(c, c.a) if c is not None and c.acc.dtype is dtypes.float32 else None
+    if c is None or dtype is None or factor_dtype(c, c.b) is not dtype:
         return None
+    pairs = ((c.a, c.rows), (c.b, c.columns))
+    found = [factor(c, source, axes, operand(c, source, axes)) for source, axes in pairs]
     shape = _shape(c, info)
-    if shape.local_bytes > info.local_bytes:
+    if shape.local_bytes > info.local_bytes or any(f is None for f in found):
         return None
-    return replace(program, body=Blocks(c, found, shape).body())
+    return replace(program, body=Blocks(c, [f for f in found if f is not None], dtype, shape).body())
 
 
 def _shape(c: Contraction, info: DeviceInfo) -> Shape:
@@ -78,52 +86,81 @@ def _shape(c: Contraction, info: DeviceInfo) -> Shape:
 class Blocks:
     """Builds the statements of one contraction."""
 
-    def __init__(self, c: Contraction, found: tuple[Operand, Operand], shape: Shape) -> None:
+    def __init__(self, c: Contraction, factors: Sequence[Factor], dtype: DType, shape: Shape) -> None:
         self.c, self.shape = c, shape
         rows, columns, depth = (known(axes) for axes in (c.rows, c.columns, c.depth))
         assert rows is not None and columns is not None and depth is not None
         self.whole = rows % shape.rows == 0, columns % shape.columns == 0
         self.blocks = -(-rows // shape.rows), -(-columns // shape.columns)
         self.steps = -(-depth // shape.depth)
-        self.operands = found
+        self.factors, self.dtype = factors, dtype
         self.number = Var("block", 0, self.blocks[0] * self.blocks[1] - 1)
         self.block = grouped(self.number, *self.blocks, BAND)
         self.loads = Token("loads")
         sizes = (shape.rows, shape.columns)
-        self.slices = [self._slice(o, size, name) for o, size, name in zip(found, sizes, ("a", "b"))]
+        self.slices = [self._slice(f, size, name) for f, size, name in zip(factors, sizes, ("a", "b"))]
+        self.fillers = [
+            Filler(f"{name}_next", f, array, block * size, WARP * WARPS * WARPS)
+            for f, size, array, name, block in zip(factors, sizes, self.slices, ("a", "b"), self.block)
+            if isinstance(f, Computed)
+        ]
         warp_rows, warp_columns = (size // WARPS for size in sizes)
         self.acc = _registers("acc", dtypes.float32, Fragment(warp_rows, warp_columns))
         self.parts = [
-            _registers("a_part", found[0].array.dtype, Fragment(warp_rows, STEP)),
-            _registers("b_part", found[1].array.dtype, Fragment(warp_columns, STEP, halves=1)),
+            _registers("a_part", self.dtype, Fragment(warp_rows, STEP)),
+            _registers("b_part", self.dtype, Fragment(warp_columns, STEP, halves=1)),
         ]
         self.warp = Var("warp_row", 0, WARPS - 1), Var("warp_column", 0, WARPS - 1)
 
-    def _slice(self, o: Operand, rows: int, name: str) -> Array:
-        layout = o.tile(rows, self.shape.depth)
-        return Array(f"{name}_slice", o.array.dtype, layout.size * self.shape.stages, Scope.LOCAL, layout=layout)
+    def _slice(self, f: Factor, rows: int, name: str) -> Array:
+        layout = f.tile(rows, self.shape.depth)
+        return Array(f"{name}_slice", self.dtype, layout.size * self.shape.stages, Scope.LOCAL, layout=layout)
 
     def body(self) -> tuple[Stmt, ...]:
-        ahead = self.shape.stages - 1
         step = Var("step", 0, self.steps - 1)
-        turn: tuple[Stmt, ...] = (
-            Wait(self.loads, ahead - 1),
-            Barrier(),
-            Start(self.loads, (If((step + ahead).lt(self.steps), self._copies(step + ahead)),)),
-            *self._by_warps(self._products(step)),
-        )
+        turn = (*self._begin(step), *self._fetch(step + 1), *self._by_warps(self._products(step)), *self._put(step + 1))
+        kept = [Stage(filler.kept, ()) for filler in self.fillers]
+        first = [s for filler in self.fillers for s in (*filler.fetch(ZERO), *filler.put(ZERO))]
         inner: tuple[Stmt, ...] = (
             *(Stage(array, ()) for array in (*self.slices, *self.parts)),
+            *kept,
             Stage(self.acc, clear(self.acc)),
-            *(Start(self.loads, self._copies(step * 0 + k) if k < self.steps else ()) for k in range(ahead)),
+            *self._ahead(),
+            *first,
             Loop(Axis(step, self.steps), turn),
-            Wait(self.loads),
+            *((Wait(self.loads),) if self._is_async() else ()),
             *self._by_warps(epilogue(self.c, self.acc, Block(self._corner(), self.whole, {}))),
         )
         inner = (Loop(Axis(self.number, self.number.hi + 1, Kind.GRID), inner),)
         for axis in reversed(self.c.batch):
             inner = (Loop(replace(axis, kind=Kind.GRID), inner),)
         return inner
+
+    def _is_async(self) -> bool:
+        return any(isinstance(f, Operand) for f in self.factors)
+
+    def _ahead(self) -> tuple[Stmt, ...]:
+        """The copies of the first slices."""
+        if not self._is_async():
+            return ()
+        steps = range(self.shape.stages - 1)
+        return tuple(Start(self.loads, self._copies(Const(k)) if k < self.steps else ()) for k in steps)
+
+    def _begin(self, step: Expr) -> tuple[Stmt, ...]:
+        """Slice number `step` is there for all; the copies of one further ahead begin."""
+        if not self._is_async():
+            return (Barrier(),)
+        ahead = self.shape.stages - 1
+        copies = If((step + ahead).lt(self.steps), self._copies(step + ahead))
+        return (Wait(self.loads, ahead - 1), Barrier(), Start(self.loads, (copies,)))
+
+    def _fetch(self, step: Expr) -> tuple[Stmt, ...]:
+        fetched = [s for filler in self.fillers for s in filler.fetch(step)]
+        return guarded(step.lt(self.steps), tuple(fetched)) if fetched else ()
+
+    def _put(self, step: Expr) -> tuple[Stmt, ...]:
+        put = [s for filler in self.fillers for s in filler.put(step % self.shape.stages)]
+        return guarded(step.lt(self.steps), tuple(put)) if put else ()
 
     def _corner(self) -> tuple[Expr, Expr]:
         """Row and column of the first element that this warp computes."""
@@ -137,13 +174,14 @@ class Blocks:
         return body
 
     def _copies(self, step: Expr) -> tuple[Stmt, ...]:
-        """A slice of each operand into its slot."""
+        """A slice of each factor in memory into its slot."""
         copies = []
-        for o, array, block in zip(self.operands, self.slices, self.block):
-            assert array.layout is not None and isinstance(array.layout.rows, int)
-            rows, depth = array.layout.rows, self.shape.depth
-            source = Tile(o.array, rows, depth, (block * rows, step * depth), view=o.view)
-            copies.append(Copy(Tile(array, rows, depth, slot=step % self.shape.stages), source))
+        for f, array, block in zip(self.factors, self.slices, self.block):
+            if isinstance(f, Operand):
+                assert isinstance(array.layout, Swizzled)
+                rows, depth = array.layout.rows, self.shape.depth
+                source = Tile(f.array, rows, depth, (block * rows, step * depth), view=f.view)
+                copies.append(Copy(Tile(array, rows, depth, slot=step % self.shape.stages), source))
         return tuple(copies)
 
     def _products(self, step: Expr) -> tuple[Stmt, ...]:
@@ -154,7 +192,7 @@ class Blocks:
             for array, part, warp in zip(self.slices, self.parts, self.warp):
                 assert isinstance(part.layout, Fragment)
                 rows = part.layout.rows
-                source = Tile(array, rows, STEP, (warp * rows, step * 0 + k), slot=step % self.shape.stages)
+                source = Tile(array, rows, STEP, (warp * rows, Const(k)), slot=step % self.shape.stages)
                 tiles.append(Tile(part, rows, STEP))
                 found.append(Copy(tiles[-1], source))
             found.append(Mma(_whole(self.acc), *tiles))

@@ -31,8 +31,16 @@ CASES: list[tuple[str, tuple[tuple[int, ...], ...]]] = [
     ("both transposed", ((64, 256), (128, 64))),
     ("bias and relu", ((500, 64), (64, 520), (520,))),
     ("residual", ((260, 40), (40, 136), (260, 136))),
-    ("wider output", ((130, 64), (64, 130 + 6))),
+    ("residual", ((384, 64), (64, 136), (384, 136))),  # the second half of the last pair of blocks has no rows
+    ("wider output", ((130, 64), (64, 136))),
 ]
+COMPUTED: dict[str, tuple[Product, tuple[tuple[int, ...], ...]]] = {
+    "odd sizes": (lambda a, b: a @ b, ((33, 17), (17, 19))),
+    "a row apart": (lambda a, b: a[:, 1:] @ b, ((64, 65), (64, 40))),
+    "flipped": (lambda a, b: a.flip(1) @ b, ((64, 64), (64, 72))),
+    "convolution": (lambda a, b: a.conv2d(b, padding=1), ((2, 8, 9, 9), (16, 8, 3, 3))),
+    "both": (lambda a, b: a.flip(0) @ b.flip(0), ((72, 64), (64, 80))),
+}
 
 
 @pytest.fixture(params=MATRIX_UNIT)
@@ -57,3 +65,32 @@ def test_products_are_right(arch: str, name: str, shapes: tuple[tuple[int, ...],
     step = 2.0**-8 if result.dtype is dtypes.bfloat16 else 2.0**-11 if result.dtype is dtypes.float16 else 1e-6
     got = result.float().numpy()
     np.testing.assert_allclose(got, expected, rtol=step, atol=1e-6 * np.abs(expected).max())
+
+
+@pytest.mark.parametrize("name", COMPUTED)
+def test_factors_may_be_computed(arch: str, name: str) -> None:
+    """What copies of 16 bytes cannot bring is computed and stored by the work-items, a slice ahead."""
+    function, shapes = COMPUTED[name]
+    rng = np.random.default_rng(len(name))
+    given = [Tensor(rng.standard_normal(s).astype("float32")).cast(dtypes.bfloat16).realize() for s in shapes]
+    result = function(*given)
+    (kernel,) = result.schedule()
+    assert "lg_mma_" in kernel.source
+    got = result.float().numpy()
+    exact = [Tensor(x.float().numpy(), device="NUMPY").cast(dtypes.bfloat16) for x in given]
+    expected = function(*exact).float().numpy()
+    np.testing.assert_allclose(got, expected, rtol=2.0**-7, atol=1e-6 * np.abs(expected).max())
+
+
+def test_factors_cast_to_16_bits_are_rounded() -> None:
+    """float32 numbers that the user casts before the product are multiplied as what they are cast to."""
+    rng = np.random.default_rng(5)
+    a, b = (rng.standard_normal((64, 64)).astype("float32") for _ in range(2))
+    with settings.override(device="CUDA_EMULATED", verify=True):
+        result = Tensor(a).realize().cast(dtypes.bfloat16) @ Tensor(b).realize().cast(dtypes.bfloat16)
+        (kernel,) = result.float().schedule()
+        assert "lg_mma_" in kernel.source
+        got = result.float().numpy()
+    rounded = [Tensor(x, device="NUMPY").cast(dtypes.bfloat16).float().numpy().astype("float64") for x in (a, b)]
+    expected = rounded[0] @ rounded[1]
+    np.testing.assert_allclose(got, expected, rtol=1e-5, atol=1e-5 * np.abs(expected).max())
