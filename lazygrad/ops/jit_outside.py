@@ -29,6 +29,7 @@ CHANGING = (list, dict, set, deque)
 MOST_ELEMENTS = 4096  # of a container, and
 MOST_BYTES = 1 << 20  # of an array, that are compared at every call
 _LIBRARIES = frozenset({"lazygrad", "numpy", *sys.stdlib_module_names})
+_LOADS = ("LOAD_FAST", "LOAD_DEREF", "LOAD_GLOBAL", "LOAD_NAME", "LOAD_CLASSDEREF")
 _Path = tuple[str, ...]
 
 
@@ -55,6 +56,7 @@ class _Reader:
         self.containers = containers
         self.found: list[Any] = []  # hashable
         self.seen: set[tuple[int, int]] = set()
+        self.names: frozenset[str] = frozenset()  # those in the code that is being read
 
     def called(self, function: Any, arguments: Sequence[object] = ()) -> None:
         """What a function reads: from its closure, its globals, its defaults, its object and its arguments."""
@@ -65,6 +67,7 @@ class _Reader:
             return
         self.seen.add((id(function), id(owner)))
         chains = _chains(code)
+        outer, self.names = self.names, frozenset(_names(code))
         for name, value in _named(function, code, owner).items():
             for path in chains.get(name, ((),)):
                 self.at(value, path)
@@ -72,6 +75,7 @@ class _Reader:
             for name in inspect.getargs(code).args:
                 for path in chains.get(name, ((),)):
                     self.at(value, path)
+        self.names = outer
 
     def at(self, value: Any, path: _Path) -> None:
         """What is at the end of a chain of attributes, which are looked up without running any code."""
@@ -151,9 +155,9 @@ class _Reader:
             self.called(getattr(module, "forward", None))
 
     def fields(self, value: Any, kinds: tuple[type, ...]) -> None:
-        """The attributes of some types."""
+        """The attributes of some types, and those that the code may read by way of a name that is not followed."""
         for name, held in getattr(value, "__dict__", {}).items():
-            if isinstance(held, kinds):
+            if isinstance(held, kinds) or name in self.names:
                 self.found.append(name)
                 self.value(held)
 
@@ -187,7 +191,7 @@ def _named(function: Any, code: CodeType, owner: object) -> dict[str, object]:
             continue
     scope: Mapping[str, object] = function.__globals__
     if not _is_library(function):
-        found |= {name: scope[name] for name in _global_names(code) if name in scope}
+        found |= {name: scope[name] for name in _names(code) if name in scope}
     names = code.co_varnames[: code.co_argcount]
     found |= dict(zip(reversed(names), reversed(function.__defaults__ or ())))
     found |= function.__kwdefaults__ or {}
@@ -197,9 +201,9 @@ def _named(function: Any, code: CodeType, owner: object) -> dict[str, object]:
 
 
 @functools.cache
-def _global_names(code: CodeType) -> tuple[str, ...]:
-    """Names that may be globals, of functions inside as well."""
-    inner = (name for c in code.co_consts if isinstance(c, CodeType) for name in _global_names(c))
+def _names(code: CodeType) -> tuple[str, ...]:
+    """Names of globals and attributes, those in functions inside as well."""
+    inner = (name for c in code.co_consts if isinstance(c, CodeType) for name in _names(c))
     return tuple(dict.fromkeys([*code.co_names, *inner]))
 
 
@@ -244,12 +248,15 @@ def _chains(code: CodeType) -> Mapping[str, tuple[_Path, ...]]:
             continue
         if name:
             chains.setdefault(name, {})[path] = None
-        if step.opname == "STORE_FAST" and name and path:
-            alias[str(step.argval)] = (name, path)
+        named = list(map(str, step.argval if isinstance(step.argval, tuple) else (step.argval,)))  # two in one step
+        if step.opname.startswith("STORE_FAST") and name:
+            alias[named.pop(0)] = (name, path)
         name, path = "", ()
-        if step.opname.startswith(("LOAD_FAST", "LOAD_DEREF", "LOAD_GLOBAL", "LOAD_NAME", "LOAD_CLASSDEREF")):
-            loaded = step.argval[-1] if isinstance(step.argval, tuple) else step.argval
-            name, path = alias.get(str(loaded), (str(loaded), ()))
+        if step.opname.startswith(_LOADS) or (named and step.opname == "STORE_FAST_LOAD_FAST"):
+            *before, last = (alias.get(n, (n, ())) for n in named)
+            for start, read in before:
+                chains.setdefault(start, {})[read] = None
+            name, path = last
     for inner in (c for c in code.co_consts if isinstance(c, CodeType)):
         for start, paths in _chains(inner).items():
             chains.setdefault(start, {}).update(dict.fromkeys(paths))

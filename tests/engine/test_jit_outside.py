@@ -30,6 +30,7 @@ class Config:
     def __init__(self) -> None:
         self.k, self.values, self.table = 2.0, [2.0, 3.0], {"z": 2.0}
         self.array, self.chosen = np.full(2, 2.0, np.float32), {2.0}
+        self.inner: Any = None
 
     @property
     def twice(self) -> float:
@@ -105,6 +106,21 @@ def cases() -> dict[str, Case]:
         values = c.values
         return x * config.k * values[0]
 
+    deep = Config()
+    deep.inner = Config()
+    deep.inner.inner = Config()
+
+    several = [Config(), Config()]
+    for one in several:
+        one.inner = Config()
+
+    def nested_name(x: Tensor) -> Tensor:
+        outer = deep
+        inner, y = outer.inner, x + 1
+        z = y * 2
+        deepest = inner.inner
+        return z * deepest.k
+
     def comprehension(x: Tensor) -> Tensor:
         return x * sum(v * c.k for v in c.values)
 
@@ -140,6 +156,8 @@ def cases() -> dict[str, Case]:
         "a class's attribute": (lambda x: x * Config.rate, put(Config, "rate", 7.0), ()),
         "a class's attribute by an object": (lambda x: x * c.rate, put(Config, "rate", 8.0), ()),
         "a local name": (local_name, put(c, "k", 9.0), ()),
+        "a local name of a local name": (nested_name, put(deep.inner.inner, "k", 7.0), ()),
+        "objects in a list": (lambda x: x * sum(o.inner.k for o in several), put(several[1].inner, "k", 7.0), ()),
         "a comprehension": (comprehension, put(c, "k", 10.0), ()),
         "a method that calls another": (c.scaled, put(c, "k", 11.0), ()),
         "a method called inside": (lambda x: c.scaled(x), put(c, "k", 12.0), ()),
