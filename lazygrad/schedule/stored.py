@@ -4,6 +4,9 @@ A candidate inside a kernel that nobody outside needs is never written to memory
 Reductions, scatters and scans are always candidates. An elementwise node with several readers is one when reading
 the stored result is cheaper than reading what it is computed from again; and so is an operand of a matrix product
 that costs more than its load, since the product evaluates each element of an operand many times.
+
+Numbers are stored in the narrowest type that they have: before a cast that only widens them, after one that narrows a
+reduction for all of its readers. Half of the bytes are moved, and products of 16-bit floats are known as such.
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ from lazygrad.schedule.access import Index, domain, reads, reduced_index, reduce
 COSTLY = frozenset({Op.EXP2, Op.LOG2, Op.SIN, Op.SQRT, Op.ERF, Op.POW, Op.DIV, Op.IDIV, Op.MOD})
 RECOMPUTE_OPS = 48  # an inlined expression longer than this is stored rather than repeated
 OPERAND_OPS = 2  # cheap operations that may be repeated for each use of a product's operand
+OPERAND_USES = 256  # of each element of an operand, from which on a narrower copy of it is worth its making
 CONE_LIMIT = 12  # inputs of an expression beyond which it counts as reading a lot
 
 
@@ -47,18 +51,34 @@ def candidates(order: list[Node], required: Iterable[Node]) -> set[Node]:
             stored.add(n)
         for s in n.src:
             readers.setdefault(s, set()).add(n)
+    stored.update(n for n in order if _is_widening(n, -1) and n.src[0].op is Op.REDUCE and readers[n.src[0]] == {n})
     for n in order:
         if n.op is Op.REDUCE and (operands := product(n, stored)) is not None:
             for operand in operands:
-                _store_operand(operand, stored)
+                _store_operand(operand, dim_max(dim_product(n.src[0].shape)), stored)
     cones: dict[Node, Cone] = {}
     for n in order:
         cone = _cone(n, stored, cones)
         if n not in stored and n.op in ELEMENTWISE and len(readers.get(n, ())) > 1 and _worth_storing(n, cone):
-            stored.add(n)
-            cone = Cone(frozenset({n}), 0)
+            narrow = before_widening(n)
+            stored.add(narrow)
+            cone = Cone(frozenset({narrow}), 0)
         cones[n] = cone
     return stored
+
+
+def _is_widening(n: Node, sign: int = 1) -> bool:
+    """Whether `n` is a float cast to a wider type; `sign` -1: to a narrower one."""
+    if n.op is not Op.CAST or not (n.dtype.is_float and n.src[0].dtype.is_float):
+        return False
+    return (n.dtype.itemsize - n.src[0].dtype.itemsize) * sign > 0
+
+
+def before_widening(n: Node) -> Node:
+    """What `n` was before casts that only widened it."""
+    while _is_widening(n):
+        n = n.src[0]
+    return n
 
 
 def _cone(n: Node, stored: set[Node], cones: dict[Node, Cone]) -> Cone:
@@ -79,11 +99,15 @@ def _worth_storing(n: Node, cone: Cone) -> bool:
     return cone.ops > RECOMPUTE_OPS or cone.bytes > 1.1 * nbytes(n)
 
 
-def _store_operand(operand: Node, stored: set[Node]) -> None:
-    """Mark what `operand` of a product should read from memory: the node below its movement ops, if it costs much."""
-    while operand.op in MOVEMENT and operand not in stored:
+def _store_operand(operand: Node, products: int, stored: set[Node]) -> None:
+    """Mark what `operand` of so many products should read from memory: the node below its movement ops, if that costs
+    much, or is narrower than what it is made of and read often."""
+    while (operand.op in MOVEMENT or _is_widening(operand)) and operand not in stored:
         operand = operand.src[0]
     if operand in stored or operand.op not in ELEMENTWISE:
+        return
+    if _is_widening(operand, -1) and products >= OPERAND_USES * dim_max(dim_product(operand.shape)):
+        stored.add(operand)
         return
     ops, stack, seen = 0, [operand], {operand}
     while stack and ops <= OPERAND_OPS:
