@@ -49,6 +49,7 @@ __all__ = [
     "ceil_div",
     "dim_max",
     "dim_product",
+    "divisor",
     "given",
     "index_variable",
     "is_condition",
@@ -123,3 +124,13 @@ def dim_product(shape: Iterable[Dim]) -> Dim:
 def dim_max(size: Dim) -> int:
     """The largest value of a size."""
     return size.hi if isinstance(size, Expr) else size
+
+
+def divisor(size: Dim) -> Expr:
+    """`size` to divide by, where there is nothing to divide if it is 0.
+
+    >>> T = Var("T", 0, 8)
+    >>> print(divisor(T), divisor(T + 1))
+    max(1, T) T + 1
+    """
+    return lift(size) if lift(size).lo > 0 else maximum(size, 1)

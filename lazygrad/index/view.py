@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from .expr import Const, Dim, Expr, all_of, as_dim, dim_max, dim_product, lift, scaled_sum
+from .expr import Const, Dim, Expr, all_of, as_dim, dim_max, dim_product, divisor, lift, scaled_sum
 
 Index = tuple[Expr, ...]
 
@@ -41,8 +41,8 @@ def unflatten(offset: Expr, shape: Sequence[Dim]) -> Index:
     index: list[Expr] = []
     stride: Dim = 1
     for axis in reversed(range(len(shape))):
-        position = offset // stride
-        index.append(position % shape[axis] if any(size != 1 for size in shape[:axis]) else position)
+        position = offset // divisor(stride)
+        index.append(position % divisor(shape[axis]) if any(size != 1 for size in shape[:axis]) else position)
         stride = as_dim(stride * shape[axis])
     return tuple(position if size != 1 else Const(0) for position, size in zip(reversed(index), shape))
 

@@ -61,8 +61,9 @@ class _Lowering:
         self.context = context = Context([], target)
         for array in (*program.params, *program.workspace):
             context.arrays[array] = replace(array, name=context.names.exact(array.name))
-        self.scalars = tuple(Var(context.names.exact(v.name), v.lo, v.hi) for v in program.scalars)
+        self.scalars = tuple(Var(context.names.of_user(v.name), v.lo, v.hi) for v in program.scalars)
         context.env.update(zip(program.scalars, self.scalars))
+        context.same.update(self.scalars)
         axes, self.statements = grid_axes(program.body)
         self.launch = Launch(context, axes, self.statements)
         self.values = Values(context, statement_values(program.body), _mutable(program))
@@ -117,7 +118,7 @@ class _Lowering:
     def _barrier(self, s: Barrier) -> None:
         if self.tiles.barrier(s):
             return
-        if self.context.fault_depth:
+        if self.context.parted:
             raise GraphError("a Barrier inside an If: all work-items or none must reach it")
         if self.launch.group_size > 1:
             self.context.emit(Meet())
@@ -226,11 +227,11 @@ class _Lowering:
     def _block(self) -> Iterator[list[Instruction]]:
         """The instructions of one side of a branch: loads in it stay in it."""
         context = self.context
-        before = context.fault_depth
+        before = context.fault_depth, context.parted
         with context.scope() as body:
-            context.fault_depth = context.here
+            context.fault_depth, context.parted = context.here, True
             yield body
-        context.fault_depth = before
+        context.fault_depth, context.parted = before
         context.version += 1
 
 

@@ -27,6 +27,14 @@ _WORDS = (
     "exp exp2 log log2 sin cos sqrt pow fmod min max select any all y0 y1 yn j0 j1 jn"
 )
 RESERVED = frozenset(_WORDS.split())
+_FUNCTIONS = (
+    "abs acos acosh asin asinh atan atanh barrier bitselect cbrt ceil clamp clz copysign cosh cross degrees distance "
+    "dot erf erfc fabs fdim floor fma fmax fmin frexp hadd hypot ilogb isfinite isinf isnan isnormal ldexp length "
+    "lgamma logb mad mix modf nan nextafter normalize popcount powr pown prefetch printf radians remainder remquo "
+    "rhadd rint rootn rotate round rsqrt shuffle sign signbit sincos sinh smoothstep step tan tanh tgamma trunc"
+)
+FUNCTIONS = frozenset(_FUNCTIONS.split())
+_PROVIDED = re.compile(r"[A-Z][A-Z\d]+|\w*_\w*|[a-z]+\d+")  # NULL, get_group_id, int4: defined too
 Element = dict[Var, int]
 
 
@@ -70,11 +78,16 @@ class Names:
 
     def exact(self, wish: str) -> str:
         """The name itself if it is free, else with a number."""
-        name = re.sub(r"\W", "_", wish)
+        name = re.sub(r"\W", "_", wish, flags=re.ASCII)
         if name in self.taken or not name[:1].isalpha():
             return self.numbered(name if name[:1].isalpha() else f"v_{name}")
         self.taken.add(name)
         return name
+
+    def of_user(self, wish: str) -> str:
+        """A name like one that the user chose, who does not know which ones compilers define."""
+        is_defined = wish in FUNCTIONS or _PROVIDED.fullmatch(wish)
+        return self.numbered(f"v_{wish}") if is_defined else self.exact(wish)
 
     def numbered(self, stem: str) -> str:
         """The next of stem0, stem1, ... that is free."""
@@ -102,6 +115,8 @@ class Context:
         self.only: Element = {}  # tile axes of which only this register is wanted now
         self.depth: dict[Var, int] = {}
         self.fault_depth = 0  # the innermost branch: loads must not be computed before it is entered
+        self.same: set[Var] = set()  # variables that all work-items of a group have the same value of
+        self.parted = False  # whether the work-items of a group may go different ways: they cannot meet here
         self.accumulators: dict[Accumulator, tuple[int, dict[Registers, Register]]] = {}
         self.filled: dict[Array, int] = {}  # scratch arrays -> the depth where they are ready
         self.fills = 0  # how often scratch arrays were filled
@@ -160,11 +175,11 @@ class Context:
         if condition.constant == 1:
             yield
             return
-        before = self.fault_depth
+        before = self.fault_depth, self.parted
         with self.scope() as body:
-            self.fault_depth = self.here
+            self.fault_depth, self.parted = self.here, True
             yield
-        self.fault_depth = before
+        self.fault_depth, self.parted = before
         self.version += 1
         if body:
             self.emit(Branch(condition, body))
@@ -179,12 +194,15 @@ class Context:
             yield start
             return
         counter = Var(self.names.exact(name), start.lo, max(start.lo, stop.hi - 1), below=stop)
-        before = self.fault_depth
+        before = self.fault_depth, self.parted
+        if start.vars <= self.same:
+            self.same.add(counter)
         with self.scope() as body:
             if (stop - start).lo < 1:
                 self.fault_depth = self.here
+                self.parted |= not start.vars | stop.vars <= self.same
             yield counter
-        self.fault_depth = before
+        self.fault_depth, self.parted = before
         self.version += 1
         if body:
             self.emit(For(counter, start, stop, body, self.is_rolled))

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from lazygrad.dtype import dtypes
 from lazygrad.errors import GraphError
-from lazygrad.index.expr import Const, Expr, Var, lift
+from lazygrad.index.expr import Const, Expr, Var, dim_product, divisor, lift
 
 from .layout import WARP
 from .lower_context import Context
@@ -60,15 +60,17 @@ class Launch:
             return
         name = context.names.exact(real[0].var.name if len(real) == 1 else "group")
         context.emit(Identity(Register(name, dtypes.int32), Scope.GLOBAL))
-        group: Expr = Var(name, 0, self.groups.hi - 1, below=self.groups)
-        inner = self.groups
+        group = Var(name, 0, self.groups.hi - 1, below=self.groups)
+        context.same.add(group)
+        extents = [self._extent(axis) for axis in real]
         for k, axis in enumerate(real):
-            inner = inner // self._extent(axis)
-            part = group // inner if k == 0 else group // inner % self._extent(axis)
+            part = group // divisor(dim_product(extents[k + 1 :]))
+            part = part if k == 0 else part % divisor(extents[k])
             if len(real) > 1:
                 register = Register(context.names.exact(axis.var.name), dtypes.int32)
                 context.emit(IndexValue(register, part))
-                part = Var(register.name, 0, axis.var.hi, below=self._extent(axis))
+                part = Var(register.name, 0, axis.var.hi, below=extents[k])
+                context.same.add(part)
             context.env[axis.var] = part
             context.depth[axis.var] = 0
 

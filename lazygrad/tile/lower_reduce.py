@@ -202,7 +202,7 @@ class Reducer:
         found. All totals pass between the same three barriers, which every work-item reaches.
         """
         context = self.context
-        if context.fault_depth:
+        if context.parted:
             name = totals[0][0].acc.name
             raise GraphError(f"accumulator {name!r} is reduced over work-items inside an If; barriers must be uniform")
         if self._fills_warps(totals, items):

@@ -147,6 +147,44 @@ def test_expressions_survive_a_file(seed: int) -> None:
     assert restored(record(e)) is e
 
 
+@pytest.mark.parametrize("target", ["cpu", "gpu"])
+def test_names_that_compilers_know(target: str) -> None:
+    """Words, types, macros and functions of kernel languages, names of generated code, and letters beyond ASCII."""
+    names = "n_1 int double4 NULL M_PI get_group_id max fma step in0 out0 o0 r0 acc0 item group λ _ self"
+    with settings.override(device="OPENCL", target=target):
+        x = Tensor(X).realize()
+        sizes = [Variable(name, 1, MOST).bind(9) for name in names.split()]
+        results = [(x[:, :n].exp().sum(0) + x[:, :n].mean() + n) for n in sizes]
+        Tensor.realize(*results)
+        want = np.exp(X[:, :9]).sum(0) + X[:, :9].mean() + 9
+        for n, result in zip(sizes, results):
+            np.testing.assert_allclose(result.numpy(), want, 1e-12, err_msg=n.name)
+
+
+FROM: dict[str, Callable[[Any], Any]] = {  # what is left of x (5, 70) from a position on
+    "flat": lambda x: (x.reshape(-1) * 2).exp(),
+    "turned": lambda x: x.T.reshape(-1) + 1,
+    "sums": lambda x: x.sum(0),
+    "all": lambda x: x.square().sum(),
+    "contraction": lambda x: x @ x.T,
+    "outer": lambda x: (x.T @ x).reshape(-1),
+    "prefix": lambda x: x.cumsum(1).flip(0),
+}
+
+
+def test_what_is_left_may_be_nothing(anywhere: str) -> None:
+    """Sizes that are 0 where no variable is, and sizes of which only their values show that they are not negative."""
+    x, rows = Tensor(X).realize(), Variable("r", 0, ROWS)
+    for r, n in ((2, 30), (ROWS, 3), (0, MOST), (ROWS, MOST), (0, 0), (4, 69)):
+        left = x[rows.bind(r) :, N.bind(n) :]
+        results = [f(left) for f in FROM.values()]
+        Tensor.realize(*results)
+        with settings.override(device="NUMPY"):
+            expected = [f(Tensor(X[r:, n:])).numpy() for f in FROM.values()]
+        for name, got, want in zip(FROM, results, expected):
+            np.testing.assert_allclose(got.numpy(), want, 1e-10, 1e-10, err_msg=f"{name} of {r}, {n}")
+
+
 # ---- jit -------------------------------------------------------------------------------------------
 
 
@@ -209,6 +247,40 @@ def test_training_on_batches_of_any_size(device: str) -> None:
         losses.append(run_of)
         assert not variable or len(train.traces) == 1  # type: ignore[union-attr]
     np.testing.assert_allclose(losses[0], losses[1], 1e-5)
+
+
+def test_training_on_sequences_of_any_size(anywhere: str) -> None:
+    """Batch and time are variable: the jitted step, its losses and its weights are those of the plain one."""
+    rng = np.random.default_rng(0)
+    classes, width = 11, 6
+    tokens = rng.integers(0, classes, (2, 4, 9))
+    start = {"e": (classes, width), "qkv": (width, 3 * width), "out": (width, classes)}
+    weights = {k: rng.standard_normal(shape) * 0.5 for k, shape in start.items()}
+    ends: list[list[Data]] = []
+    for variable in (True, False):
+        with settings.override(**({} if variable else {"device": "NUMPY"})):
+            w = {k: Tensor(v, requires_grad=True) for k, v in weights.items()}
+            adam = optim.AdamW(list(w.values()), lr=0.01)
+
+            def step(x: Tensor, y: Tensor, w: dict[str, Tensor] = w, adam: optim.AdamW = adam) -> Tensor:
+                adam.zero_grad()
+                h = w["e"].embedding(x)
+                q, k, v = (h.layer_norm(width) @ w["qkv"]).split([width] * 3, -1)
+                h = h + q.scaled_dot_product_attention(k, v, is_causal=True)
+                loss = (h @ w["out"]).reshape(-1, classes).cross_entropy(y.reshape(-1))
+                loss.backward()
+                adam.step()
+                return loss.detach()
+
+            train = jit(step) if variable else step
+            x, y = (Tensor(t).realize() for t in tokens)
+            losses = []
+            for b, t in ((4, 9), (1, 1), (3, 7), (4, 1), (1, 9), (2, 3)):
+                batch, time = (Variable("b", 1, 4).bind(b), Variable("t", 1, 9).bind(t)) if variable else (b, t)
+                losses.append(train(x[:batch, :time], y[:batch, :time]).numpy())
+            ends.append([np.array(losses), *(p.numpy() for p in w.values())])
+    for got, want in zip(*ends):
+        np.testing.assert_allclose(got, want, 1e-8, 1e-8)
 
 
 def test_sizes_are_part_of_results(device: str) -> None:
