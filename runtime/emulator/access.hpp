@@ -12,7 +12,8 @@ namespace emu {
   const Range *nearest = nullptr;
   uint64_t distance = UINT64_MAX;
   for (const Range &r : w.launch->ranges) {
-    const uint64_t d = p < r.base ? static_cast<uint64_t>(r.base - p) : static_cast<uint64_t>(p - r.base) + bytes - r.bytes;
+    const uint64_t d =
+        p < r.base ? static_cast<uint64_t>(r.base - p) : static_cast<uint64_t>(p - r.base) + bytes - r.bytes;
     if (d < distance) distance = d, nearest = &r;
   }
   if (!nearest) fail("it %s %u bytes at %p, where no array is", verb, bytes, static_cast<const void *>(p));
@@ -29,7 +30,8 @@ inline Range &global_range(const void *address, unsigned bytes, bool write) {
   const char *p = static_cast<const char *>(address);
   const auto inside = [&](const Range &r) { return p >= r.base && p + bytes <= r.base + r.bytes; };
   if (w.last_range < ranges.size() && inside(ranges[w.last_range])) return ranges[w.last_range];
-  const auto after = std::upper_bound(ranges.begin(), ranges.end(), p, [](const char *q, const Range &r) { return q < r.base; });
+  const auto after =
+      std::upper_bound(ranges.begin(), ranges.end(), p, [](const char *q, const Range &r) { return q < r.base; });
   if (after == ranges.begin() || !inside(*(after - 1))) outside(p, bytes, write);
   w.last_range = static_cast<size_t>(after - ranges.begin()) - 1;
   return ranges[w.last_range];
@@ -39,7 +41,8 @@ inline Range &global_range(const void *address, unsigned bytes, bool write) {
 inline size_t place_of(const void *p) { return static_cast<size_t>(static_cast<const char *>(p) - worker->window); }
 
 /// `act(word, mask, its address)` for each word that the bytes touch.
-template <class Act> inline void each_word(size_t place, unsigned bytes, Act act) {
+template <class Act>
+inline void each_word(size_t place, unsigned bytes, Act act) {
   Worker &w = *worker;
   for (size_t at = place; at < place + bytes;) {
     const size_t word = at / 4, end = std::min(place + bytes, (word + 1) * 4);
@@ -59,17 +62,20 @@ inline void check_shared(const void *p, unsigned bytes, bool write, bool atomic,
   const SharedArray *a = array_at(place % window_bytes);
   if (!a || place % window_bytes + bytes > a->offset + a->bytes)
     fail("out of bounds: it %s %u bytes at %s, past every array", verb, bytes, shared_name(p).c_str());
-  if (w.blocks[place / window_bytes].ended == w.launch->threads())
-    fail("it %s %s, whose block has ended", verb, shared_name(p).c_str());
+  Block &block = w.blocks[place / window_bytes];
+  if (block.ended == w.launch->threads()) fail("it %s %s, whose block has ended", verb, shared_name(p).c_str());
+  if (&block != w.current->block && means != by_agent) block.visits.push_back({w.current->place, w.shadow->now});
   uint8_t any = 0, all = 0xff, *state = &w.shadow->bytes[place];
   for (unsigned i = 0; i < bytes; i++) any |= state[i], all &= state[i];
-  if (any & barrier_byte && means != barrier_object) fail("it %s %s, which is a barrier object", verb, shared_name(p).c_str());
+  if (any & barrier_byte && means != barrier_object)
+    fail("it %s %s, which is a barrier object", verb, shared_name(p).c_str());
   if (any & arriving)
     fail("race: it %s %s while an asynchronous copy into it has not been waited for", verb, shared_name(p).c_str());
   if (write && any & leaving)
     fail("race: it writes %s while an asynchronous operation that reads it has not been waited for",
          shared_name(p).c_str());
-  if ((!write || atomic) && !(all & written)) fail("uninitialized: it reads %s, which nobody has written", shared_name(p).c_str());
+  if ((!write || atomic) && !(all & written))
+    fail("uninitialized: it reads %s, which nobody has written", shared_name(p).c_str());
   if (write && means == plain) std::memset(state, written, bytes);
   each_word(place, bytes, [&](Word &word, uint8_t mask, const char *at) {
     compare(at, word, mask, write, atomic);
@@ -84,7 +90,8 @@ inline void check_alignment(const void *p, unsigned alignment, bool write) {
     const Range &r = global_range(p, 1, write);
     name = std::string(r.name) + "[" + std::to_string((static_cast<const char *>(p) - r.base) / r.element) + "]";
   }
-  fail("misaligned: it %s %u bytes at %s, which is not aligned to them", write ? "writes" : "reads", alignment, name.c_str());
+  fail("misaligned: it %s %u bytes at %s, which is not aligned to them", write ? "writes" : "reads", alignment,
+       name.c_str());
 }
 
 void check_accumulator(const void *p, unsigned bytes);  // wgmma.hpp: registers of a matrix operation under way
@@ -98,7 +105,9 @@ inline void check_access(const void *p, unsigned bytes, unsigned alignment, bool
     if (w->current->issued > w->current->waited) check_accumulator(p, bytes);
     return;
   }
-  if (--w->steps < 0) fail("it has made %lld accesses to memory since it last waited: an endless loop?", static_cast<long long>(most_steps));
+  if (--w->steps < 0)
+    fail("it has made %lld accesses to memory since it last waited: an endless loop?",
+         static_cast<long long>(most_steps));
   if (address % alignment) check_alignment(p, alignment, write);
   if (w->in_window(p)) return check_shared(p, bytes, write, atomic);
   Range &r = global_range(p, bytes, write);
@@ -107,12 +116,24 @@ inline void check_access(const void *p, unsigned bytes, unsigned alignment, bool
 
 }  // namespace emu
 
-#define EMU_TSAN(size)                                                                                               \
-  void __tsan_read##size(void *p) { REMEMBER; emu::check_access(p, size, size, false); }                             \
-  void __tsan_write##size(void *p) { REMEMBER; emu::check_access(p, size, size, true); }                             \
-  void __tsan_unaligned_read##size(void *p) { REMEMBER; emu::check_access(p, size, 1, false); }                      \
-  void __tsan_unaligned_write##size(void *p) { REMEMBER; emu::check_access(p, size, 1, true); }
-#define REMEMBER                                                                                                     \
+#define EMU_TSAN(size) \
+  void __tsan_read##size(void *p) { \
+    REMEMBER; \
+    emu::check_access(p, size, size, false); \
+  } \
+  void __tsan_write##size(void *p) { \
+    REMEMBER; \
+    emu::check_access(p, size, size, true); \
+  } \
+  void __tsan_unaligned_read##size(void *p) { \
+    REMEMBER; \
+    emu::check_access(p, size, 1, false); \
+  } \
+  void __tsan_unaligned_write##size(void *p) { \
+    REMEMBER; \
+    emu::check_access(p, size, 1, true); \
+  }
+#define REMEMBER \
   if (emu::worker) emu::worker->fault = __builtin_return_address(0)
 
 extern "C" {
@@ -150,8 +171,11 @@ struct EmuBounds {
 void __ubsan_handle_out_of_bounds(EmuBounds *where, unsigned long index) {
   const bool is_signed = where->index->info & 1;
   const unsigned bits = 1u << (where->index->info >> 1);
-  const long long value = is_signed ? static_cast<long long>(index << (64 - bits)) >> (64 - bits) : static_cast<long long>(index);
+  const long long value =
+      is_signed ? static_cast<long long>(index << (64 - bits)) >> (64 - bits) : static_cast<long long>(index);
   emu::fail("out of bounds: index %lld of an array of type %s, line %u", value, where->array->name, where->at.line);
 }
-void __ubsan_handle_out_of_bounds_abort(EmuBounds *where, unsigned long index) { __ubsan_handle_out_of_bounds(where, index); }
+void __ubsan_handle_out_of_bounds_abort(EmuBounds *where, unsigned long index) {
+  __ubsan_handle_out_of_bounds(where, index);
+}
 }

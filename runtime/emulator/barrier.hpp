@@ -38,7 +38,8 @@ inline void come(Barrier &barrier, unsigned expected, bool stays, const char *wh
     fail("%s (line %u) is for %u threads, and others came to the same barrier with %u (line %u)", where, line, expected,
          barrier.expected, barrier.line);
   if (whole && barrier.line != line)
-    fail("divergence: it is in %s in line %u, and threads of its block are in the one in line %u", where, line, barrier.line);
+    fail("divergence: it is in %s in line %u, and threads of its block are in the one in line %u", where, line,
+         barrier.line);
   if (w.shadow && !whole) barrier.members.push_back(&me);
   if (++barrier.came < expected) {
     if (stays) {
@@ -48,8 +49,10 @@ inline void come(Barrier &barrier, unsigned expected, bool stays, const char *wh
     return;
   }
   barrier.came = 0;
-  if (whole) block_met(*me.block);
-  else if (w.shadow) w.shadow->meet(barrier.members);
+  if (whole)
+    block_met(*me.block);
+  else if (w.shadow)
+    w.shadow->meet(barrier.members);
   barrier.members.clear();
   for (Thread *t : barrier.waiting) wake(*t);
   barrier.waiting.clear();
@@ -63,15 +66,18 @@ inline void collective(int kind, unsigned mask, void *payload, void (*act)(void 
   w.fault = nullptr;
   const unsigned size = w.launch->threads(), first = me.number - me.lane();
   if (size - first < warp_size) mask &= (1u << (size - first)) - 1;  // a block's last warp may be a part of one
-  if (!(mask >> me.lane() & 1)) fail("%s (line %u) with mask %08x, which lacks its own lane %u", where, line, mask, me.lane());
+  if (!(mask >> me.lane() & 1))
+    fail("%s (line %u) with mask %08x, which lacks its own lane %u", where, line, mask, me.lane());
   Meeting &m = me.block->warps[me.number / warp_size].meetings[__builtin_ctz(mask)];
   if (m.came == 0) {
     m.mask = mask;
     m.kind = kind;
   }
   if (m.mask != mask || m.kind != kind)
-    fail("divergence: it is in %s (line %u) with mask %08x, while other lanes of its warp are in another operation with "
-         "mask %08x", where, line, mask, m.mask);
+    fail(
+        "divergence: it is in %s (line %u) with mask %08x, while other lanes of its warp are in another operation with "
+        "mask %08x",
+        where, line, mask, m.mask);
   m.payload[me.lane()] = payload;
   m.came |= 1u << me.lane();
   if (m.came != mask) {

@@ -84,7 +84,8 @@ EMU_INLINE int __any_sync(unsigned mask, int value, EMU_LINE) { return emu_ballo
 EMU_INLINE int __all_sync(unsigned mask, int value, EMU_LINE) { return emu_ballot(mask, value == 0, line) == 0; }
 
 /// A value of up to 8 bytes from another lane.
-template <class T> EMU_INLINE T emu_from_lane(unsigned mask, T value, unsigned source, unsigned line) {
+template <class T>
+EMU_INLINE T emu_from_lane(unsigned mask, T value, unsigned source, unsigned line) {
   unsigned long bits = 0;
   __builtin_memcpy(&bits, &value, sizeof(T));
   bits = emu_shuffle(mask, bits, source, line);
@@ -94,30 +95,36 @@ template <class T> EMU_INLINE T emu_from_lane(unsigned mask, T value, unsigned s
 
 // Lanes are in segments of `width`; a source outside of the own one gives the own value (CUDA C++ Programming Guide,
 // "Warp Shuffle Functions").
-template <class T> EMU_INLINE T __shfl_sync(unsigned mask, T value, int source, int width = 32, EMU_LINE) {
+template <class T>
+EMU_INLINE T __shfl_sync(unsigned mask, T value, int source, int width = 32, EMU_LINE) {
   const unsigned lane = emu_lane(), first = lane & ~(unsigned)(width - 1);
   return emu_from_lane(mask, value, first + ((unsigned)source & (unsigned)(width - 1)), line);
 }
-template <class T> EMU_INLINE T __shfl_xor_sync(unsigned mask, T value, int flip, int width = 32, EMU_LINE) {
+template <class T>
+EMU_INLINE T __shfl_xor_sync(unsigned mask, T value, int flip, int width = 32, EMU_LINE) {
   const unsigned lane = emu_lane(), source = lane ^ (unsigned)flip;
   return emu_from_lane(mask, value, source < (lane & ~(unsigned)(width - 1)) + (unsigned)width ? source : lane, line);
 }
-template <class T> EMU_INLINE T __shfl_down_sync(unsigned mask, T value, unsigned by, int width = 32, EMU_LINE) {
+template <class T>
+EMU_INLINE T __shfl_down_sync(unsigned mask, T value, unsigned by, int width = 32, EMU_LINE) {
   const unsigned lane = emu_lane(), source = lane + by;
   return emu_from_lane(mask, value, source < (lane & ~(unsigned)(width - 1)) + (unsigned)width ? source : lane, line);
 }
-template <class T> EMU_INLINE T __shfl_up_sync(unsigned mask, T value, unsigned by, int width = 32, EMU_LINE) {
+template <class T>
+EMU_INLINE T __shfl_up_sync(unsigned mask, T value, unsigned by, int width = 32, EMU_LINE) {
   const unsigned lane = emu_lane(), first = lane & ~(unsigned)(width - 1);
   return emu_from_lane(mask, value, lane >= first + by ? lane - by : lane, line);
 }
 
 // ---- atomics ---------------------------------------------------------------------------------------
 
-template <class T> struct emu_same {
+template <class T>
+struct emu_same {
   typedef T type;
 };
 /// `*p = f(*p)` as one step, checked; the value before.
-template <class T, class F> EMU_OWN T emu_atomic(T *p, F f) {
+template <class T, class F>
+EMU_OWN T emu_atomic(T *p, F f) {
   emu_access(p, sizeof(T), sizeof(T), true, true);
   T before, after;
   __atomic_load(p, &before, __ATOMIC_SEQ_CST);
@@ -125,16 +132,17 @@ template <class T, class F> EMU_OWN T emu_atomic(T *p, F f) {
   while (!__atomic_compare_exchange(p, &before, &after, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST));
   return before;
 }
-#define EMU_ATOMIC(name, expression)                                                  \
-  template <class T> EMU_INLINE T name(T *p, typename emu_same<T>::type value) {      \
-    return emu_atomic(p, [value](T old) -> T { return expression; });                 \
+#define EMU_ATOMIC(name, expression) \
+  template <class T> \
+  EMU_INLINE T name(T *p, typename emu_same<T>::type value) { \
+    return emu_atomic(p, [value](T old) -> T { return expression; }); \
   }
 EMU_ATOMIC(atomicAdd, old + value)
 EMU_ATOMIC(atomicSub, old - value)
 EMU_ATOMIC(atomicExch, ((void)old, value))
 EMU_ATOMIC(atomicMin, old < value ? old : value)
 EMU_ATOMIC(atomicMax, old < value ? value : old)
-EMU_ATOMIC(atomicAnd, old & value)
+EMU_ATOMIC(atomicAnd, old &value)
 EMU_ATOMIC(atomicOr, old | value)
 EMU_ATOMIC(atomicXor, old ^ value)
 EMU_ATOMIC(atomicInc, old >= value ? T(0) : T(old + 1))
@@ -148,37 +156,47 @@ EMU_INLINE T atomicCAS(T *p, typename emu_same<T>::type expected, typename emu_s
 
 // ---- how the emulator calls a kernel -----------------------------------------------------------------
 
-template <int... I> struct emu_numbers {};
-template <int N, int... I> struct emu_count : emu_count<N - 1, N - 1, I...> {};
-template <int... I> struct emu_count<0, I...> {
+template <int... I>
+struct emu_numbers {};
+template <int N, int... I>
+struct emu_count : emu_count<N - 1, N - 1, I...> {};
+template <int... I>
+struct emu_count<0, I...> {
   typedef emu_numbers<I...> type;
 };
-template <class T> struct emu_plain {
+template <class T>
+struct emu_plain {
   typedef T type;
 };
-template <class T> struct emu_plain<const T> {
+template <class T>
+struct emu_plain<const T> {
   typedef T type;
 };
-template <class T> struct emu_element {
+template <class T>
+struct emu_element {
   static const unsigned bytes = 0;
 };
-template <class T> struct emu_element<T *> {
+template <class T>
+struct emu_element<T *> {
   static const unsigned bytes = sizeof(T);
 };
-template <class... A, int... I> EMU_OWN void emu_call(void (*kernel)(A...), void **arguments, emu_numbers<I...>) {
+template <class... A, int... I>
+EMU_OWN void emu_call(void (*kernel)(A...), void **arguments, emu_numbers<I...>) {
   kernel(*(typename emu_plain<A>::type *)arguments[I]...);
 }
-template <class... A> void emu_enter(void (*kernel)(A...), void **arguments) {
+template <class... A>
+void emu_enter(void (*kernel)(A...), void **arguments) {
   emu_call(kernel, arguments, typename emu_count<sizeof...(A)>::type());
 }
-template <class... A> unsigned emu_describe(void (*)(A...), unsigned *elements) {
+template <class... A>
+unsigned emu_describe(void (*)(A...), unsigned *elements) {
   const unsigned bytes[] = {emu_element<A>::bytes..., 0};
   for (unsigned i = 0; i < sizeof...(A); i++) elements[i] = bytes[i];
   return sizeof...(A);
 }
 /// `name`'s entry, and a function that tells the sizes of what its parameters point to.
-#define EMU_ENTRY(name)                                                                     \
-  extern "C" void emu_entry_##name(void **arguments) { emu_enter(&name, arguments); }       \
+#define EMU_ENTRY(name) \
+  extern "C" void emu_entry_##name(void **arguments) { emu_enter(&name, arguments); } \
   extern "C" unsigned emu_parameters_##name(unsigned *e) { return emu_describe(&name, e); }
 /// Where the shared object lies: instructions are told to the emulator as distances from here.
 extern "C" EMU_OWN void emu_base() {}

@@ -1,26 +1,33 @@
 // lazygrad's own names (`lg_`), as the contract at the top of lazygrad/render/cuda_prelude.py lists them.
 #pragma once
 
-template <class To, class From> EMU_INLINE To lg_bitcast(From x) {
+template <class To, class From>
+EMU_INLINE To lg_bitcast(From x) {
   static_assert(sizeof(To) == sizeof(From), "lg_bitcast between types of one size");
   To y;
   __builtin_memcpy(&y, &x, sizeof(To));
   return y;
 }
 
-template <class T, int N> struct alignas(sizeof(T) * N < 16 ? sizeof(T) * N : 16) lg_lanes {
+template <class T, int N>
+struct alignas(sizeof(T) * N < 16 ? sizeof(T) * N : 16) lg_lanes {
   T v[N];
 };
 
-template <int N, class T> EMU_OWN lg_lanes<T, N> lg_load(const T *p) {
+template <int N, class T>
+EMU_OWN lg_lanes<T, N> lg_load(const T *p) {
   emu_access(p, sizeof(lg_lanes<T, N>), alignof(lg_lanes<T, N>), false, false);
   return *(const lg_lanes<T, N> *)p;
 }
-template <class T, int N> EMU_OWN void lg_store(T *p, lg_lanes<T, N> x) {
+template <class T, int N>
+EMU_OWN void lg_store(T *p, lg_lanes<T, N> x) {
   emu_access(p, sizeof x, alignof(lg_lanes<T, N>), true, false);
   *(lg_lanes<T, N> *)p = x;
 }
-template <class T, int N> EMU_INLINE void lg_stream(T *p, lg_lanes<T, N> x) { lg_store(p, x); }
+template <class T, int N>
+EMU_INLINE void lg_stream(T *p, lg_lanes<T, N> x) {
+  lg_store(p, x);
+}
 
 // ---- 16-bit floats (IEEE 754 binary16; bfloat16 is the upper half of a binary32) ---------------------
 
@@ -45,12 +52,14 @@ EMU_INLINE unsigned short lg_float_to_half(float x) {
     return (unsigned short)(sign | (lg_bitcast<unsigned>(lg_bitcast<float>(rest) + 0.5f) - 0x3f000000));
   return (unsigned short)(sign | ((rest - 0x38000000 + 0xfff + (rest >> 13 & 1)) >> 13));
 }
-template <int N> EMU_INLINE lg_lanes<float, N> lg_widen(lg_lanes<unsigned short, N> x) {
+template <int N>
+EMU_INLINE lg_lanes<float, N> lg_widen(lg_lanes<unsigned short, N> x) {
   lg_lanes<float, N> wide;
   for (int k = 0; k < N; k++) wide.v[k] = lg_half_to_float(x.v[k]);
   return wide;
 }
-template <int N> EMU_INLINE lg_lanes<unsigned short, N> lg_narrow(lg_lanes<float, N> x) {
+template <int N>
+EMU_INLINE lg_lanes<unsigned short, N> lg_narrow(lg_lanes<float, N> x) {
   lg_lanes<unsigned short, N> bits;
   for (int k = 0; k < N; k++) bits.v[k] = lg_float_to_half(x.v[k]);
   return bits;

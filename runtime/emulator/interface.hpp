@@ -18,8 +18,8 @@ struct EmuLaunch {
   uint32_t grid[3], shape[3], cluster, dynamic_bytes, shared_limit, workers, checks, arrays, others, maps;
   uint64_t seed;
   const EmuArray *array;
-  void **other;           // the values of the parameters that follow the arrays
-  emu::TensorMap **map;   // those of them that are tensor maps
+  void **other;          // the values of the parameters that follow the arrays
+  emu::TensorMap **map;  // those of them that are tensor maps
 };
 }
 
@@ -49,7 +49,8 @@ class Apart {
     memory_.reset(static_cast<char *>(std::aligned_alloc(page, total)));
     char *next = memory_.get();
     for (Range &r : launch.ranges) {
-      r.base = next + room(r) / 2 / page * page - r.bytes / 2 / page * page + reinterpret_cast<uintptr_t>(r.home) % page;
+      r.base =
+          next + room(r) / 2 / page * page - r.bytes / 2 / page * page + reinterpret_cast<uintptr_t>(r.home) % page;
       std::memcpy(r.base, r.home, r.bytes);
       next += room(r);
     }
@@ -58,7 +59,8 @@ class Apart {
   /// Where the kernel sees what lies at `home`.
   char *seen(char *home) const {
     for (const Range &r : launch_.ranges)
-      if (home >= r.home && home <= r.home + r.bytes && (home < r.home + r.bytes || !r.bytes)) return r.base + (home - r.home);
+      if (home >= r.home && home <= r.home + r.bytes && (home < r.home + r.bytes || !r.bytes))
+        return r.base + (home - r.home);
     return home;  // an array without elements
   }
 
@@ -130,8 +132,8 @@ int emu_launch(const EmuLaunch *e, char *error, uint64_t room, const void **faul
 unsigned emu_index(int which) {
   const emu::Thread &t = *emu::worker->current;
   const emu::Launch &l = *emu::worker->launch;
-  const unsigned all[] = {t.x,        t.y,        t.z,        t.block->x, t.block->y, t.block->z,    l.shape[0],
-                          l.shape[1], l.shape[2], l.grid[0],  l.grid[1],  l.grid[2],  t.block->rank, l.cluster};
+  const unsigned all[] = {t.x,        t.y,        t.z,       t.block->x, t.block->y, t.block->z,    l.shape[0],
+                          l.shape[1], l.shape[2], l.grid[0], l.grid[1],  l.grid[2],  t.block->rank, l.cluster};
   return all[which];
 }
 
@@ -147,7 +149,8 @@ void *emu_shared(unsigned site, unsigned bytes, unsigned alignment, unsigned ele
 void *emu_dynamic_shared(unsigned alignment) {
   const emu::Launch &l = *emu::worker->launch;
   if (l.dynamic_bytes > l.shared_limit)
-    emu::fail("the launch asks for %u bytes of shared memory, and a block may have %u", l.dynamic_bytes, l.shared_limit);
+    emu::fail("the launch asks for %u bytes of shared memory, and a block may have %u", l.dynamic_bytes,
+              l.shared_limit);
   return emu::shared_array(~0u, l.dynamic_bytes, alignment, 1, "dynamic shared memory");
 }
 void emu_yield(const char *where, unsigned line) { emu::yield(where, line); }

@@ -93,8 +93,10 @@ inline void run_clusters(Worker &w, Grid &grid) {
   w.threads.resize(static_cast<size_t>(l.threads()) * l.cluster);
   w.stack_of.resize(w.threads.size());
   make_window(w, l.cluster);
-  if (!l.checks) delete w.shadow, w.shadow = nullptr;
-  else if (!w.shadow) w.shadow = new Shadow();
+  if (!l.checks)
+    delete w.shadow, w.shadow = nullptr;
+  else if (!w.shadow)
+    w.shadow = new Shadow();
   for (;;) {
     const uint64_t c = grid.next++;
     if (c >= clusters || c > grid.bad) break;
@@ -124,4 +126,3 @@ inline void run_grid(Grid &grid, unsigned count) {
 }
 
 }  // namespace emu
-

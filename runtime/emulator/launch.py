@@ -58,7 +58,7 @@ class EmulatedExecutable(Executable):
     Args:
         entry: address of its entry.
         parameters, elements: its parameters, and the size in bytes of what each one points to.
-        options: `checks`, `workers` and `shared_limit` of its launches.
+        options: `checks` and `workers` of its launches.
         locate: turns the address of an instruction into a line of its text; 0 where it cannot be told.
     """
 
@@ -78,7 +78,7 @@ class EmulatedExecutable(Executable):
 class _Call:
     """One launch with its structures; everything that they point to is kept here."""
 
-    def __init__(self, launch: Launch) -> None:
+    def __init__(self, launch: Launch, shared_limit: int) -> None:
         executable = launch.executable
         if not isinstance(executable, EmulatedExecutable):
             raise GraphError(f"kernel {executable.source.name!r} was built for another device")
@@ -102,6 +102,7 @@ class _Call:
             name=source.name.encode(),
             cluster=source.attributes.cluster,
             dynamic_bytes=source.attributes.shared_bytes,
+            shared_limit=shared_limit,
             arrays=len(launch.memories),
             others=len(launch.scalars) + len(maps),
             maps=len(maps),
@@ -147,6 +148,7 @@ class EmulatedPrepared(Prepared):
     Args:
         library: the emulator.
         fail: raises the error of a kernel's report.
+        shared_limit: bytes of shared memory that a block may have.
     """
 
     def __init__(
@@ -154,10 +156,11 @@ class EmulatedPrepared(Prepared):
         library: Any,
         stats: RuntimeStats,
         fail: Callable[[EmulatedExecutable, str, int], NoReturn],
+        shared_limit: int,
         launches: Sequence[Launch],
     ) -> None:
         self._library, self._stats, self._fail = library, stats, fail
-        self._calls = [_Call(launch) for launch in launches]
+        self._calls = [_Call(launch, shared_limit) for launch in launches]
         self._report = ctypes.create_string_buffer(REPORT_BYTES)
 
     def run(self, profile: bool = False) -> list[float] | None:

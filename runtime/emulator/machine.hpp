@@ -11,25 +11,25 @@
 
 namespace emu {
 
-constexpr unsigned warp_size = 32, group_size = 128;     // threads of a warp; of a warp group
-constexpr unsigned window_bytes = 256 << 10;             // addresses of one block's shared memory
-constexpr unsigned static_limit = 48 << 10;              // bytes of shared memory that a kernel may declare
-constexpr unsigned red_zone = 128;                       // bytes between shared arrays that belong to none
-constexpr unsigned most_threads = 4096;                  // of a cluster, or of all blocks of a cooperative launch
-constexpr int64_t most_steps = 1 << 27;                  // memory accesses of a thread between two waits
-constexpr unsigned most_waits = 1 << 24;                 // of a cluster's threads together
+constexpr unsigned warp_size = 32, group_size = 128;  // threads of a warp; of a warp group
+constexpr unsigned window_bytes = 256 << 10;          // addresses of one block's shared memory
+constexpr unsigned static_limit = 48 << 10;           // bytes of shared memory that a kernel may declare
+constexpr unsigned red_zone = 128;                    // bytes between shared arrays that belong to none
+constexpr unsigned most_threads = 4096;               // of a cluster, or of all blocks of a cooperative launch
+constexpr int64_t most_steps = 1 << 27;               // memory accesses of a thread between two waits
+constexpr unsigned most_waits = 1 << 24;              // of a cluster's threads together
 
 struct Block;
 struct Worker;
 
 /// An array that the launch gave to the kernel, or several that overlap.
 struct Range {
-  char *base;       // where the kernel sees it
+  char *base;  // where the kernel sees it
   uint64_t bytes;
-  char *home;       // where its owner keeps it
+  char *home;  // where its owner keeps it
   const char *name;
-  uint32_t element; // bytes of an element
-  uint8_t dirty;    // written by the kernel
+  uint32_t element;  // bytes of an element
+  uint8_t dirty;     // written by the kernel
 };
 
 /// A shared array of the kernel; at the same place in every block.
@@ -54,11 +54,11 @@ struct Thread {
   State state = unborn;
   const char *where = "";  // what it waits in, and the line of the kernel's text
   unsigned line = 0;
-  unsigned fenced = 0;                        // `fenced`: the time of its last fence.proxy.async
+  unsigned fenced = 0, readied = 0;  // the times of its last lg_fence_async and lg_barrier_ready
   std::vector<Copy> copies;
-  unsigned copy_batch = 0, store_batch = 0;   // batches committed so far
-  uint64_t issued = 0, waited = 0;            // matrix operations of its warp group: begun; waited for
-  std::vector<uint64_t> matrix_batches;       // `issued` at each commit
+  unsigned copy_batch = 0, store_batch = 0;  // batches committed so far
+  uint64_t issued = 0, waited = 0;           // matrix operations of its warp group: begun; waited for
+  std::vector<uint64_t> matrix_batches;      // `issued` at each commit
   unsigned lane() const { return number % warp_size; }
 };
 
@@ -88,8 +88,9 @@ struct Block {
   char *shared = nullptr;
   std::vector<Warp> warps;
   Barrier barriers[16];
-  unsigned epoch = 0;  // the time of its last barrier of all threads
-  std::vector<unsigned> registers;  // of each warp, as setmaxnreg said
+  unsigned epoch = 0;                                 // the time of its last barrier of all threads
+  std::vector<std::pair<unsigned, unsigned>> visits;  // which threads of other blocks used its shared memory, and when
+  std::vector<unsigned> registers;                    // of each warp, as setmaxnreg said
 };
 
 /// A map as tensor_map.py packs it.
@@ -103,14 +104,14 @@ static_assert(sizeof(TensorMap) <= 128);
 
 /// A tile that the copy engine moves behind the threads' backs.
 struct Transfer {
-  TensorMap map;      // its own: the thread that asked, and the parameters on its stack, may be gone
-  int at[5];          // coordinates of the box, innermost first
-  char *shared;       // in the owner's block
+  TensorMap map;  // its own: the thread that asked, and the parameters on its stack, may be gone
+  int at[5];      // coordinates of the box, innermost first
+  char *shared;   // in the owner's block
   Thread *owner;
   unsigned blocks;    // bit per block of the cluster that a load goes to
   uint64_t *barrier;  // in the owner's block: told of a load's bytes
   bool is_store;
-  unsigned batch;     // of a store
+  unsigned batch;  // of a store
 };
 
 /// A thread that waits for the phase `parity` of an mbarrier to complete.
@@ -139,12 +140,12 @@ struct Worker {
   Stacks stacks;
   Launch *launch = nullptr;
   Thread *current = nullptr;
-  size_t stack = 0;                  // the one that runs now
+  size_t stack = 0;  // the one that runs now
   int64_t steps = 0;
   std::vector<void *> stack_contexts;  // of stacks whose thread has ended
   std::vector<size_t> idle;
   size_t stacks_made = 0;
-  std::vector<size_t> stack_of;      // by place
+  std::vector<size_t> stack_of;  // by place
   std::vector<Thread> threads;
   std::vector<Block> blocks;
   std::vector<GroupQueue *> groups;
@@ -155,14 +156,14 @@ struct Worker {
   unsigned count = 0, next = 0, ended = 0, waits = 0;
   void *main_context = nullptr;
   size_t window_size = 0;
-  char *window = nullptr;            // shared memory of the cluster's blocks, one after the other
+  char *window = nullptr;  // shared memory of the cluster's blocks, one after the other
   std::vector<SharedArray> arrays;
   unsigned static_bytes = 0, shared_used = 0, dynamic_offset = 0;
   Shadow *shadow = nullptr;
   size_t last_range = 0;
   uint64_t random = 0;
   bool failed = false;
-  const void *fault = nullptr;       // the instruction that an error is about
+  const void *fault = nullptr;  // the instruction that an error is about
   std::string error;
 
   bool in_window(const void *p) const {
@@ -182,7 +183,7 @@ void release(GroupQueue *&queue);  // wgmma.hpp
 [[noreturn]] void fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void suspend(const char *where, unsigned line);  // until somebody calls wake
 void wake(Thread &thread);
-void yield(const char *where, unsigned line);    // let others go on first
+void yield(const char *where, unsigned line);  // let others go on first
 
 /// A thread in words.
 inline std::string name_of(const Thread &t) {
@@ -190,10 +191,12 @@ inline std::string name_of(const Thread &t) {
   const Block &b = *t.block;
   const bool flat = launch.grid[1] == 1 && launch.grid[2] == 1;
   const bool row = launch.shape[1] == 1 && launch.shape[2] == 1;
-  const std::string block = flat ? std::to_string(b.x)
-                                 : "(" + std::to_string(b.x) + ", " + std::to_string(b.y) + ", " + std::to_string(b.z) + ")";
-  const std::string own = row ? std::to_string(t.x)
-                              : "(" + std::to_string(t.x) + ", " + std::to_string(t.y) + ", " + std::to_string(t.z) + ")";
+  const std::string block =
+      flat ? std::to_string(b.x)
+           : "(" + std::to_string(b.x) + ", " + std::to_string(b.y) + ", " + std::to_string(b.z) + ")";
+  const std::string own =
+      row ? std::to_string(t.x)
+          : "(" + std::to_string(t.x) + ", " + std::to_string(t.y) + ", " + std::to_string(t.z) + ")";
   return "block " + block + ", thread " + own;
 }
 

@@ -18,7 +18,8 @@ inline MBarrier &mbarrier_at(uint64_t *p) {
   if (!w.in_window(p)) fail("a barrier object must be in shared memory");
   if (reinterpret_cast<uintptr_t>(p) % 8) fail("misaligned: the barrier object %s", shared_name(p).c_str());
   if (w.shadow) {
-    if (!(w.shadow->bytes[place_of(p)] & barrier_byte)) fail("%s is used as a barrier before lg_barrier_init", shared_name(p).c_str());
+    if (!(w.shadow->bytes[place_of(p)] & barrier_byte))
+      fail("%s is used as a barrier before lg_barrier_init", shared_name(p).c_str());
     check_shared(p, 8, false, true, barrier_object);
   }
   return *reinterpret_cast<MBarrier *>(p);
@@ -62,11 +63,22 @@ inline void initialize(uint64_t *p, int arrivals) {
   std::memcpy(p, &fresh, 8);
 }
 
+/// The copy engine and other blocks may use a barrier only after its thread has said that it is ready.
+inline void check_ready(uint64_t *p) {
+  Worker &w = *worker;
+  if (!w.shadow) return;
+  const Word &word = w.shadow->words[place_of(p) / 4];
+  if (word.writer < w.count && word.write_time > w.threads[word.writer].readied)
+    fail("%s is used before thread %u, which initialized it, calls lg_barrier_ready", shared_name(p).c_str(),
+         w.threads[word.writer].number);
+}
+
 /// One arrival; the phase ends after `bytes` more have come, too.
 inline void arrive(uint64_t *p, int bytes) {
   Worker &w = *worker;
   MBarrier &b = mbarrier_at(p);
-  if (!b.pending) fail("%s: more arrivals than lg_barrier_init said (%u)", shared_name(p).c_str(), static_cast<unsigned>(b.arrivals));
+  if (!b.pending)
+    fail("%s: more arrivals than lg_barrier_init said (%u)", shared_name(p).c_str(), static_cast<unsigned>(b.arrivals));
   b.bytes += bytes;
   b.pending--;
   if (w.shadow) {
@@ -88,7 +100,8 @@ inline void wait(uint64_t *p, unsigned parity, unsigned line) {
 }
 
 /// The same place in the shared memory of block number `rank` of the cluster.
-template <class T> T *in_block(T *p, unsigned rank) {
+template <class T>
+T *in_block(T *p, unsigned rank) {
   Worker &w = *worker;
   if (rank >= w.blocks.size()) fail("there is no block %u in a cluster of %zu", rank, w.blocks.size());
   return reinterpret_cast<T *>(w.window + static_cast<size_t>(rank) * window_bytes + place_of(p) % window_bytes);
@@ -107,7 +120,9 @@ void emu_barrier_expect(uint64_t *p, int bytes) {
 }
 void emu_barrier_arrive(uint64_t *p, int block) {
   REMEMBER;
-  emu::arrive(emu::in_block(p, static_cast<unsigned>(block)), 0);
+  uint64_t *const there = emu::in_block(p, static_cast<unsigned>(block));
+  if (there != p) emu::check_ready(there);
+  emu::arrive(there, 0);
 }
 void emu_barrier_wait(uint64_t *p, int parity, unsigned line) {
   REMEMBER;

@@ -1,5 +1,5 @@
-// Matrix operations of a warp: ldmatrix and mma.sync (PTX ISA, "Warp Level Matrix Load Instruction: ldmatrix" and "Matrix
-// Fragments for mma.m16n8k16 with floating point type"). The layouts are compared with CuTe's in the tests.
+// Matrix operations of a warp: ldmatrix and mma.sync (PTX ISA, "Warp-level matrix load instruction: ldmatrix" and
+// "Matrix Fragments for mma.m16n8k16 with floating point type"). The layouts are compared with CuTe's in the tests.
 #pragma once
 #include "access.hpp"
 #include "barrier.hpp"
@@ -12,8 +12,10 @@ inline float from_half(uint16_t h) {
   float x;
   std::memcpy(&x, &bits, 4);
   x *= 0x1p112f;
-  if (rest >= 0x7c00) bits = 0x7f800000 | (rest & 0x3ff) << 13;
-  else std::memcpy(&bits, &x, 4);
+  if (rest >= 0x7c00)
+    bits = 0x7f800000 | (rest & 0x3ff) << 13;
+  else
+    std::memcpy(&bits, &x, 4);
   bits |= sign;
   std::memcpy(&x, &bits, 4);
   return x;
@@ -64,10 +66,13 @@ inline Place place_a(unsigned lane, unsigned i) { return {lane / 4 + i / 2 % 2 *
 inline Place place_b(unsigned lane, unsigned i) { return {lane % 4 * 2 + i % 2 + i / 2 * 8, lane / 4}; }
 inline Place place_c(unsigned lane, unsigned i) { return {lane / 4 + i / 2 * 8, lane % 4 * 2 + i % 2}; }
 
-inline uint16_t half_of(const unsigned *words, unsigned i) { return static_cast<uint16_t>(words[i / 2] >> (i % 2 * 16)); }
+inline uint16_t half_of(const unsigned *words, unsigned i) {
+  return static_cast<uint16_t>(words[i / 2] >> (i % 2 * 16));
+}
 
 /// acc += a * b: products are exact, and sums are rounded once at the end (the hardware's order is not documented).
-template <Element kind> void multiply_warp(void **payloads, unsigned) {
+template <Element kind>
+void multiply_warp(void **payloads, unsigned) {
   float a[16][16], b[16][8];
   for (unsigned lane = 0; lane < warp_size; lane++) {
     const Multiply &m = *static_cast<Multiply *>(payloads[lane]);
@@ -97,7 +102,9 @@ void emu_load_matrix(unsigned *words, const char *row, bool transposed, unsigned
 }
 void emu_multiply(float *acc, const unsigned *a, const unsigned *b, int kind, unsigned line) {
   emu::Multiply m{acc, a, b};
-  if (kind == emu::float16) emu::collective(emu::multiply_f16, ~0u, &m, emu::multiply_warp<emu::float16>, "lg_mma_f16", line);
-  else emu::collective(emu::multiply_bf16, ~0u, &m, emu::multiply_warp<emu::bfloat16>, "lg_mma_bf16", line);
+  if (kind == emu::float16)
+    emu::collective(emu::multiply_f16, ~0u, &m, emu::multiply_warp<emu::float16>, "lg_mma_f16", line);
+  else
+    emu::collective(emu::multiply_bf16, ~0u, &m, emu::multiply_warp<emu::bfloat16>, "lg_mma_bf16", line);
 }
 }

@@ -88,7 +88,7 @@ class EmulatedRuntime(NumpyRuntime):
 
     def prepare(self, launches: Sequence[Launch]) -> Prepared:
         """See `Runtime.prepare`."""
-        return EmulatedPrepared(self._library, self._stats, self._fail, launches)
+        return EmulatedPrepared(self._library, self._stats, self._fail, self.info.local_bytes, launches)
 
     @property
     def stats(self) -> RuntimeStats:
@@ -124,7 +124,6 @@ class EmulatedRuntime(NumpyRuntime):
         assert entry and base
         settled = {
             "checks": int(checks),
-            "shared_limit": self.info.local_bytes,
             # Blocks that add to the same memory would do so in another order each time.
             "workers": 1 if "atomic" in source.text else max(1, min(host.usable_cores(), MOST_WORKERS)),
         }

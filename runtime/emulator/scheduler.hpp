@@ -6,8 +6,8 @@
 
 namespace emu {
 
-bool deliver_transfer();     // tma.hpp: let the copy engine do one thing; whether there was any
-void check_end(Thread &t);   // wgmma.hpp: it leaves nothing unfinished behind
+bool deliver_transfer();    // tma.hpp: let the copy engine do one thing; whether there was any
+void check_end(Thread &t);  // wgmma.hpp: it leaves nothing unfinished behind
 
 inline void to_main() {
   void *nowhere;
@@ -47,7 +47,8 @@ void fail(const char *format, ...) {
         place = std::string("waiting in ") + t.where;
         if (t.line) place += " (line " + std::to_string(t.line) + ")";
         for (const Waiter &waiter : w.waiters)
-          if (waiter.thread == &t) place += " for phase " + std::to_string(waiter.parity) + " of " + shared_name(waiter.barrier);
+          if (waiter.thread == &t)
+            place += " for phase " + std::to_string(waiter.parity) + " of " + shared_name(waiter.barrier);
       }
       places[place].push_back(t.x + w.launch->shape[0] * (t.y + w.launch->shape[1] * t.z));
     }
@@ -83,8 +84,8 @@ inline size_t idle_stack() {
   return stack;
 }
 
-/// Leave this stack, whose context goes to `save`, for whoever can go on.
-inline void go_on(void **save, Thread *self) {
+/// Leave this stack, whose context goes to `save`, for whoever can go on; who polls lets new threads begin, too.
+inline void go_on(void **save, Thread *self, bool polls = false) {
   Worker &w = *worker;
   while (w.ready.empty() && w.next == w.count) {
     if (w.ended == w.count) {
@@ -95,7 +96,7 @@ inline void go_on(void **save, Thread *self) {
   }
   if (w.launch->seed && w.draw() % 8 == 0) deliver_transfer();
   w.steps = most_steps;
-  const bool begin = w.next < w.count && (w.ready.empty() || (w.launch->seed && w.draw() % 4 == 0));
+  const bool begin = w.next < w.count && (w.ready.empty() || polls || (w.launch->seed && w.draw() % 4 == 0));
   if (begin) {
     w.stack = idle_stack();
     emu_switch(save, w.stack_contexts[w.stack]);
@@ -139,7 +140,8 @@ void suspend(const char *where, unsigned line) {
   me.state = Thread::waiting;
   me.where = where;
   me.line = line;
-  if (++w.waits > most_waits) fail("the threads have waited %u times: an endless loop? (now in %s, line %u)", most_waits, where, line);
+  if (++w.waits > most_waits)
+    fail("the threads have waited %u times: an endless loop? (now in %s, line %u)", most_waits, where, line);
   go_on(&me.context, &me);
 }
 
@@ -156,7 +158,7 @@ void yield(const char *where, unsigned line) {
   wake(me);
   me.where = where;
   me.line = line;
-  go_on(&me.context, &me);
+  go_on(&me.context, &me, true);
 }
 
 /// Have every thread of the cluster run to its end.

@@ -38,9 +38,9 @@ struct Shadow {
   std::vector<uint8_t> bytes;
   std::vector<Word> words;
   uint32_t now = 1;
-  std::vector<uint32_t> clocks;    // what each thread knows of each: rows of `count`, made when first needed
+  std::vector<uint32_t> clocks;  // what each thread knows of each: rows of `count`, made when first needed
   std::vector<uint8_t> has_clock;
-  unsigned count = 0;              // of threads and agents
+  unsigned count = 0;  // of threads and agents
   std::unordered_map<const void *, PhaseClock> phases;
   std::vector<uint32_t> agent_epoch;  // what all threads know of the agents, where the cluster is one block
 
@@ -91,7 +91,8 @@ struct Shadow {
   }
 
   /// All these threads have met: each knows what any of them did or knew.
-  template <class Threads> void meet(const Threads &threads) {
+  template <class Threads>
+  void meet(const Threads &threads) {
     std::vector<uint32_t> all(count, 0);
     for (const Thread *t : threads) learn(all.data(), *t);
     for (const Thread *t : threads) std::copy(all.begin(), all.end(), row(t->place));

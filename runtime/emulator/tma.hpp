@@ -22,7 +22,8 @@ inline unsigned tile_bytes(const TensorMap &m) {
 }
 
 /// `act(offset in the tile, address in the tensor or null outside, bytes)` for each run of the box's innermost axis.
-template <class Act> void each_row(const Transfer &t, Act act) {
+template <class Act>
+void each_row(const Transfer &t, Act act) {
   const TensorMap &m = t.map;
   const unsigned row = m.box[0] * m.element, rows = tile_bytes(m) / row;
   for (unsigned r = 0; r < rows; r++) {
@@ -55,8 +56,8 @@ inline void check_fenced(const char *tile, unsigned bytes) {
   each_word(place_of(tile), bytes, [&](Word &word, uint8_t, const char *at) {
     if (word.writer >= w.count) return;
     if (word.write_time > std::max(w.threads[word.writer].fenced, w.current->fenced))
-      fail("%s is read by an asynchronous operation; thread %u wrote it with no lg_fence_async since", shared_name(at).c_str(),
-           w.threads[word.writer].number);
+      fail("%s is read by an asynchronous operation; thread %u wrote it with no lg_fence_async since",
+           shared_name(at).c_str(), w.threads[word.writer].number);
   });
 }
 
@@ -118,8 +119,12 @@ inline void start(Transfer t) {
   Worker &w = *worker;
   const unsigned bytes = tile_bytes(t.map);
   if (!w.in_window(t.shared)) fail("the copy engine's tile must be in shared memory");
-  if (place_of(t.shared) % 128) fail("misaligned: a tile for the copy engine at %s, which is not aligned to 128 bytes", shared_name(t.shared).c_str());
+  if (place_of(t.shared) % 128)
+    fail("misaligned: a tile for the copy engine at %s, which is not aligned to 128 bytes",
+         shared_name(t.shared).c_str());
   if (!t.is_store) mbarrier_at(t.barrier);
+  for (unsigned rank = 0; rank < w.blocks.size(); rank++)
+    if (t.blocks >> rank & 1) check_ready(in_block(t.barrier, rank));
   if (w.shadow && t.is_store) {
     check_fenced(t.shared, bytes);
     check_shared(t.shared, bytes, false, false, by_agent);
@@ -161,7 +166,8 @@ inline void finish_copies(unsigned batch) {
     c.from ? std::memcpy(c.to, c.from, 16) : std::memset(c.to, 0, 16);
     if (!w.shadow) continue;
     mark(c.to, 16, written, arriving);
-    each_word(place_of(c.to), 16, [&](Word &word, uint8_t mask, const char *) { note(word, me.place, mask, true, false); });
+    each_word(place_of(c.to), 16,
+              [&](Word &word, uint8_t mask, const char *) { note(word, me.place, mask, true, false); });
   }
   me.copies.resize(kept);
 }
@@ -189,14 +195,26 @@ void emu_tensor_load(void *to, const void *map, uint64_t *barrier, unsigned bloc
   REMEMBER;
   emu::Thread *me = emu::worker->current;
   if (!blocks) blocks = 1u << me->block->rank;
-  emu::start({*static_cast<const emu::TensorMap *>(map), {at[0], at[1], at[2], at[3], at[4]}, static_cast<char *>(to), me,
-              blocks, barrier, false, 0});
+  emu::start({*static_cast<const emu::TensorMap *>(map),
+              {at[0], at[1], at[2], at[3], at[4]},
+              static_cast<char *>(to),
+              me,
+              blocks,
+              barrier,
+              false,
+              0});
 }
 void emu_tensor_store(const void *map, const void *from, const int *at) {
   REMEMBER;
   emu::Thread *me = emu::worker->current;
-  emu::start({*static_cast<const emu::TensorMap *>(map), {at[0], at[1], at[2], at[3], at[4]},
-              static_cast<char *>(const_cast<void *>(from)), me, 0, nullptr, true, me->store_batch});
+  emu::start({*static_cast<const emu::TensorMap *>(map),
+              {at[0], at[1], at[2], at[3], at[4]},
+              static_cast<char *>(const_cast<void *>(from)),
+              me,
+              0,
+              nullptr,
+              true,
+              me->store_batch});
 }
 void emu_store_commit() { emu::worker->current->store_batch++; }
 void emu_store_wait(unsigned left) {
@@ -206,5 +224,9 @@ void emu_store_wait(unsigned left) {
 void emu_fence_async() {
   emu::Worker &w = *emu::worker;
   if (w.shadow) w.current->fenced = w.shadow->now++;
+}
+void emu_barrier_ready() {
+  emu::Worker &w = *emu::worker;
+  if (w.shadow) w.current->readied = w.shadow->now++;
 }
 }

@@ -41,7 +41,10 @@ def translate(source: KernelSource) -> str:
     #line 1 "k"
     extern "C" __global__ void k(float *a) { int (&s)[4] = *(int (*)[4])emu_shared(0, sizeof(int [4]), ...
     EMU_ENTRY(k)
+
+    CompileError where the text has no such kernel, or one with inline PTX.
     """
+    parameters(source)
     if re.search(r"\basm\b", _COMMENT.sub("", _without_definitions(source.text))):
         raise CompileError(source.name, "a kernel's body holds inline PTX, which has no meaning here", source.text)
     sites = iter(range(1 << 20))

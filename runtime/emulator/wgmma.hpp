@@ -12,8 +12,13 @@ namespace emu {
 struct Descriptor {
   unsigned start, lead, stride, swizzle;
   explicit Descriptor(uint64_t d)
-      : start((d & 0x3fff) << 4), lead((d >> 16 & 0x3fff) << 4), stride((d >> 32 & 0x3fff) << 4),
-        swizzle((d >> 62) == 1 ? 128 : (d >> 62) == 2 ? 64 : (d >> 62) == 3 ? 32 : 0) {
+      : start((d & 0x3fff) << 4),
+        lead((d >> 16 & 0x3fff) << 4),
+        stride((d >> 32 & 0x3fff) << 4),
+        swizzle((d >> 62) == 1   ? 128
+                : (d >> 62) == 2 ? 64
+                : (d >> 62) == 3 ? 32
+                                 : 0) {
     if (!swizzle) fail("a matrix descriptor without a swizzle, which lg_matrix does not make");
     if (d >> 49 & 7) fail("a matrix descriptor with a base offset, which lg_matrix does not make");
   }
@@ -56,7 +61,8 @@ inline GroupQueue &queue_of(const Thread &t) {
 }
 
 /// `act(address in shared memory)` for every 16 bytes of the tiles that an operation reads.
-template <class Act> void each_chunk(const Operation &op, const Block &block, Act act) {
+template <class Act>
+void each_chunk(const Operation &op, const Block &block, Act act) {
   const Descriptor a(op.a), b(op.b);
   const auto chunks = [&](const Descriptor &d, unsigned lines, unsigned along) {
     for (unsigned line = 0; line < lines; line++)
@@ -99,14 +105,16 @@ inline void carry_out(GroupQueue &q, Operation &op, const Block &block, unsigned
   });
 }
 
-inline void issue(float *acc, uint64_t a, uint64_t b, Element kind, unsigned columns, unsigned lines_a, unsigned lines_b) {
+inline void issue(float *acc, uint64_t a, uint64_t b, Element kind, unsigned columns, unsigned lines_a,
+                  unsigned lines_b) {
   Worker &w = *worker;
   Thread &me = *w.current;
   GroupQueue &q = queue_of(me);
   const size_t index = me.issued - q.first;
   if (index == q.operations.size()) q.operations.push_back({kind, columns, lines_a, lines_b, a, b, 0, false, {}, {}});
   Operation &op = q.operations[index];
-  if (op.a != a || op.b != b || op.columns != columns || op.kind != kind || op.lines_a != lines_a || op.lines_b != lines_b)
+  if (op.a != a || op.b != b || op.columns != columns || op.kind != kind || op.lines_a != lines_a ||
+      op.lines_b != lines_b)
     fail("divergence: the threads of its warp group issue different matrix operations");
   op.acc[me.number % group_size] = acc;
   me.issued++;
@@ -155,14 +163,31 @@ void check_accumulator(const void *p, unsigned bytes) {
   }
 }
 
+/// The last thread of a block ends: nobody may use its shared memory any more.
+inline void check_block_end(const Block &block) {
+  Worker &w = *worker;
+  for (const Transfer &t : w.transfers)
+    if (!t.is_store && t.blocks >> block.rank & 1)
+      fail("its block ends, and copies into its shared memory are under way");
+  if (!w.shadow) return;
+  for (const auto &[place, time] : block.visits) {
+    bool known = false;
+    for (unsigned i = 0; i < w.launch->threads() && !known; i++) known = w.shadow->knows(block.threads[i], place, time);
+    if (!known)
+      fail("its block ends, and may have ended before thread %u of block rank %u used its shared memory",
+           w.threads[place].number, w.threads[place].block->rank);
+  }
+}
+
 void check_end(Thread &t) {
-  const Worker &w = *worker;
+  Worker &w = *worker;
+  w.fault = nullptr;
   if (!t.copies.empty()) fail("it ends, and has not waited for %zu copies that it started", t.copies.size());
   if (t.issued > t.waited) fail("it ends, and has not waited for matrix operations that it issued");
-  for (const Transfer &transfer : w.transfers) {
-    if (transfer.is_store && transfer.owner == &t) fail("it ends, and has not waited for its stores from shared memory");
-    if (!transfer.is_store && w.ended + 1 == w.count) fail("the block ends, and nobody has waited for copies of the copy engine");
-  }
+  for (const Transfer &transfer : w.transfers)
+    if (transfer.is_store && transfer.owner == &t)
+      fail("it ends, and has not waited for its stores from shared memory");
+  if (t.block->ended + 1 == w.launch->threads()) check_block_end(*t.block);
 }
 
 }  // namespace emu
@@ -170,7 +195,8 @@ void check_end(Thread &t) {
 extern "C" {
 void emu_wgmma(float *acc, uint64_t a, uint64_t b, int kind, unsigned columns, int lines_a, int lines_b) {
   REMEMBER;
-  emu::issue(acc, a, b, static_cast<emu::Element>(kind), columns, static_cast<unsigned>(lines_a), static_cast<unsigned>(lines_b));
+  emu::issue(acc, a, b, static_cast<emu::Element>(kind), columns, static_cast<unsigned>(lines_a),
+             static_cast<unsigned>(lines_b));
 }
 void emu_wgmma_commit() { emu::worker->current->matrix_batches.push_back(emu::worker->current->issued); }
 void emu_wgmma_wait(unsigned left, unsigned line) {

@@ -1,0 +1,119 @@
+"""Rendered kernels with one synchronization left out, each in turn: none may give wrong results without a report.
+
+Where a mutant gives the right results and no report, the synchronization was not needed at that size (the last turn of
+a ring gives back a slot that nobody fills again).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from lazygrad import Tensor
+from lazygrad.dtype import dtypes
+from lazygrad.errors import KernelError
+from lazygrad.runtime.base import KernelSource, Launch, Prepared
+from lazygrad.runtime.emulator.launch import EmulatedPrepared
+from lazygrad.runtime.emulator.runtime import EmulatedRuntime
+from lazygrad.runtime.registry import open_device
+from lazygrad.settings import settings
+
+from .harness import Data, floats, small_integers
+
+SYNCHRONIZATION = re.compile(
+    r"(?:__sync(?:threads|warp)|lg_(?:copy|store|wgmma)_(?:wait|commit)|lg_barrier_(?:wait|arrive|expect|ready)"
+    r"|lg_fence_async|lg_cluster_sync|lg_sync_items)(?:<\d+>)?\([^;]*\);"
+)
+
+
+@dataclass
+class Recorded:
+    """One launch: what ran, and its memory before."""
+
+    launch: Launch
+    arrays: list[Data]
+
+    def run(self, source: KernelSource) -> list[Data]:
+        """The arrays after the same launch of another text."""
+        device = open_device("CUDA_EMULATED")
+        (executable,) = device.build([source])
+        arrays = [a.copy() for a in self.arrays]
+        memories = tuple(device.wrap(a) for a in arrays)
+        device.prepare([replace(self.launch, executable=executable, memories=memories)]).run()
+        return arrays
+
+
+@pytest.fixture
+def launches(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Recorded]]:
+    """Every launch from here on."""
+    recorded: list[Recorded] = []
+    waiting: dict[int, list[Launch]] = {}
+    prepare, run = EmulatedRuntime.prepare, EmulatedPrepared.run
+
+    def note(self: EmulatedRuntime, given: Any) -> Prepared:
+        made = prepare(self, given)
+        waiting[id(made)] = list(given)
+        return made
+
+    def record(self: EmulatedPrepared, profile: bool = False) -> list[float] | None:
+        for launch in waiting.get(id(self), ()):
+            held = [m.host[: m.nbytes].copy() for m in launch.memories if m.host is not None]
+            recorded.append(Recorded(launch, held))
+        return run(self, profile)
+
+    monkeypatch.setattr(EmulatedRuntime, "prepare", note)
+    monkeypatch.setattr(EmulatedPrepared, "run", record)
+    with settings.override(device="CUDA_EMULATED", debug=0):
+        yield recorded
+
+
+def half(x: Data) -> Tensor:
+    return Tensor(x).cast(dtypes.bfloat16).realize()
+
+
+def product(rows: int, columns: int, depth: int) -> Tensor:
+    """With an epilogue, stored as 16-bit floats."""
+    return (half(small_integers(rows, depth)) @ half(small_integers(depth, columns))).relu()
+
+
+CASES: dict[str, tuple[str, Callable[[], Tensor], float]] = {
+    "softmax": ("sm_90a", lambda: Tensor(floats(5, 501)).softmax(-1), 1.0),
+    "total": ("sm_90a", lambda: Tensor(floats(5003)).sum(), 1.0),
+    "products": ("sm_90a", lambda: Tensor(floats(97, 70)) @ Tensor(floats(70, 66)), 1.0),
+    "warps": ("sm_80", lambda: product(128, 128, 200), 0.8),
+    "warp groups": ("sm_90a", lambda: product(768, 64, 584), 0.6),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_leaving_out_a_synchronization_is_reported(name: str, launches: list[Recorded]) -> None:
+    arch, make, least = CASES[name]
+    with settings.override(emulated_arch=arch):
+        make().realize()
+        last = launches[-1]
+        source = last.launch.executable.source
+        right = last.run(source)
+        start = source.text.index('extern "C" __global__')
+        places = list(SYNCHRONIZATION.finditer(source.text, start))
+        reported = sum(is_reported(last, source, found, right) for found in places)
+    assert reported >= max(1, least * len(places)), f"{reported} of {len(places)} reported"
+
+
+def is_reported(last: Recorded, source: KernelSource, found: re.Match[str], right: list[Data]) -> bool:
+    """Whether the kernel without one statement is reported; fails where it is not, and its results are others."""
+    mutant = replace(source, text=source.text[: found.start()] + ";" + source.text[found.end() :])
+    for seed in (0, 1, 2):
+        with settings.override(emulated_seed=seed):
+            try:
+                results = last.run(mutant)
+            except KernelError:
+                return True
+        line = source.text[: found.start()].count("\n") + 1
+        for ours, theirs in zip(results, right):
+            np.testing.assert_array_equal(ours, theirs, err_msg=f"without {found[0]} in line {line}: no report")
+    return False
