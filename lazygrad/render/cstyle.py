@@ -101,8 +101,7 @@ def _shortest(value: float) -> str:
     """The fewest digits that give this float32 back."""
     import numpy as np
 
-    text = str(np.float32(value))
-    return text if any(c in text for c in ".e") else f"{text}.0"
+    return _decimal(float(str(np.float32(value))))  # NumPy's digits, but Python's notation: that of NumPy has changed
 
 
 def operand_text(
