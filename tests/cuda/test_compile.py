@@ -11,13 +11,13 @@ import pytest
 
 pytest.importorskip("cuda.bindings", reason="cuda-python is not installed: no wheel for this platform")
 
+from extra.bench.planned import ARCHITECTURES, compiled, graphs, kernel_sources, placeholder
 from lazygrad import Tensor, dtypes, no_grad, optim
 from lazygrad.dtype import BY_NAME, DType
 from lazygrad.ir.node import Node
 from lazygrad.models.gpt import GPT, GPTConfig
 from lazygrad.runtime.base import KernelSource
 from lazygrad.runtime.cuda_device import planned_info
-from tests.cuda.kernels import ARCHITECTURES, compiled, graphs, kernel_sources, without_values
 from tests.frontend.test_op_table import groups, samples, tensors, varies
 from tests.golden.programs import PROGRAMS
 from tests.op_row import Row
@@ -82,13 +82,6 @@ def test_golden_programs_compile(arch: str) -> None:
 # ---- large shapes: wide accesses, warps ------------------------------------------------------------
 
 
-def placeholder(*shape: int, dtype: DType = dtypes.float32) -> Tensor:
-    """A tensor of any size that holds nothing."""
-    made = Tensor(np.zeros(1, np.float32)).cast(dtype)
-    made.node = without_values(shape, dtype)
-    return made
-
-
 def one(make: Callable[[DType], Tensor], dtype: DType) -> list[Tensor]:
     return [make(dtype)]
 
@@ -134,7 +127,7 @@ def training_step(config: GPTConfig, batch: int, dtype: DType, with_update: bool
     model = GPT(config)
     parameters = list(model.parameters())
     for p in parameters:
-        p.node = without_values(p.shape, dtype)
+        p.node = placeholder(*p.shape, dtype=dtype).node
     tokens = placeholder(batch, config.context, dtype=dtypes.int64)
     targets = placeholder(batch, config.context, dtype=dtypes.int64)
     loss = model.loss(tokens, targets)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from lazygrad import Tensor
+from lazygrad import Tensor, dtypes
 from lazygrad.dtype import DType
 from lazygrad.engine.compile import compile_kernel
 from lazygrad.engine.run import over_buffers
@@ -33,10 +33,12 @@ def graphs(make: Callable[[], Iterable[Tensor]]) -> list[Node]:
         return over_buffers([t.node for t in make()], "NUMPY")
 
 
-def without_values(shape: Sequence[Any], dtype: DType) -> Node:
-    """A buffer that is never filled: large models need no values to be compiled."""
+def placeholder(*shape: Any, dtype: DType = dtypes.float32) -> Tensor:
+    """A tensor of any size that holds nothing: large models need no values to be compiled."""
     size = int(np.prod(shape)) * dtype.itemsize
-    return buffer(Storage("NUMPY", size), dtype, tuple(shape))
+    made = Tensor(np.zeros(1, np.float32))
+    made.node = buffer(Storage("NUMPY", size), dtype, shape)
+    return made
 
 
 def compiled(sources: Iterable[KernelSource], arch: str) -> list[Cubin]:

@@ -1,0 +1,39 @@
+"""What a launch costs: the host's time to enqueue one kernel, and the GPU's time for one of a replayed graph."""
+
+from __future__ import annotations
+
+import statistics
+import time
+
+import numpy as np
+
+from extra.bench.cuda_timing import cuda, our_seconds
+from lazygrad.runtime.base import KernelSource, Launch
+from lazygrad.runtime.cuda_graph import CudaPrepared
+
+COUNT = 200
+TEXT = """extern "C" __global__ void __launch_bounds__(32, 1) nothing(
+    float *a, const float *b, const float *c, const int n) {
+  if (n < 0) a[0] = b[0] + c[0];
+}"""
+
+
+def launch_costs() -> dict[str, float]:
+    """Seconds for each kernel: enqueued by itself, and in a graph."""
+    runtime = cuda()
+    (kernel,) = runtime.build([KernelSource("nothing", TEXT, "nothing")])
+    memory = tuple(runtime.wrap(np.zeros(4, np.float32)) for _ in range(3))
+    launch = Launch(kernel, memory, (1,), (32,), (32,))
+    one, many = runtime.prepare([launch]), runtime.prepare([launch] * COUNT)
+    assert isinstance(many, CudaPrepared)
+    apart = []
+    for _ in range(20):
+        runtime.synchronize()
+        start = time.perf_counter()
+        for _ in range(COUNT):
+            one.run()
+        apart.append((time.perf_counter() - start) / COUNT)
+    for _ in range(3):
+        many.run()
+    replayed = [our_seconds(lambda: [many.run() for _ in range(5)] and None) / (5 * COUNT) for _ in range(20)]
+    return {"enqueue one kernel": statistics.median(apart), "one kernel of a graph": statistics.median(replayed)}
