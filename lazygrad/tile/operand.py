@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from lazygrad.dtype import DType
-from lazygrad.index.expr import Const, Expr, Var, all_of, dim_product
+from lazygrad.index.expr import Const, Expr, Var, all_of, dim_product, linear_form
 from lazygrad.ir.op import Combine
 from lazygrad.tile.array import Array, Axis, Kind, Scope
 from lazygrad.tile.collective import Tile
@@ -18,6 +18,7 @@ from lazygrad.tile.values import substitute, substitute_body, topological
 from lazygrad.tile.workgroups import guarded, positions
 
 LINE = 128  # bytes of a swizzled line, at most
+MOST_OUTER = 3  # axes beside rows and columns that a copy engine can follow
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,18 +78,13 @@ def matrix(c: Contraction, array: Array, at: Expr, rows: Sequence[Axis], columns
     steps = at.coefficient(row), at.coefficient(column)
     if steps[0] is None or steps[1] is None:
         return None
-    rest = at - row * steps[0] - column * steps[1]
-    outer = []
-    for axis in c.batch:
-        step = rest.coefficient(axis.var)
-        if step is None or not isinstance(axis.extent, int):
-            return None
-        rest = rest - axis.var * step
-        if step:
-            outer.append(Outer(axis.var, axis.extent, step))
-    view = Strided(high, wide, steps[0], steps[1], tuple(outer))
-    fits = rest.constant == 0 and _is_aligned(view, CHUNK // array.dtype.itemsize)
-    return Operand(array, view) if fits else None
+    terms, offset = linear_form(at - row * steps[0] - column * steps[1])
+    outer = tuple(Outer(index, index.hi + 1, step) for index, step in terms)
+    outer += (Outer(Const(1), 2, offset),) if offset else ()  # a part of a larger array, that begins later
+    if known(c.batch) is None or len(outer) > MOST_OUTER or any(o.index.lo < 0 or o.step < 0 for o in outer):
+        return None
+    view = Strided(high, wide, steps[0], steps[1], outer)
+    return Operand(array, view) if _is_aligned(view, CHUNK // array.dtype.itemsize) else None
 
 
 def _is_aligned(view: Strided, each: int) -> bool:

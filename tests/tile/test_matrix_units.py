@@ -13,6 +13,8 @@ from lazygrad.settings import settings
 Product = Callable[..., Tensor]
 MATRIX_UNIT = {"sm_80": "lg_mma_", "sm_90a": "lg_wgmma_"}
 FUNCTION = {
+    "attention's scores": lambda qkv: _heads(qkv, 0) @ _heads(qkv, 1).transpose(-1, -2),
+    "attention's values": lambda p, qkv: p @ _heads(qkv, 2),
     "plain": lambda a, b: a @ b,
     "second transposed": lambda a, b: a @ b.transpose(-1, -2),
     "first transposed": lambda a, b: a.transpose(-1, -2) @ b,
@@ -21,6 +23,14 @@ FUNCTION = {
     "residual": lambda a, b, c: (a @ b).tanh() + c,
     "wider output": lambda a, b: (a @ b).float() * 2,
 }
+
+
+def _heads(qkv: Tensor, which: int) -> Tensor:
+    """(batch, time, 3 * 2 * 64) -> (batch, 2, time, 64): part number `which`."""
+    batch, time, _ = qkv.shape
+    return qkv[:, :, which * 128 : (which + 1) * 128].reshape(batch, time, 2, 64).transpose(1, 2)
+
+
 CASES: list[tuple[str, tuple[tuple[int, ...], ...]]] = [
     ("plain", ((256, 128), (128, 256))),
     ("plain", ((200, 72), (72, 264))),
@@ -33,6 +43,8 @@ CASES: list[tuple[str, tuple[tuple[int, ...], ...]]] = [
     ("residual", ((260, 40), (40, 136), (260, 136))),
     ("residual", ((384, 64), (64, 136), (384, 136))),  # the second half of the last pair of blocks has no rows
     ("wider output", ((130, 64), (64, 136))),
+    ("attention's scores", ((2, 136, 384),)),
+    ("attention's values", ((2, 2, 136, 136), (2, 136, 384))),
 ]
 COMPUTED: dict[str, tuple[Product, tuple[tuple[int, ...], ...]]] = {
     "odd sizes": (lambda a, b: a @ b, ((33, 17), (17, 19))),
