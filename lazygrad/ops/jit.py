@@ -191,10 +191,11 @@ def _result(x: Any, arguments: list[Core], nodes: list[Node], device: str, names
 
 def _storage(t: Core, replaced: bool) -> Storage:
     """The storage of `t` to run with; a private copy when it will be overwritten and others hold it."""
+    copied = replaced and _is_shared(t)  # it counts references: before there is one here
     stored = run.realized(t.node)
     assert stored is not None
-    shared = replaced and (_is_shared(t) or run.memory_of(run.storage_of(stored)).readonly)
-    return run.storage_of(run.upload(run.download(stored), stored.dtype, t.device) if shared else stored)
+    copied = copied or (replaced and run.memory_of(run.storage_of(stored)).readonly)
+    return run.storage_of(run.upload(run.download(stored), stored.dtype, t.device) if copied else stored)
 
 
 class _Probe:

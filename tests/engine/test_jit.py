@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from lazygrad import Tensor, jit, manual_seed, nn, no_grad, optim, stats
+from lazygrad.engine import run
 from lazygrad.errors import JitError
 from lazygrad.ops.jit import Jit
 
@@ -308,6 +309,31 @@ def test_python_runs_twice_for_each_kind() -> None:
     for n in (1, 1, 1, 1, 2, 2, 2, 1):
         g(Tensor(np.ones(n)))
     assert len(times) == 4
+
+
+def test_what_nobody_else_holds_is_changed_where_it_is(device: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Caches, weights and optimizer states take their new values in their own memory, not in a copy of it."""
+    cache, w = Tensor.zeros(8, 4).contiguous().realize(), Tensor(np.ones((4, 4)), requires_grad=True)
+    adam = optim.AdamW([w], lr=0.1)
+
+    @jit
+    def step(x: Tensor) -> Tensor:
+        adam.zero_grad()
+        loss = (x.cast(w.dtype) @ w).square().sum()
+        loss.backward()
+        adam.step()
+        cache[2:3] = cache[2:3] + x
+        return loss.detach()
+
+    for _ in range(3):
+        step(Tensor.ones(1, 4))
+    reads: list[object] = []
+    monkeypatch.setattr(run, "download", reads.append)
+    for _ in range(3):
+        step(Tensor.ones(1, 4).realize())
+    monkeypatch.undo()
+    assert not reads
+    assert cache[2].tolist() == [6.0] * 4
 
 
 def test_a_replay_schedules_nothing_and_keeps_memory_constant() -> None:
