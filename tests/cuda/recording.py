@@ -15,6 +15,15 @@ import numpy as np
 from cuda.bindings import driver as real
 
 Arguments = tuple[Any, ...]
+
+
+def _copied(value: Any) -> Any:
+    """A launch attribute's value in memory of its own: the caller's ends with the call."""
+    copy = real.CUlaunchAttributeValue()
+    ctypes.memmove(copy.getPtr(), value.getPtr(), len(value.pad))
+    return copy
+
+
 ATTRIBUTES = {
     "COMPUTE_CAPABILITY_MAJOR": 9,
     "COMPUTE_CAPABILITY_MINOR": 0,
@@ -172,7 +181,7 @@ class Recorder:
 
     def _cuLaunchKernelEx(self, config: Any, function: int, pointers: int, extra: int) -> None:
         kernel = self._kernel(function, config, pointers, self.arity)
-        kernel.attributes = {attribute.id.name: attribute.value for attribute in config.attrs}
+        kernel.attributes = {attribute.id.name: _copied(attribute.value) for attribute in config.attrs}
         self.launched.append(kernel)
 
     def _cuGraphAddKernelNode(self, graph: int, after: list[Node], count: int, parameters: Any) -> Node:
@@ -184,7 +193,7 @@ class Recorder:
         return self._kernel(int(parameters.func), parameters, int(parameters.kernelParams), self.arity)
 
     def _cuGraphKernelNodeSetAttribute(self, node: Node, kind: Any, value: Any) -> None:
-        node.kernel.attributes[kind.name] = value
+        node.kernel.attributes[kind.name] = _copied(value)
 
     def _cuGraphExecKernelNodeSetParams(self, executable: int, node: Node, parameters: Any) -> None:
         node.kernel = self._node_kernel(parameters)
