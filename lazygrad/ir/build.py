@@ -61,8 +61,10 @@ def size_value(size: Dim, dtype: DType, shape: Shape = ()) -> Node:
     """A size as the value of every element of `shape`: what a kernel is given at launch, for one with variables."""
     if isinstance(size, int):
         return const(size, dtype, shape)
-    counted = shrink(iota(size.hi + 1, dtypes.int64), [(size, size + 1)])
-    return full_like_shape(cast(reshape(counted, ()), dtype), shape)
+    last = size - min(size.lo, 0)  # positions are not negative; no longer than that, for devices that make all of them
+    counted = reshape(shrink(iota(last + 1, dtypes.int64), [(last, last + 1)]), ())
+    value = counted if size.lo >= 0 else add(counted, const(size.lo, dtypes.int64))
+    return full_like_shape(cast(value, dtype), shape)
 
 
 def positions(shape: Shape, axis: int, dtype: DType = dtypes.int32) -> Node:

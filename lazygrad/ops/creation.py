@@ -10,7 +10,8 @@ import numpy as np
 from lazygrad.dtype import DType, Scalar, dtypes, of_numpy, of_scalar
 from lazygrad.engine.run import own, upload
 from lazygrad.errors import ArgumentError, DTypeError, GradientError, ShapeError
-from lazygrad.ir.build import add
+from lazygrad.index.expr import Dim, Expr, as_dim, lift
+from lazygrad.ir.build import add, size_value
 from lazygrad.ir.elements import array_type, to_storage
 from lazygrad.ir.node import Node, alu, cast, const, iota, where
 from lazygrad.ir.op import Op
@@ -131,8 +132,8 @@ class Creation(Reduce):
     @classmethod
     def arange(
         cls,
-        start: float,
-        end: float | None = None,
+        start: float | Expr,
+        end: float | Expr | None = None,
         step: float = 1,
         *,
         dtype: DType | None = None,
@@ -141,10 +142,14 @@ class Creation(Reduce):
     ) -> Self:
         """start, start + step, ... before `end` (one argument: from 0); int64 for integers, else float32.
 
+        With variables, the integers from `start` to `end`.
+
         >>> Tensor.arange(2, 10, 3).tolist()
         [2, 5, 8]
         """
         first, last = (0, start) if end is None else (start, end)
+        if isinstance(first, Expr) or isinstance(last, Expr):
+            return cls._positions(first, last, step, dtype, device, requires_grad)
         if step == 0 or (last - first) / step < 0:
             fail(ArgumentError, f"arange: steps of {step} do not lead from {first} to {last}")
         kind = dtype or (dtypes.float32 if any(isinstance(v, float) for v in (first, last, step)) else dtypes.int64)
@@ -152,11 +157,26 @@ class Creation(Reduce):
         return leaf(cls, value, device_name(device), requires_grad)
 
     @classmethod
+    def _positions(
+        cls, first: Any, last: Any, step: float, dtype: DType | None, device: str | None, requires_grad: bool
+    ) -> Self:
+        """`arange` where `first` or `last` has variables: what lies between them must be sizes."""
+        if step != 1 or not all(isinstance(v, (int, Expr)) for v in (first, last)):
+            fail(ArgumentError, f"arange: from {first} to {last} by {step}; with variables, integers by steps of 1")
+        count, kind = as_dim(last - first), dtype or dtypes.int64
+        if lift(count).lo < 0:
+            fail(ArgumentError, f"arange: {last} may be less than {first}; give the variables bounds that rule it out")
+        value = _line(count, 0, 1, kind)
+        if first != 0:
+            value = add(value, size_value(first, kind, (count,)))
+        return leaf(cls, value, device_name(device), requires_grad)
+
+    @classmethod
     def linspace(
         cls,
         start: float,
         end: float,
-        steps: int,
+        steps: Dim,
         *,
         dtype: DType = dtypes.float32,
         device: str | None = None,
@@ -167,6 +187,8 @@ class Creation(Reduce):
         >>> Tensor.linspace(0, 1, 5).tolist()
         [0.0, 0.25, 0.5, 0.75, 1.0]
         """
+        if isinstance(steps, Expr):
+            fail(ArgumentError, f"linspace: the number of steps must be a number; {steps} is not known yet")
         if steps < 0:
             fail(ArgumentError, f"linspace: the number of steps is {steps}, less than 0")
         step = (end - start) / (steps - 1) if steps > 1 else 0.0
@@ -178,8 +200,8 @@ class Creation(Reduce):
     @classmethod
     def eye(
         cls,
-        n: int,
-        m: int | None = None,
+        n: Dim,
+        m: Dim | None = None,
         *,
         dtype: DType = dtypes.float32,
         device: str | None = None,
@@ -232,7 +254,7 @@ class Creation(Reduce):
         return self._constant_like(fill_value, dtype, requires_grad)
 
 
-def _line(n: int, start: float, step: float, dtype: DType) -> Node:
+def _line(n: Dim, start: float, step: float, dtype: DType) -> Node:
     """start + i * step for i below n."""
     places = iota(n, dtype) if dtype.is_int else cast(iota(n, dtypes.int64), dtype)
     scaled = places if step == 1 else alu(Op.MUL, places, const(step, dtype, (n,)))

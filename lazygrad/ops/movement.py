@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from lazygrad.errors import BoundsError, ShapeError
-from lazygrad.index.expr import Dim, Expr, as_dim, dim_product
+from lazygrad.index.expr import Dim, Expr, as_dim, dim_product, maximum
 from lazygrad.ir import node as graph
 from lazygrad.ir.signature import Shape
 from lazygrad.ops.core import Core, broadcast_to, fail
@@ -26,6 +26,11 @@ def _integer(n: Any, what: str) -> int:
     if isinstance(n, bool) or not hasattr(n, "__index__"):
         fail(ShapeError, f"{what}: sizes are integers, not {n!r}")
     return int(n.__index__())
+
+
+def _positive(n: Dim) -> Dim:
+    """`n`, or 0 where it is negative."""
+    return as_dim(maximum(n, 0))
 
 
 class Movement(Core):
@@ -64,6 +69,8 @@ class Movement(Core):
         have = dim_product(self.shape)
         if -1 in shape:
             known = dim_product(n for n in shape if n != -1)
+            if isinstance(known, Expr) and known.lo < 1:
+                fail(ShapeError, f"reshape: {list(shape)} leaves what is left open where {known} is 0; say all sizes")
             if shape.count(-1) > 1 or known == 0 or (isinstance(have, int) and isinstance(known, int) and have % known):
                 fail(ShapeError, f"reshape: {have} elements cannot have shape {list(shape)}; at most one size is -1")
             shape = tuple(have // known if n == -1 else n for n in shape)
@@ -244,7 +251,7 @@ class Movement(Core):
         bounds[axis] = (first, first + length)
         return self.shrink(bounds)
 
-    def pad(self, pads: Sequence[int], value: bool | int | float = 0) -> Self:
+    def pad(self, pads: Sequence[Dim], value: bool | int | float = 0) -> Self:
         """Constant padding, as PyTorch counts it: (before, after) of the last dimension, then of the one before it...
 
         Negative sizes cut elements off. ShapeError for an odd number of sizes or too many.
@@ -254,10 +261,11 @@ class Movement(Core):
         """
         if len(pads) % 2 or len(pads) > 2 * self.ndim:
             fail(ShapeError, f"pad: {list(pads)} are not pairs of sizes for the dimensions of shape {list(self.shape)}")
-        pairs = [(0, 0)] * (self.ndim - len(pads) // 2) + [(pads[i], pads[i + 1]) for i in range(len(pads) - 2, -1, -2)]
-        kept = [(max(0, -lo), n - max(0, -hi)) for (lo, hi), n in zip(pairs, self.shape)]
+        pairs: list[tuple[Dim, Dim]] = [(0, 0)] * (self.ndim - len(pads) // 2)
+        pairs += [(pads[i], pads[i + 1]) for i in range(len(pads) - 2, -1, -2)]
+        kept = [(_positive(-lo), n - _positive(-hi)) for (lo, hi), n in zip(pairs, self.shape)]
         inner = graph.shrink(self._in(), kept)
-        return self._out(graph.pad(inner, [(max(0, lo), max(0, hi)) for lo, hi in pairs], value))
+        return self._out(graph.pad(inner, [(_positive(lo), _positive(hi)) for lo, hi in pairs], value))
 
     def contiguous(self) -> Self:
         """The same values, which will be stored: what is computed from them reads them instead of computing again.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -94,6 +95,39 @@ def test_gradients() -> None:
                 close(a.grad.numpy(), b.grad.numpy(), 1e-11, f"{row.name}: gradient by input {i}")
 
 
+MADE: dict[str, Callable[[Tensor, Any, Any], Tensor]] = {  # of x (5, 7), n in 0..5 and m in 1..7
+    "arange": lambda x, n, m: Tensor.arange(n),
+    "arange from": lambda x, n, m: Tensor.arange(n, n + m, dtype=dtypes.float64),
+    "arange to": lambda x, n, m: Tensor.arange(n, 5),
+    "eye": lambda x, n, m: Tensor.eye(n, m),
+    "pad": lambda x, n, m: x[:n, :m].pad((n, m, 1, 2), 1.5),
+    "pad to a size": lambda x, n, m: x[:n, :m].pad((0, 7 - m, 0, 5 - n)),
+    "pad and cut": lambda x, n, m: x.pad((-3, m, n, -2)),
+    "negative": lambda x, n, m: x * (n - 4) + (n - m),
+    "argmax": lambda x, n, m: x[:n, :m].pad((0, 1, 0, 1)).argmax(),
+    "argmax of rows": lambda x, n, m: x.pad((0, 0, 0, n))[:, :m].argmax(1),
+    "average": lambda x, n, m: x[:n, :m].mean(1) + x[:n, :m].var(1),
+}
+
+
+@pytest.mark.parametrize("name", MADE)
+def test_sizes_among_arguments(name: str, device: str) -> None:
+    """Sizes and values that are computed with variables, where those may be 0 and what is computed negative."""
+    x = Tensor(np.random.default_rng(1).standard_normal((5, 7))).realize()
+    for n, m in ((3, 4), (0, 1), (5, 7), (0, 7), (1, 1)):
+        got = MADE[name](x, Variable("n", 0, 5).bind(n), Variable("m", 1, 7).bind(m))
+        want = MADE[name](x, n, m)
+        assert got.dtype is want.dtype
+        np.testing.assert_allclose(got.numpy(), want.numpy(), 1e-12, err_msg=f"{n}, {m}")
+
+
+def test_a_large_range_costs_what_the_value_does() -> None:
+    """On NUMPY too, where counting up to the largest product of sizes would take 80 GB."""
+    with settings.override(device="NUMPY"):
+        n, m = (Variable(name, 1, 100_000).bind(3) for name in "nm")
+        assert Tensor.ones(n, m).mean().item() == 1
+
+
 # ---- errors ----------------------------------------------------------------------------------------
 
 
@@ -123,6 +157,18 @@ def test_what_may_not_fit_is_refused_when_it_is_written(device: str) -> None:
         x[n.bind(2)]
     with pytest.raises(ShapeError, match="not inside"):
         x[n.bind(2) - 2 :]
+
+
+def test_what_needs_more_than_a_size_says_so() -> None:
+    n = Variable("n", 0, 8).bind(3)
+    for call, why in (
+        (lambda: Tensor.arange(0, n, 2), "with variables, integers by steps of 1"),
+        (lambda: Tensor.arange(5, n), "n may be less than 5"),
+        (lambda: Tensor.linspace(0, 1, n), "n is not known yet"),
+        (lambda: Tensor.zeros(n, 3).reshape(n, -1), "leaves what is left open where n is 0"),
+    ):
+        with pytest.raises(LazygradError, match=why):
+            call()
 
 
 def test_different_values_are_different_sizes(device: str) -> None:
