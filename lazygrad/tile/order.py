@@ -9,11 +9,6 @@ from __future__ import annotations
 from lazygrad.index.expr import Const, Expr, lift, minimum, select
 
 
-def row_major(number: Expr, rows: int, columns: int) -> tuple[Expr, Expr]:
-    """Row after row."""
-    return number // columns, number % columns
-
-
 def grouped(number: Expr, rows: int, columns: int, height: int) -> tuple[Expr, Expr]:
     """Bands of `height` rows, each column after column: `height` * w tiles need height + w pieces of the operands.
 

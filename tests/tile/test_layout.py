@@ -9,7 +9,7 @@ import pytest
 
 from lazygrad.index.expr import Const, Expr, Var
 from lazygrad.tile.layout import Fragment, Layout, Strided, Swizzled, bank_turns, is_bijective
-from lazygrad.tile.order import grouped, hilbert, row_major
+from lazygrad.tile.order import grouped, hilbert
 
 SWIZZLED = [
     Swizzled(rows, columns, itemsize, swizzle, transposed)
@@ -102,7 +102,6 @@ def test_grouped_order_visits_every_tile(rows: int, columns: int, height: int) -
     number = Var("n", 0, rows * columns - 1)
     every = sorted((r, c) for r in range(rows) for c in range(columns))
     assert sorted(tiles(grouped(number, rows, columns, height), number)) == every
-    assert tiles(row_major(number, rows, columns), number) == every
 
 
 def test_grouped_order_needs_few_operands_at_a_time() -> None:
