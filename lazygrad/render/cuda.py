@@ -63,6 +63,7 @@ CUDA = Dialect(
     functions={(name, 4): f"{name}f" for name in _MATH}
     | {
         ("maximum", 4): "lg_maximum",
+        ("divide", 4): "lg_divide",
         ("to_float16", 4): "lg_float_to_half",
         ("from_float16", 2): "lg_half_to_float",
         ("to_bfloat16", 4): "lg_float_to_bfloat16",

@@ -31,6 +31,7 @@ kernel has without asking (48 KiB) they are parts of one, of `KernelSource.attri
 
     lg_bitcast<To>(x)             the bits of x as another type of its size
     lg_maximum(x, y)              the larger float, or nan where one is nan; 0.0 is larger than -0.0
+    lg_divide(x, y)               x / y, within 2 units in the last place
     lg_half_to_float(h)           float of a float16's bits (unsigned short); lg_bfloat16_to_float(h) likewise
     lg_float_to_half(x)           the bits (unsigned short) of the float16 nearest to x, ties to even;
                                   lg_float_to_bfloat16(x) likewise
@@ -68,6 +69,13 @@ BASE = {
   float larger;
   asm("max.NaN.f32 %0, %1, %2;" : "=f"(larger) : "f"(x), "f"(y));
   return larger;
+}"""
+    ),
+    "lg_divide": Definition(
+        """__device__ __forceinline__ float lg_divide(float x, float y) {
+  float quotient;
+  asm("div.full.f32 %0, %1, %2;" : "=f"(quotient) : "f"(x), "f"(y));
+  return quotient;
 }"""
     ),
     "lg_half_to_float": Definition(

@@ -19,6 +19,7 @@ from lazygrad.dtype import dtypes
 from lazygrad.errors import GraphError
 from lazygrad.index.expr import Const, Expr, Var, as_dim
 
+from .approximate import approximated
 from .collective import Copy, Mma
 from .lower_access import Place
 from .lower_context import Context, Element
@@ -52,6 +53,8 @@ def lower(program: Program, target: Target = PLAIN) -> MachineKernel:
     """The machine kernel of `program`. Raises GraphError for a program that breaks the rules of the language."""
     lowering = _Lowering(program, target)
     kernel = lowering.kernel()
+    if "divide" in target.native:
+        approximated(kernel)
     return widened(kernel, target.access_bytes, lowering.context.names) if target.access_bytes else kernel
 
 

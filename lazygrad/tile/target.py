@@ -11,7 +11,7 @@ from lazygrad.runtime.base import DeviceInfo
 _NATIVE = {
     "opencl": frozenset[str](),
     "cuda": frozenset(
-        {"exp2", "exp", "log2", "maximum", "to_float16", "from_float16", "to_bfloat16", "from_bfloat16"}
+        {"exp2", "exp", "log2", "maximum", "divide", "to_float16", "from_float16", "to_bfloat16", "from_bfloat16"}
     ),
 }
 
@@ -21,7 +21,8 @@ class Target:
     """What a device can do beyond the least that every one can.
 
     Args:
-        native: functions of float32, and conversions of 16-bit floats, that are called by their names.
+        native: functions of float32, and conversions of 16-bit floats, that are called by their names (`divide` is within
+            2 units in the last place only).
         warp: neighbouring work-items that run in step and can read each other's registers; 1 where none do.
         access_bytes: the widest load of one work-item; 0 where lowering decides alone what is a vector.
     """

@@ -65,6 +65,8 @@ EMU_INLINE lg_lanes<unsigned short, N> lg_narrow(lg_lanes<float, N> x) {
   return bits;
 }
 
+EMU_INLINE float lg_divide(float x, float y) { return x / y; }
+
 /// IEEE 754's maximum (2019): nan where one is nan, and 0.0 above -0.0.
 EMU_INLINE float lg_maximum(float x, float y) {
   if (x != x || y != y) return lg_bitcast<float>(0x7fffffff);
