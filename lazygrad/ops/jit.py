@@ -10,6 +10,7 @@ as well; what a trace cannot repeat is a JitError.
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Callable, Hashable
 from functools import update_wrapper
 from typing import Any, Generic, ParamSpec, TypeVar
@@ -26,6 +27,8 @@ from lazygrad.ops.jit_trace import Made, Place, Trace, Tracer, is_realized, real
 from lazygrad.ops.tree import flatten, unflatten
 from lazygrad.runtime.base import Storage
 
+KINDS_KEPT = 256  # the oldest is forgotten
+SUSPICIOUS = 16  # kinds that came once each
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -73,7 +76,15 @@ class Jit(Generic[P, R]):
         result = self.function(*args, **kwargs)
         if self.containers and before[1] != kind(leaves, structure, self.function, True, names)[1]:
             self.containers, key = False, without
+        if len(self.traces) == KINDS_KEPT:
+            del self.traces[next(iter(self.traces))]
         self.traces[key] = None
+        if len(self.traces) == SUSPICIOUS and not any(self.traces.values()):
+            warnings.warn(
+                f"jit: {SUSPICIOUS} calls of {self.function.__qualname__} were each of another kind, so nothing is "
+                "compiled; pass what changes from call to call as a tensor or a Variable",
+                stacklevel=3,
+            )
         return result
 
 

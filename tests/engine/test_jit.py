@@ -434,3 +434,12 @@ def test_training_is_the_same(device: str) -> None:
     else:  # other kernels may add in another order
         for a, b in zip([*jitted[0], *jitted[1]], [*plain[0], *plain[1]]):
             np.testing.assert_allclose(a, b, 1e-5, 1e-6)
+
+
+def test_a_function_whose_calls_are_all_different_is_told_so(device: str) -> None:
+    f = jit(lambda x, k: x * k)
+    x = Tensor([1.0])
+    with pytest.warns(UserWarning, match="16 calls of .* were each of another kind"):
+        assert [f(x, k).item() for k in range(300)] == list(range(300))
+    assert len(f.traces) <= 256
+    assert [f(x, 299).item() for _ in range(3)] == [299] * 3
