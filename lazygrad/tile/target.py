@@ -21,8 +21,8 @@ class Target:
     """What a device can do beyond the least that every one can.
 
     Args:
-        native: functions of float32, and conversions of 16-bit floats, that are called by their names (`divide` is within
-            2 units in the last place only).
+        native: functions of float32, and conversions of 16-bit floats, that are called by their names. `divide` is
+            within 2 units in the last place only.
         warp: neighbouring work-items that run in step and can read each other's registers; 1 where none do.
         access_bytes: the widest load of one work-item; 0 where lowering decides alone what is a vector.
     """

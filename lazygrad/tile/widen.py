@@ -121,15 +121,18 @@ class _Stretch:
     def _may_move(self, array: Array, run: Sequence[_At]) -> bool:
         """Whether the accesses of a run can be made at once."""
         first, last = min(a.place for a in run), max(a.place for a in run)
-        ours = {a.place for a in run}
         is_load = isinstance(run[0].step, LoadFrom)
-        for other in self.by_array[array]:
-            between = first < other.place < last and other.place not in ours
-            if between and not (is_load and isinstance(other.step, LoadFrom)):
-                apart = other.base is run[0].base and other.offset not in {a.offset for a in run}
-                if not apart:
-                    return False
+        for a in run:
+            passed = range(first, a.place) if is_load else range(a.place + 1, last + 1)
+            if any(other.place in passed and self._meet(a, other) for other in self.by_array[array]):
+                return False
         return is_load or not any(self._changes(a, last) for a in run)
+
+    def _meet(self, a: _At, other: _At) -> bool:
+        """Whether two accesses of one array may be to one element, one of them a store."""
+        if isinstance(a.step, LoadFrom) and isinstance(other.step, LoadFrom):
+            return False
+        return other.base is not a.base or other.offset == a.offset
 
     def _changes(self, store: _At, last: int) -> bool:
         """Whether what is stored is another value by the end of its run."""
