@@ -59,7 +59,7 @@ inline void check_shared(const void *p, unsigned bytes, bool write, bool atomic,
   Worker &w = *worker;
   const size_t place = place_of(p);
   const char *verb = write ? "writes" : "reads";
-  const SharedArray *a = array_at(place % window_bytes);
+  const SharedArray *a = array_at(place % window_bytes, w.arrays);
   if (!a || place % window_bytes + bytes > a->offset + a->bytes)
     fail("out of bounds: it %s %u bytes at %s, past every array", verb, bytes, shared_name(p).c_str());
   Block &block = w.blocks[place / window_bytes];
@@ -102,7 +102,9 @@ inline void check_access(const void *p, unsigned bytes, unsigned alignment, bool
   if (!w || !w->current || !w->launch->checks) return;
   const uintptr_t address = reinterpret_cast<uintptr_t>(p);
   if (w->stacks.hold(address)) {
-    if (w->current->issued > w->current->waited) check_accumulator(p, bytes);
+    Thread &me = *w->current;
+    if (me.issued > me.waited) check_accumulator(p, bytes);
+    if (write && address - reinterpret_cast<uintptr_t>(me.acc) < me.acc_bytes) me.registers_ready = false;
     return;
   }
   if (--w->steps < 0)

@@ -30,6 +30,7 @@ __attribute__((const)) unsigned emu_index(int which);
 __attribute__((const)) unsigned emu_lane();
 void *emu_shared(unsigned site, unsigned bytes, unsigned alignment, unsigned element, const char *name);
 void *emu_dynamic_shared(unsigned alignment);
+void emu_dynamic_part(unsigned site, unsigned offset, unsigned element, const char *name);
 void emu_access(const void *p, unsigned bytes, unsigned alignment, bool write, bool atomic);
 void emu_sync_threads(unsigned line);
 void emu_named_barrier(unsigned id, unsigned count, bool stays, unsigned line);

@@ -20,6 +20,7 @@ void emu_fence_async();
 void emu_barrier_ready();
 void emu_cluster_sync(unsigned line);
 void emu_wgmma(float *acc, unsigned long a, unsigned long b, int kind, unsigned columns, int lines_a, int lines_b);
+void emu_wgmma_fence();
 void emu_wgmma_commit();
 void emu_wgmma_wait(unsigned left, unsigned line);
 void emu_set_registers(unsigned count);
@@ -101,7 +102,7 @@ EMU_WGMMA(64)
 EMU_WGMMA(128)
 EMU_WGMMA(192)
 EMU_WGMMA(256)
-EMU_INLINE void lg_wgmma_fence() {}
+EMU_INLINE void lg_wgmma_fence() { emu_wgmma_fence(); }
 EMU_INLINE void lg_wgmma_commit() { emu_wgmma_commit(); }
 template <int N>
 EMU_INLINE void lg_wgmma_wait(EMU_LINE) {

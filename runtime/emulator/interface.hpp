@@ -153,6 +153,18 @@ void *emu_dynamic_shared(unsigned alignment) {
               l.shared_limit);
   return emu::shared_array(~0u, l.dynamic_bytes, alignment, 1, "dynamic shared memory");
 }
+/// `name` starts `offset` bytes into dynamic shared memory, and ends where the next part starts.
+void emu_dynamic_part(unsigned site, unsigned offset, unsigned element, const char *name) {
+  emu::Worker &w = *emu::worker;
+  for (const emu::SharedArray &part : w.parts)
+    if (part.site == site) return;
+  for (const emu::SharedArray &whole : w.arrays) {
+    if (whole.site != ~0u || offset >= whole.bytes) continue;
+    w.parts.push_back({site, whole.offset + offset, whole.bytes - offset, element, name});
+    std::sort(w.parts.begin(), w.parts.end(), [](auto &a, auto &b) { return a.offset > b.offset; });  // nearest first
+    return;
+  }
+}
 void emu_yield(const char *where, unsigned line) { emu::yield(where, line); }
 void emu_access(const void *p, unsigned bytes, unsigned alignment, bool write, bool atomic) {
   REMEMBER;

@@ -87,6 +87,7 @@ inline void run_clusters(Worker &w, Grid &grid) {
   w.launch = &l;
   w.failed = false;
   w.arrays.clear();
+  w.parts.clear();
   w.static_bytes = w.shared_used = w.dynamic_offset = 0;
   w.last_range = 0;
   w.blocks.resize(l.cluster);

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ctypes
+import math
+import re
 import time
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
@@ -15,6 +17,9 @@ from .tensor_map import MAP_BYTES, encode
 from .translate import Parameter
 
 REPORT_BYTES = 4096
+MOST_THREADS = 1024  # of a block
+MOST_AT_ONCE = 4096  # of a cluster, or of all blocks of a cooperative launch: `most_threads` of machine.hpp
+_BOUNDS = re.compile(r"__launch_bounds__\((\d+)")
 MAP_ALIGNMENT = 64
 
 
@@ -134,12 +139,23 @@ class _Call:
         shape = (*self.local_size, 1, 1)[:3]
         items = (*global_size, 1, 1)[:3]
         grid = tuple(n // s for n, s in zip(items, shape))
-        cluster = self.source.attributes.cluster
-        count = grid[0] * grid[1] * grid[2]
-        if count % cluster or grid[0] % cluster:
+        attributes = self.source.attributes
+        count, cluster = math.prod(grid), attributes.cluster
+        if grid[0] % cluster:
             raise GraphError(f"{self.source.name}: {grid} work-groups cannot be taken {cluster} at a time")
         self.structure.grid[:], self.structure.shape[:] = grid, shape
-        self.structure.cluster = max(1, count) if self.source.attributes.cooperative else cluster
+        self.structure.cluster = max(1, count) if attributes.cooperative else cluster
+        self._check_size(math.prod(shape))
+
+    def _check_size(self, threads: int) -> None:
+        """GraphError where a GPU would refuse so many threads, or the emulator has no room for them."""
+        name, bound = self.source.name, _BOUNDS.search(self.source.text)
+        most = min(MOST_THREADS, int(bound[1]) if bound else MOST_THREADS)
+        if threads > most:
+            raise GraphError(f"{name}: {threads} work-items in a work-group, and it may have {most}")
+        at_once = threads * self.structure.cluster
+        if at_once > MOST_AT_ONCE:
+            raise GraphError(f"{name}: {at_once} work-items at the same time, and the emulator runs {MOST_AT_ONCE}")
 
 
 class EmulatedPrepared(Prepared):

@@ -32,7 +32,7 @@ struct Range {
   uint8_t dirty;     // written by the kernel
 };
 
-/// A shared array of the kernel; at the same place in every block.
+/// A shared array of the kernel, or a named part of one; at the same place in every block.
 struct SharedArray {
   unsigned site, offset, bytes, element;
   const char *name;
@@ -58,7 +58,10 @@ struct Thread {
   std::vector<Copy> copies;
   unsigned copy_batch = 0, store_batch = 0;  // batches committed so far
   uint64_t issued = 0, waited = 0;           // matrix operations of its warp group: begun; waited for
-  std::vector<uint64_t> matrix_batches;      // `issued` at each commit
+  bool registers_ready = false;              // no accumulator was written since the last lg_wgmma_fence
+  const char *acc = nullptr;                 // the accumulators used last, and their bytes
+  unsigned acc_bytes = 0;
+  std::vector<uint64_t> matrix_batches;  // `issued` at each commit
   unsigned lane() const { return number % warp_size; }
 };
 
@@ -157,7 +160,7 @@ struct Worker {
   void *main_context = nullptr;
   size_t window_size = 0;
   char *window = nullptr;  // shared memory of the cluster's blocks, one after the other
-  std::vector<SharedArray> arrays;
+  std::vector<SharedArray> arrays, parts;
   unsigned static_bytes = 0, shared_used = 0, dynamic_offset = 0;
   Shadow *shadow = nullptr;
   size_t last_range = 0;

@@ -122,8 +122,8 @@ struct Shadow {
   }
 };
 
-inline const SharedArray *array_at(unsigned offset) {
-  for (const SharedArray &a : worker->arrays)
+inline const SharedArray *array_at(unsigned offset, const std::vector<SharedArray> &arrays) {
+  for (const SharedArray &a : arrays)
     if (offset - a.offset < a.bytes) return &a;
   return nullptr;
 }
@@ -133,7 +133,7 @@ inline std::string shared_name(const void *p) {
   Worker &w = *worker;
   const size_t place = static_cast<size_t>(static_cast<const char *>(p) - w.window);
   const unsigned rank = static_cast<unsigned>(place / window_bytes), offset = place % window_bytes;
-  const SharedArray *a = array_at(offset);
+  const SharedArray *part = array_at(offset, w.parts), *a = part ? part : array_at(offset, w.arrays);
   std::string text = "byte " + std::to_string(offset) + " of shared memory";
   if (a) text = std::string(a->name) + "[" + std::to_string((offset - a->offset) / a->element) + "]";
   if (w.current && w.current->block->rank != rank) text += " of block rank " + std::to_string(rank);

@@ -18,6 +18,7 @@ _SHARED = re.compile(
     r"(?P<extern>extern\s+)?__shared__\s+(?:__align__\((?P<align>\d+)\)\s*)?(?P<type>[\w ]+?(?:<[^;<>]*>)?)\s+"
     r"(?P<name>\w+)\s*(?P<sizes>(?:\[[^\];]*\])*)\s*;"
 )
+_PART = re.compile(r"(?P<type>[\w ]+?) \*const (?P<name>\w+) = \((?P=type) \*\)\(lg_dynamic \+ (?P<offset>\d+)\);")
 _KERNEL = re.compile(r"__global__\s+(?:\w+\s+)*?void\s+(?:__\w+__\s*\([^()]*\)\s*)*(?P<name>\w+)\s*\(")
 _COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
 
@@ -49,6 +50,7 @@ def translate(source: KernelSource) -> str:
         raise CompileError(source.name, "a kernel's body holds inline PTX, which has no meaning here", source.text)
     sites = iter(range(1 << 20))
     body = _SHARED.sub(lambda found: _shared(found, next(sites)), source.text)
+    body = _PART.sub(lambda found: _part(found, next(sites)), body)
     return f'#line 1 "{source.name}"\n{body}\nEMU_ENTRY({source.entry})\n'
 
 
@@ -78,6 +80,12 @@ def _shared(found: re.Match[str], site: int) -> str:
     if sizes:
         return f"{kind} (&{name}){sizes} = *({kind} (*){sizes}){place};"
     return f"{kind} &{name} = *({kind} *){place};"
+
+
+def _part(found: re.Match[str], site: int) -> str:
+    """The pointer to a part of dynamic shared memory, and its name for reports."""
+    kind = found["type"].strip()
+    return f'{found[0]} emu_dynamic_part({site}, {found["offset"]}, sizeof({kind}), "{found["name"]}");'
 
 
 def _without_definitions(text: str) -> str:

@@ -111,6 +111,10 @@ inline void issue(float *acc, uint64_t a, uint64_t b, Element kind, unsigned col
   Thread &me = *w.current;
   GroupQueue &q = queue_of(me);
   const size_t index = me.issued - q.first;
+  if (!me.registers_ready && w.launch->checks)
+    fail("accumulators of a matrix operation without lg_wgmma_fence since they were written");
+  me.acc = reinterpret_cast<const char *>(acc);
+  me.acc_bytes = columns * 2;
   if (index == q.operations.size()) q.operations.push_back({kind, columns, lines_a, lines_b, a, b, 0, false, {}, {}});
   Operation &op = q.operations[index];
   if (op.a != a || op.b != b || op.columns != columns || op.kind != kind || op.lines_a != lines_a ||
@@ -198,6 +202,7 @@ void emu_wgmma(float *acc, uint64_t a, uint64_t b, int kind, unsigned columns, i
   emu::issue(acc, a, b, static_cast<emu::Element>(kind), columns, static_cast<unsigned>(lines_a),
              static_cast<unsigned>(lines_b));
 }
+void emu_wgmma_fence() { emu::worker->current->registers_ready = true; }
 void emu_wgmma_commit() { emu::worker->current->matrix_batches.push_back(emu::worker->current->issued); }
 void emu_wgmma_wait(unsigned left, unsigned line) {
   REMEMBER;

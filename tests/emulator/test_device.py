@@ -115,6 +115,12 @@ def test_shared_memory_is_limited() -> None:
     assert (y == np.arange(32)).all()
     over = KernelSource("k", asked.text, "k", LaunchAttributes(shared_bytes=200_000))
     harness.fails(over, "out of bounds", [y], 1, 32)
+    other = harness.planted(asked, ("held[threadIdx.x] = threadIdx.x;", ""))
+    harness.fails(other, r"uninitialized: it reads held\[0\]", [y], 1, 32)
+    bounded = harness.planted(source("y[0] = 1;"), ("void k", "void __launch_bounds__(64) k"))
+    for threads, most in ((96, 64), (1056, 64)):
+        with pytest.raises(GraphError, match=f"{threads} work-items in a work-group, and it may have {most}"):
+            harness.launch(bounded, [y], 1, threads)
     with settings.override(emulated_arch="sm_80"):
         harness.fails(asked, "asks for 200128 bytes of shared memory, and a block may have 166912", [y], 1, 32)
 

@@ -290,6 +290,8 @@ def test_writes_are_fenced_before_matrix_units_read_them() -> None:
     fails(planted(source, ("  __syncthreads();\n", "")), "race: |uninitialized: |lg_fence_async", arrays, 1, 128)
     late = ("lg_wgmma_commit();", "__syncthreads();\n  if (threadIdx.x == 0) left[0] = 1;\n  lg_wgmma_commit();")
     fails(planted(source, late), "a matrix operation read|asynchronous operation that reads it", arrays, 1, 128)
+    unready = ("lg_wgmma_fence();", "")
+    fails(planted(source, unready), "without lg_wgmma_fence since they were written", arrays, 1, 128)
     early = ("lg_wgmma_wait<0>();", "")
     fails(planted(source, early), "accumulators of a matrix operation", arrays, 1, 128)
 
@@ -368,9 +370,12 @@ def test_clusters() -> None:
         ("deadlock", ("lg_barrier_expect(full, 2048)", "lg_barrier_expect(full, 4096)")),
         (EARLY, ("lg_barrier_wait(full, 0);", "")),
         (f"deadlock|{EARLY}", ("full, 3,", "full, 1 << rank,")),
+        ("before thread 0, which initialized it, calls lg_barrier_ready", ("lg_barrier_ready();", "")),
         ("no block 2 in a cluster of 2", ("lg_barrier_wait", "lg_barrier_arrive(full, 2);\n  lg_barrier_wait")),
         ("deadlock", ("rank;\n  }\n  lg_cluster_sync();\n", "rank;\n  }\n  if (rank == 0) lg_cluster_sync();\n")),
     ):
         fails(planted(source, change), words, [x, y], 4, 32)
+    late = ("  }\n  lg_cluster_sync();\n}", "  }\n  if (threadIdx.x == 0) lg_barrier_arrive(full, 1 - rank);\n}")
+    fails(planted(source, late), "may have ended before thread 0|whose block has ended|deadlock", [x, y], 4, 32)
     with pytest.raises(GraphError, match="2 at a time"):
         launch(source, [x, y], 3, 32)

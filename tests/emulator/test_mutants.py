@@ -26,7 +26,7 @@ from lazygrad.settings import settings
 from .harness import Data, floats, small_integers
 
 SYNCHRONIZATION = re.compile(
-    r"(?:__sync(?:threads|warp)|lg_(?:copy|store|wgmma)_(?:wait|commit)|lg_barrier_(?:wait|arrive|expect|ready)"
+    r"(?:__sync(?:threads|warp)|lg_(?:copy|store|wgmma)_(?:wait|commit)|lg_wgmma_fence|lg_barrier_(?:wait|arrive|expect|ready)"
     r"|lg_fence_async|lg_cluster_sync|lg_sync_items)(?:<\d+>)?\([^;]*\);"
 )
 
