@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lazygrad.index.expr import Const, Expr
+from lazygrad.index.expr import Const, Expr, Var
 
 from .array import Array
 from .layout import Layout, Strided
@@ -135,6 +135,14 @@ class Wait:
 
     done: Done
     pending: int = 0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Let:
+    """`var` is `expr` in the statements after this one in the same body."""
+
+    var: Var
+    expr: Expr
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -17,7 +17,7 @@ from lazygrad.dtype import dtypes
 from lazygrad.index.expr import Expr, Var, as_dim
 from lazygrad.runtime.base import DeviceInfo
 from lazygrad.tile.array import Array, Axis, Kind, Scope
-from lazygrad.tile.collective import ZERO, Copy, Mma, Open, Release, Ring, Tile, Token, Turn, Wait
+from lazygrad.tile.collective import ZERO, Copy, Let, Mma, Open, Release, Ring, Tile, Token, Turn, Wait
 from lazygrad.tile.contract import Contraction, contraction
 from lazygrad.tile.layout import Fragment
 from lazygrad.tile.operand import Block, Operand, clear, epilogue, known, operands, stored
@@ -95,8 +95,12 @@ class _Persistent:
         self.reader = Var("reader", 0, READERS - 1)
         number = self.turn * self.clusters + self.cluster
         pair, column = grouped(number % (pairs * across), pairs, across, BAND)
-        self.at = (pair * CLUSTER + self.rank) * ROWS, column * shape.columns
-        self.outer = positions(c.batch, number // (pairs * across))
+        tile = [Let(Var(name, e.lo, e.hi), e) for name, e in (("pair", pair), ("column", column))]
+        if batch > 1:
+            tile.append(Let(Var("batch", 0, batch - 1), number // (pairs * across)))
+        self.lets = tuple(tile)
+        self.at = (self.lets[0].var * CLUSTER + self.rank) * ROWS, self.lets[1].var * shape.columns
+        self.outer = positions(c.batch, self.lets[2].var) if batch > 1 else {a.var: ZERO for a in c.batch}
         own, shared = (0, ROWS, Scope.LOCAL), (1, shape.columns, Scope.CLUSTER)
         self.slices = self._slice("a_slice", *own), self._slice("b_slice", *shared)
         self.ring = Ring("slices", self.slices, shape.slots, READERS)
@@ -125,7 +129,7 @@ class _Persistent:
 
     def _turns(self, body: tuple[Stmt, ...]) -> tuple[Stmt, ...]:
         count = as_dim((self.tiles - 1 - self.cluster) // self.clusters + 1)
-        return (Loop(Axis(self.turn, count), body),)
+        return (Loop(Axis(self.turn, count), (*self.lets, *body)),)
 
     def _slot(self, back: int = 0) -> Turn:
         """The turn of the ring that this step is, or the one `back` before it."""

@@ -11,9 +11,9 @@ from lazygrad.errors import GraphError
 from lazygrad.index.expr import Const, Expr, Var, all_of
 
 from .array import Array, Scope
-from .collective import Copy, Done, Mma, Open, Release, Ring, Token, Turn, Wait
+from .collective import Copy, Done, Let, Mma, Open, Release, Ring, Token, Turn, Wait
 from .layout import WARP, Fragment
-from .lower_context import Context
+from .lower_context import Context, integer_type
 from .lower_copy import Copier, Tensors, fragment_words
 from .lower_launch import Launch
 from .lower_matrix import multiply, start_multiply
@@ -58,10 +58,22 @@ class Tiles:
             self._wait(s)
         elif isinstance(s, Release):
             self._release(s.turn)
+        elif isinstance(s, Let):
+            self._let(s)
         else:
             assert isinstance(s, Roles), s
             self._roles(s)
         self.context.version += 1
+
+    def _let(self, s: Let) -> None:
+        context, value = self.context, self._machine(s.expr)
+        context.depth.pop(s.var, None)
+        if not value.is_constant:
+            register = Register(context.names.exact(s.var.name), integer_type(value))
+            context.emit(IndexValue(register, value))
+            value = Var(register.name, value.lo, value.hi)
+            context.depth[s.var] = context.here
+        context.env[s.var] = value
 
     def _call(self, name: str, *args: Expr | Pointer, numbers: tuple[int, ...] = ()) -> None:
         self.context.emit(Intrinsic(name, args, numbers))

@@ -43,7 +43,7 @@ from .array import Axis as Axis
 from .array import Kind as Kind
 from .array import Scope as Scope
 from .array import compute_dtype as compute_dtype
-from .collective import Copy, Done, Mma, Open, Release, Wait
+from .collective import Copy, Done, Let, Mma, Open, Release, Wait
 
 # ---- values ----------------------------------------------------------------------------------------
 
@@ -283,7 +283,7 @@ class Roles:
     roles: tuple[Role, ...]
 
 
-Collective = Copy | Mma | Wait | Release | Open
+Collective = Copy | Mma | Wait | Release | Open | Let
 Stmt = Loop | Reduction | Store | If | Stage | Barrier | Last | Start | Roles | Collective
 
 

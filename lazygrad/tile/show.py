@@ -8,13 +8,14 @@ from collections.abc import Sequence
 from lazygrad.index.expr import Expr
 from lazygrad.ir.op import Combine, Op
 
-from .collective import Copy, Done, Mma, Open, Release, Tile, Token, Wait
+from .collective import Copy, Done, Let, Mma, Release, Tile, Token, Wait
 from .program import (
     Accumulator,
     Alu,
     Array,
     Axis,
     Barrier,
+    Collective,
     Const,
     If,
     Index,
@@ -97,7 +98,7 @@ def _tile(tile: Tile) -> str:
     return f"{tile.array.name}{slot}[{row} +{tile.rows}, {column} +{tile.columns}]{view}"
 
 
-def _simple(s: Barrier | Copy | Mma | Wait | Release | Open) -> list[str]:
+def _simple(s: Barrier | Collective) -> list[str]:
     """Statements without a body."""
     if isinstance(s, Barrier):
         return [f"barrier{' together' * s.together}"]
@@ -107,6 +108,8 @@ def _simple(s: Barrier | Copy | Mma | Wait | Release | Open) -> list[str]:
         return [f"mma {_tile(s.acc)} += {_tile(s.a)} * {_tile(s.b)}'"]
     if isinstance(s, Wait):
         return [f"wait {_done(s.done)}{f', {s.pending} pending' if s.pending else ''}"]
+    if isinstance(s, Let):
+        return [f"let {s.var.name} = {s.expr}"]
     if isinstance(s, Release):
         return [f"release {_done(s.turn)}"]
     ring = s.ring

@@ -15,7 +15,7 @@ from lazygrad.dtype import DType, dtypes
 from lazygrad.index.expr import Const, Expr, Var
 from lazygrad.runtime.base import DeviceInfo
 from lazygrad.tile.array import Array, Axis, Kind, Scope
-from lazygrad.tile.collective import ZERO, Copy, Mma, Tile, Token, Wait
+from lazygrad.tile.collective import ZERO, Copy, Let, Mma, Tile, Token, Wait
 from lazygrad.tile.computed import Computed, Filler, factor, factor_dtype
 from lazygrad.tile.contract import Contraction, contraction
 from lazygrad.tile.layout import WARP, Fragment, Swizzled
@@ -95,7 +95,9 @@ class Blocks:
         self.steps = -(-depth // shape.depth)
         self.factors, self.dtype = factors, dtype
         self.number = Var("block", 0, self.blocks[0] * self.blocks[1] - 1)
-        self.block = grouped(self.number, *self.blocks, BAND)
+        places = zip(("row", "column"), grouped(self.number, *self.blocks, BAND))
+        self.lets = tuple(Let(Var(f"block_{name}", e.lo, e.hi), e) for name, e in places)
+        self.block = self.lets[0].var, self.lets[1].var
         self.loads = Token("loads")
         sizes = (shape.rows, shape.columns)
         self.slices = [self._slice(f, size, name) for f, size, name in zip(factors, sizes, ("a", "b"))]
@@ -122,6 +124,7 @@ class Blocks:
         kept = [Stage(filler.kept, ()) for filler in self.fillers]
         first = [s for filler in self.fillers for s in (*filler.fetch(ZERO), *filler.put(ZERO))]
         inner: tuple[Stmt, ...] = (
+            *self.lets,
             *(Stage(array, ()) for array in (*self.slices, *self.parts)),
             *kept,
             Stage(self.acc, clear(self.acc)),

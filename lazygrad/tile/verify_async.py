@@ -15,7 +15,7 @@ from lazygrad.errors import GraphError
 from lazygrad.index.expr import Expr, Var, dim_max, lift
 
 from .array import Array, Axis, Kind, Scope
-from .collective import Copy, Mma, Open, Release, Ring, Tile, Token, Turn, Wait
+from .collective import Copy, Let, Mma, Open, Release, Ring, Tile, Token, Turn, Wait
 from .program import Barrier, If, Load, Loop, Program, Reduction, Roles, Start, Stmt, Store, Value
 from .values import topological
 from .verify_memory import Batch, Memory, Place
@@ -216,6 +216,8 @@ class _Agent:
                 self.memory.write(place)
         elif isinstance(s, Release):
             self._release(s.turn)
+        elif isinstance(s, Let):
+            self.env[s.var] = self._number(s.expr)
         elif isinstance(s, Barrier):
             self.memory.meet()
         elif isinstance(s, Mma):
