@@ -274,10 +274,10 @@ class Runtime(ABC):
     def wrap(self, array: npt.NDArray[Any], label: str = "") -> Memory:
         """The bytes of `array` as Memory: shared where alignment and layout allow it, else a copy."""
 
-    def receive(self, memory: Memory, source: Runtime, other: Memory, nbytes: int) -> bool:
-        """Copy the first `nbytes` bytes of `other`, on the device `source`, to `memory` without the host, after all
-        commands so far on both; False where these two devices cannot."""
-        return False
+    def receive(self, source: Runtime, memory: Memory, nbytes: int) -> Memory | None:
+        """A copy of the first `nbytes` bytes of `memory`, which is on `source`, made without the host and after all
+        commands so far on both; None where these two devices cannot."""
+        return None
 
     @abstractmethod
     def build(

@@ -122,16 +122,17 @@ class CudaRuntime(Runtime):
         self.write(memory, array)
         return memory
 
-    def receive(self, memory: Memory, source: Runtime, other: Memory, nbytes: int) -> bool:
+    def receive(self, source: Runtime, memory: Memory, nbytes: int) -> Memory | None:
         """See `Runtime.receive`; GPUs copy from each other, whether or not they see each other's memory."""
         if not isinstance(source, CudaRuntime):
-            return False
+            return None
+        target = self.allocate(nbytes)
         ours, theirs = self.context, source.context
         _follow(ours, theirs)
         ours.enter()
-        ours("cuMemcpyPeerAsync", memory.handle, ours.handle, other.handle, theirs.handle, nbytes, ours.stream)
+        ours("cuMemcpyPeerAsync", target.handle, ours.handle, memory.handle, theirs.handle, nbytes, ours.stream)
         _follow(theirs, ours)
-        return True
+        return target
 
     def build(
         self, sources: Sequence[KernelSource], prelude: str = "", options: Sequence[str] = ()

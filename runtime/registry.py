@@ -1,7 +1,7 @@
 """Device names, and the devices that are open.
 
-Names: `OPENCL[:platform[:device]]`, `CUDA[:index]`, `CUDA_EMULATED`, `NUMPY`. Nothing is imported for a device until it is
-opened.
+Names: `OPENCL[:platform[:device]]`, `CUDA[:index]`, `CUDA_EMULATED`, `NUMPY`. Nothing is imported for a device until
+it is opened.
 """
 
 from __future__ import annotations

@@ -17,6 +17,7 @@ from lazygrad.dtype import DType
 from lazygrad.engine.cache import default_cache
 from lazygrad.engine.counters import counters
 from lazygrad.engine.slots import Input, Output, Slot
+from lazygrad.engine.transfer import fetch
 from lazygrad.errors import GraphError
 from lazygrad.ir.elements import to_storage
 from lazygrad.ir.evaluate import evaluate
@@ -201,7 +202,9 @@ def _move_between_devices(pending: Sequence[Node]) -> None:
             source, target = n.src[0], n.argument(DeviceArg).device
             assert source.device is not None
             realize([source], source.device)
-            _realized[n] = upload(download(source), n.dtype, target, n.shape)
+            copy = fetch(storage_of(source), target)
+            moved = None if copy is None else buffer(copy, n.dtype, n.shape)
+            _realized[n] = moved or upload(download(source), n.dtype, target, n.shape)
 
 
 def _readers_of_overwritten(pending: Sequence[Node]) -> list[Node]:

@@ -12,6 +12,7 @@ import pytest
 
 pytest.importorskip("cuda.bindings", reason="cuda-python is not installed: no wheel for this platform")
 
+from lazygrad import Tensor
 from lazygrad.errors import BoundsError, CompileError, DeviceError, GraphError, OutOfMemoryError
 from lazygrad.runtime import cuda_driver, cuda_memory, registry
 from lazygrad.runtime.base import KernelSource, Launch, LaunchAttributes, Memory, TensorMap
@@ -150,9 +151,10 @@ def test_out_of_memory_frees_what_is_cached_and_tries_again() -> None:
 def test_devices_copy_from_each_other(api: Recorder) -> None:
     first, second = (CudaRuntime(f"CUDA:{i}", i, driver=lambda: start(api)) for i in (0, 1))
     data = np.arange(300, dtype=np.uint8)
-    source_memory, target = first.wrap(data), second.allocate(300)
+    held = first.wrap(data)
     api.calls.clear()
-    assert second.receive(target, first, source_memory, 300)
+    target = second.receive(first, held, 300)
+    assert target is not None
     assert second.read(target, 300).tolist() == data.tolist()
     order = [name for name, _ in api.calls if name in ("cuEventRecord", "cuStreamWaitEvent", "cuMemcpyPeerAsync")]
     assert order[:5] == [
@@ -160,7 +162,7 @@ def test_devices_copy_from_each_other(api: Recorder) -> None:
     ]  # fmt: skip
     waits = api.named("cuStreamWaitEvent")
     assert [w[0] for w in waits] == [second.context.stream, first.context.stream]
-    assert not second.receive(target, registry.open_device("NUMPY"), source_memory, 300)
+    assert second.receive(registry.open_device("NUMPY"), held, 300) is None
 
 
 # ---- launches --------------------------------------------------------------------------------------
@@ -312,3 +314,13 @@ def test_other_failures_leave_the_device_in_use(runtime: CudaRuntime, api: Recor
     api.fails.clear()
     runtime.build([source()])
     runtime.synchronize()
+
+
+def test_tensors_move_between_gpus_without_the_host(api: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
+    for i, name in enumerate(("CUDA", "CUDA:1")):
+        monkeypatch.setitem(registry._open, name, CudaRuntime(name, i, driver=lambda: start(api)))
+    x = Tensor(np.arange(12, dtype=np.float32).reshape(3, 4), device="CUDA")
+    there = x.to("CUDA:1").realize()
+    assert len(api.named("cuMemcpyPeerAsync")) == 1
+    assert not api.named("cuMemcpyDtoHAsync")
+    assert there.tolist() == x.tolist()
