@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
-from lazygrad.dtype import DType, of_scalar
+from lazygrad.dtype import DType, dtypes, of_scalar
 from lazygrad.engine import run
 from lazygrad.errors import ShapeError
-from lazygrad.index.expr import Dim, dim_product
+from lazygrad.index.expr import Dim, Expr, dim_product
+from lazygrad.ir.build import size_value
 from lazygrad.ir.elements import from_storage
 from lazygrad.ir.node import Node, cast, const, contiguous, copy, new_uid
 from lazygrad.ops.attention import Attention
@@ -33,8 +34,8 @@ class Tensor(Loss, Attention, Conv, Combining, Casting, Differentiate):
     """An array of `dtype` on `device`, with PyTorch's methods.
 
     Args:
-        data: a number, nested lists of numbers, a NumPy array (anything that NumPy can read as one), raw bytes (the
-            elements of `dtype`, uint8 unless given), or a tensor. Arrays are copied.
+        data: a number, a size with variables, nested lists of numbers, a NumPy array (anything that NumPy can read as
+            one), raw bytes (the elements of `dtype`, uint8 unless given), or a tensor. Arrays are copied.
         dtype: None for the type of the data: float32, int64 or bool for Python's numbers.
         device: "OPENCL", "CUDA", "NUMPY", ...; None for the default device.
         requires_grad: whether `backward` gathers a gradient in `.grad`.
@@ -57,6 +58,8 @@ class Tensor(Loss, Attention, Conv, Combining, Casting, Differentiate):
             value = _moved(cast(data.detach().node, dtype or data.dtype), data.device, name)
             return leaf(cls, contiguous(value, new_uid()) if requires_grad else value, name, requires_grad)
         name = device_name(device)
+        if isinstance(data, Expr):
+            return leaf(cls, size_value(data, dtype or dtypes.int64), name, requires_grad)
         if type(data) in (bool, int, float):  # NumPy's scalars keep their type
             return leaf(cls, const(data, dtype or of_scalar(data)), name, requires_grad)
         array, kind = as_array(data, dtype)
@@ -209,7 +212,7 @@ class Tensor(Loss, Attention, Conv, Combining, Casting, Differentiate):
     # ---- as Python values ----
 
     def __repr__(self) -> str:
-        if not all(isinstance(n, int) for n in self.shape):
+        if any(v.bound is None for v in self.node.variables):
             return f"tensor(..., size={tuple(map(str, self.shape))}, dtype={self.dtype})"
         return tensor_text(self.numpy(), self.dtype, self.requires_grad)
 

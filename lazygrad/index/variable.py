@@ -15,7 +15,8 @@ class Variable(Var):
 
     Args:
         name: what kernels and messages call it.
-        lo, hi: the values that it can have, both included; 0 <= lo. Memory is planned for `hi`.
+        lo, hi: the values that it can have, both included; 0 <= lo. Memory is planned for `hi`, and as many random
+            numbers are counted as drawn.
 
     Shapes and slices may hold variables and what is computed from them with + - * // %. Two variables are equal when
     they are the same object; the same name, bounds and value always give the same object.

@@ -200,6 +200,14 @@ def test_kernels_can_be_seen_before_a_value_is_known() -> None:
         assert same.source == kernel.source
 
 
+def test_values_are_shown_where_they_are_known(device: str) -> None:
+    n = Variable("n", 0, 6)
+    x = Tensor([1.0, 2.0, 3.0, 4.0, 5.0, 6.0])
+    assert repr(x[: n.bind(2)] * 2) == repr(Tensor([2.0, 4.0]))
+    assert repr(x[:n] * 2) == "tensor(..., size=('n',), dtype=float32)"
+    assert Tensor(n.bind(2) * 3).item() == 6 and Tensor(n.bind(2)).dtype is dtypes.int64
+
+
 def test_sizes_are_numbers_beside_tensors(device: str) -> None:
     n = Variable("n", 0, 6).bind(3)
     x = Tensor([1.0, 2.0])
