@@ -202,9 +202,7 @@ def _move_between_devices(pending: Sequence[Node]) -> None:
             source, target = n.src[0], n.argument(DeviceArg).device
             assert source.device is not None
             realize([source], source.device)
-            copy = fetch(storage_of(source), target)
-            moved = None if copy is None else buffer(copy, n.dtype, n.shape)
-            _realized[n] = moved or upload(download(source), n.dtype, target, n.shape)
+            _realized[n] = fetch(storage_of(source), n, target) or upload(download(source), n.dtype, target, n.shape)
 
 
 def _readers_of_overwritten(pending: Sequence[Node]) -> list[Node]:
