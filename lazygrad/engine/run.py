@@ -186,10 +186,8 @@ def realize(nodes: Sequence[Node], name: str) -> None:
 
 
 def over_buffers(pending: Sequence[Node], name: str) -> list[Node]:
-    """The graphs of `pending` down to what has been computed already on device `name`.
-
-    A buffer's own node (see `own`) stays: it means the same, and whatever is above need not be made again.
-    """
+    """The graphs of `pending` down to what has been computed already on device `name`. A buffer's own node (see `own`)
+    stays: it means the same, and whatever is above need not be made again."""
     order = topological(pending, stop=lambda n: realized_on(n, name) is not None)
     known = {n: base for n in order if (base := realized_on(n, name)) is not None and base not in n.src}
     return substitute(pending, known)
