@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 
 from lazygrad.index.expr import Dim, as_dim, dim_max, dim_product, lift
 from lazygrad.index.variable import Variable, bounds
-from lazygrad.ir.node import Node, topological
+from lazygrad.ir.node import Node, own_variables, topological
 from lazygrad.ir.op import Arg, BufferArg, IdArg, StoreArg
-from lazygrad.ir.variables import Sizes, own_variables
+from lazygrad.ir.variables import Sizes
 from lazygrad.render.language import render
 from lazygrad.runtime.base import DeviceInfo, KernelSource
 from lazygrad.schedule.fuse import GroupKind
@@ -134,7 +134,7 @@ def structure(kernel: Kernel, aliases: Aliases) -> tuple[object, ...]:
     inputs = set(kernel.inputs)
     for n in topological([m.node for m in kernel.group.members], stop=inputs.__contains__):
         number[n] = len(number)
-        sizes |= own_variables(n)
+        sizes |= own_variables(n.arg, n.shape)
         if n in inputs:
             rows.append((kernel.inputs.index(n), n.dtype, n.shape))
         else:

@@ -122,11 +122,19 @@ _NO_VARIABLES: frozenset[Variable] = frozenset()
 def _variables(op: Op, src: tuple[Node, ...], arg: Arg | None, shape: Shape) -> frozenset[Variable]:
     found = _NO_VARIABLES
     for s in src:
-        if s.variables:
+        if s.variables is not found:
             found = found | s.variables
-    if op in _SIZED:
-        pairs = arg.bounds if isinstance(arg, BoundsArg) else arg.pads if isinstance(arg, PadArg) else ()
-        for size in (*shape, *(d for pair in pairs for d in pair)):
+    return found | own_variables(arg, shape) if op in _SIZED else found
+
+
+def own_variables(arg: Arg | None, shape: Shape) -> frozenset[Variable]:
+    """The variables in a node's own shape and argument, as opposed to those of all its graph."""
+    found = _NO_VARIABLES
+    for size in shape:
+        if isinstance(size, Expr):
+            found = found | variables(size)
+    for pair in arg.bounds if isinstance(arg, BoundsArg) else arg.pads if isinstance(arg, PadArg) else ():
+        for size in pair:
             if isinstance(size, Expr):
                 found = found | variables(size)
     return found

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from lazygrad.index.expr import Const, Dim, Expr, Var, as_dim
-from lazygrad.index.variable import Variable, variables
+from lazygrad.index.variable import Variable
 from lazygrad.ir.node import Node, node, topological
 from lazygrad.ir.op import Arg, BoundsArg, BufferArg, Op, PadArg, ShapeArg
 
@@ -102,14 +102,6 @@ def _argument(arg: Arg | None, names: Names) -> Arg | None:
     if isinstance(arg, BoundsArg):
         return BoundsArg(tuple((a, b) for a, b in (renamed_shape(p, names) for p in arg.bounds)))
     return arg
-
-
-def own_variables(n: Node) -> frozenset[Variable]:
-    """The variables in a node's own shape and argument, as opposed to those of all its graph."""
-    arg = n.arg
-    pairs = arg.bounds if isinstance(arg, BoundsArg) else arg.pads if isinstance(arg, PadArg) else ()
-    sizes = (*n.shape, *(size for pair in pairs for size in pair))
-    return frozenset[Variable]().union(*(variables(size) for size in sizes if isinstance(size, Expr)))
 
 
 def renamed_shape(sizes: Sequence[Dim], names: Names) -> tuple[Dim, ...]:
