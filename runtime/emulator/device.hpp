@@ -32,6 +32,8 @@ void *emu_shared(unsigned site, unsigned bytes, unsigned alignment, unsigned ele
 void *emu_dynamic_shared(unsigned alignment);
 void emu_dynamic_part(unsigned site, unsigned offset, unsigned element, const char *name);
 void emu_access(const void *p, unsigned bytes, unsigned alignment, bool write, bool atomic);
+bool emu_compare_exchange(void *p, void *expected, const void *value, unsigned bytes);
+void *emu_copy(void *to, const void *from, unsigned long bytes);
 void emu_sync_threads(unsigned line);
 void emu_named_barrier(unsigned id, unsigned count, bool stays, unsigned line);
 void emu_thread_fence();
@@ -127,10 +129,9 @@ struct emu_same {
 template <class T, class F>
 EMU_OWN T emu_atomic(T *p, F f) {
   emu_access(p, sizeof(T), sizeof(T), true, true);
-  T before, after;
-  __atomic_load(p, &before, __ATOMIC_SEQ_CST);
+  T before = *p, after;
   do after = f(before);
-  while (!__atomic_compare_exchange(p, &before, &after, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST));
+  while (!emu_compare_exchange(p, &before, &after, sizeof(T)));
   return before;
 }
 #define EMU_ATOMIC(name, expression) \
@@ -154,6 +155,21 @@ EMU_INLINE T atomicCAS(T *p, typename emu_same<T>::type expected, typename emu_s
 
 #include "device_prelude.hpp"
 #include "device_async.hpp"
+
+// ---- what compilers make of loops and of large values ------------------------------------------------
+
+extern "C" {
+__attribute__((visibility("hidden"))) EMU_OWN void *memcpy(void *to, const void *from, unsigned long bytes) {
+  return emu_copy(to, from, bytes);
+}
+__attribute__((visibility("hidden"))) EMU_OWN void *memset(void *to, int value, unsigned long bytes) {
+  for (unsigned long i = 0; i < bytes; i++) {
+    const char byte = (char)value;
+    emu_copy((char *)to + i, &byte, 1);
+  }
+  return to;
+}
+}
 
 // ---- how the emulator calls a kernel -----------------------------------------------------------------
 

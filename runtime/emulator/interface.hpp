@@ -170,4 +170,21 @@ void emu_access(const void *p, unsigned bytes, unsigned alignment, bool write, b
   REMEMBER;
   emu::check_access(p, bytes, alignment, write, atomic);
 }
+void *emu_copy(void *to, const void *from, unsigned long bytes) {
+  REMEMBER;
+  emu::check_access(from, static_cast<unsigned>(bytes), 1, false);
+  emu::check_access(to, static_cast<unsigned>(bytes), 1, true);
+  return std::memmove(to, from, bytes);
+}
+/// One step of an atomic operation: whether `*p` was `*expected`, and is `*value` now; else `*expected` is what it is.
+bool emu_compare_exchange(void *p, void *expected, const void *value, unsigned bytes) {
+  const auto step = [=](auto *typed) {
+    auto wanted = *static_cast<const std::remove_pointer_t<decltype(typed)> *>(value);
+    auto *held = static_cast<decltype(typed)>(expected);
+    return __atomic_compare_exchange_n(typed, held, wanted, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+  };
+  return bytes == 8   ? step(static_cast<uint64_t *>(p))
+         : bytes == 4 ? step(static_cast<uint32_t *>(p))
+                      : step(static_cast<uint16_t *>(p));
+}
 }

@@ -25,9 +25,9 @@ EMULATOR = ("-O2", "-ftls-model=initial-exec", "-pthread")
 # a * b + c becomes one operation, as NVRTC makes it; nothing of the sanitizers is linked, access.hpp has their names.
 KERNELS = ("-O1", "-ffp-contract=fast", "-nostdlib")
 CHECKED = ("-fsanitize=thread,bounds", "-fno-sanitize-recover=all")
-NO_ENTRIES = {  # functions' entries and exits need not be reported
+NO_ENTRIES = {  # functions' entries and exits need not be reported; loops that copy must stay accesses of elements
     "gcc": ("--param", "tsan-instrument-func-entry-exit=0"),
-    "clang": ("-mllvm", "-tsan-instrument-func-entry-exit=0"),
+    "clang": ("-mllvm", "-tsan-instrument-func-entry-exit=0", "-fno-builtin-memcpy", "-fno-builtin-memset"),
 }
 
 
