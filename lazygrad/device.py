@@ -11,7 +11,7 @@ from lazygrad.runtime.registry import available_devices, canonical, default_devi
 class Device:
     """Names of devices: "OPENCL", "OPENCL:0:1" (platform, device), "CUDA", "CUDA:1", "NUMPY".
 
-    The default is `LAZYGRAD_DEVICE`, else OPENCL where it works, else NUMPY.
+    The default is `LAZYGRAD_DEVICE`, else CUDA where it works, else OPENCL, else NUMPY.
     """
 
     @staticmethod
