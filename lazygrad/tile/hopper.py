@@ -51,7 +51,7 @@ class Shape:
 
 def hopper(program: Program, info: DeviceInfo) -> Program | None:
     """`program` on warp groups' matrix units, or None when they cannot compute it or would mostly wait."""
-    c = contraction(program) if info.arch == ARCHITECTURE else None
+    c = contraction(program) if info.arch == ARCHITECTURE and info.units >= CLUSTER else None
     found = operands(c) if c is not None else None
     if c is None or found is None or c.acc.dtype is not dtypes.float32 or known(c.batch) is None:
         return None

@@ -15,17 +15,19 @@ from pathlib import Path
 
 import pytest
 
-from lazygrad import Tensor
+from lazygrad import Tensor, dtypes
 from lazygrad.render.cuda import render
 from lazygrad.runtime.base import DeviceInfo, KernelSource, RuntimeStats
 from lazygrad.runtime.nvrtc import Compiler, Resources
 from lazygrad.settings import settings
+from lazygrad.tile.hopper import hopper
 from lazygrad.tile.lower import lower
 from lazygrad.tile.program import Program
 from lazygrad.tile.resources import resources
 from lazygrad.tile.show import text
 from lazygrad.tile.target import Target
-from tests.tile.matrix_programs import AMPERE, HOPPER, linear, matrix, on_ampere, on_hopper
+from lazygrad.tile.tensorize import tensorize
+from tests.tile.matrix_programs import AMPERE, HOPPER, linear, matrix, on_ampere, on_hopper, plain
 
 GOLDEN = Path(__file__).parent / "golden"
 UPDATE = os.environ.get("UPDATE_GOLDEN", "") not in ("", "0")
@@ -98,3 +100,14 @@ def disassembled(image: bytes) -> str:
         return subprocess.run(["nvdisasm", str(path)], capture_output=True, text=True, check=True).stdout
     finally:
         path.unlink()
+
+
+def test_devices_without_what_a_pass_needs_get_other_programs() -> None:
+    product = plain(linear(4096, 256, 4096))
+    assert hopper(product, HOPPER) is not None
+    assert hopper(product, AMPERE) is None and tensorize(product, AMPERE) is not None
+    assert hopper(product, replace(HOPPER, units=1)) is None  # no cluster of two
+    assert hopper(product, replace(HOPPER, local_bytes=64 << 10)) is None
+    assert tensorize(product, replace(AMPERE, arch="sm_75")) is None
+    assert tensorize(product, replace(AMPERE, arch="")) is None
+    assert tensorize(plain(matrix(64, 64, dtype=dtypes.float32) @ matrix(64, 64, dtype=dtypes.float32)), AMPERE) is None
