@@ -60,7 +60,7 @@ EMU_INLINE void lg_barrier_wait(unsigned long *barrier, int phase, EMU_LINE) { e
 template <class... C>
 EMU_INLINE void lg_tensor_load_all(void *to, const lg_tensor_map *map, unsigned long *barrier, int mask, C... c) {
   static_assert(sizeof...(C) >= 2 && sizeof...(C) <= 5, "two to five coordinates");
-  const int at[5] = {c...};
+  const int at[5] = {(int)c...};
   emu_tensor_load(to, map, barrier, (unsigned)mask, at);
 }
 template <class... C>
@@ -70,7 +70,7 @@ EMU_INLINE void lg_tensor_load(void *to, const lg_tensor_map *map, unsigned long
 template <class... C>
 EMU_INLINE void lg_tensor_store(const lg_tensor_map *map, const void *from, C... c) {
   static_assert(sizeof...(C) >= 2 && sizeof...(C) <= 5, "two to five coordinates");
-  const int at[5] = {c...};
+  const int at[5] = {(int)c...};
   emu_tensor_store(map, from, at);
 }
 EMU_INLINE void lg_store_commit() { emu_store_commit(); }

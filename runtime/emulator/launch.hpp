@@ -18,6 +18,8 @@ Worker::~Worker() {
   if (window) munmap(window, window_size);
 }
 
+constexpr uint64_t small_grid = 2048;  // threads: fewer are not worth another core
+
 /// Room for `blocks` windows of shared memory.
 inline void make_window(Worker &w, unsigned blocks) {
   const size_t bytes = static_cast<size_t>(blocks) * window_bytes;
@@ -118,6 +120,10 @@ inline std::vector<std::unique_ptr<Worker>> &pool() {
 
 /// Run a grid on `count` threads of the system. The result does not depend on `count`.
 inline void run_grid(Grid &grid, unsigned count) {
+  const Launch &l = *grid.launch;
+  const uint64_t clusters = static_cast<uint64_t>(l.grid[0]) * l.grid[1] * l.grid[2] / l.cluster;
+  const bool small = clusters * l.cluster * l.threads() < small_grid;
+  count = small ? 1 : static_cast<unsigned>(std::min<uint64_t>(count, clusters));
   auto &workers = pool();
   while (workers.size() < count) workers.push_back(std::make_unique<Worker>());
   std::vector<std::thread> others;

@@ -293,7 +293,13 @@ def test_writes_are_fenced_before_matrix_units_read_them() -> None:
     unready = ("lg_wgmma_fence();", "")
     fails(planted(source, unready), "without lg_wgmma_fence since they were written", arrays, 1, 128)
     early = ("lg_wgmma_wait<0>();", "")
-    fails(planted(source, early), "accumulators of a matrix operation", arrays, 1, 128)
+    fails(
+        planted(source, early),
+        "accumulators of a matrix operation|has not waited for matrix operations",
+        arrays,
+        1,
+        128,
+    )
 
 
 # ---- stores of the engine ----------------------------------------------------------------------------------

@@ -89,6 +89,28 @@ def test_batches_on_matrix_units() -> None:
     np.testing.assert_array_equal((x @ y).cast(dtypes.float32).numpy(), a @ b)
 
 
+def test_gradients_attention_and_convolutions_of_16_bit_floats() -> None:
+    a, b, weight = integers(136, 200), integers(200, 264), integers(136, 264)
+    x, y = Tensor(a, requires_grad=True), Tensor(b, requires_grad=True)
+    product = x.cast(dtypes.bfloat16) @ y.cast(dtypes.bfloat16)
+    (product.cast(dtypes.float32) * Tensor(weight)).sum().backward()
+    assert x.grad is not None
+    assert y.grad is not None
+    np.testing.assert_array_equal(x.grad.numpy(), weight @ b.T)
+    np.testing.assert_array_equal(y.grad.numpy(), a.T @ weight)
+    values = np.random.default_rng(0).standard_normal((2, 3, 70, 64)).astype(np.float16).astype(np.float32)
+    images, kernels = integers(2, 32, 11, 13), integers(24, 32, 3, 3)
+    results = []
+    for device in (DEVICE, "NUMPY"):
+        with settings.override(device=device):
+            dtype = dtypes.float16 if device == DEVICE else dtypes.float32
+            q, image, kernel = (Tensor(v).cast(dtype).realize() for v in (values, images, kernels))
+            attended = q.scaled_dot_product_attention(q, q, is_causal=True)
+            results.append([v.cast(dtypes.float32).numpy() for v in (attended, image.conv2d(kernel, padding=1))])
+    np.testing.assert_allclose(results[0][0], results[1][0], 0, 4e-3)
+    np.testing.assert_array_equal(results[0][1], results[1][1])
+
+
 # ---- random programs -------------------------------------------------------------------------------------
 
 TOGETHER = 10
