@@ -6,6 +6,7 @@ neighbouring elements. Step by step along the depth the items together bring a s
 meet, multiply, and meet again. The slices are filled up with zeros where an operand ends; the rest of the block is
 kept from being stored. What follows the sum (the epilogue) is evaluated on the register tile.
 """
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -39,11 +40,12 @@ from lazygrad.tile.values import exprs, substitute, substitute_body
 from lazygrad.tile.workgroups import WARP, guarded, positions, power_of_two
 
 BLOCK = 64  # rows and columns of the largest tile of a work-group
+WIDE_BLOCK = 128  # where accesses are wide: each work-item has twice the rows and columns, four of them neighbours
 SMALL_BLOCK = 16
-REGISTERS = 4  # rows and columns of the largest tile of a work-item
+RUN = 4  # neighbouring rows or columns of a work-item, read and written in one access
 STEP = 16  # of the depth, brought to local memory at a time
 MIN_DEPTH = 8  # below, the caches do as well
-SKEW = 1  # elements between the rows of a slice, so that they start in different banks
+SKEW = 1  # elements between the rows of a slice, so that they start in different banks; a run where accesses are wide
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +55,11 @@ class Side:
     axes: tuple[Axis, ...]
     size: int
     block: int
+    run: int = 1
 
     @property
     def registers(self) -> int:
-        return max(1, min(REGISTERS, self.block // SMALL_BLOCK))
+        return max(1, self.block // SMALL_BLOCK)
 
     @property
     def items(self) -> int:
@@ -66,8 +69,18 @@ class Side:
     def blocks(self) -> int:
         return -(-self.size // self.block)
 
+    @property
+    def width(self) -> int:
+        """Elements from one row of a slice to the next."""
+        return self.block + (self.run if self.run > 1 else SKEW)
+
     def halved(self) -> Side:
-        return replace(self, block=self.block // 2)
+        block = self.block // 2
+        return replace(self, block=block, run=min(self.run, max(1, block // SMALL_BLOCK)))
+
+    def place(self, register: Expr, item: Expr) -> Expr:
+        """Which row or column of the block a register of a work-item is: runs of one item, then those of the next."""
+        return register // self.run * (self.items * self.run) + item * self.run + register % self.run
 
 
 def local_contract(program: Program, info: DeviceInfo) -> Program | None:
@@ -75,7 +88,7 @@ def local_contract(program: Program, info: DeviceInfo) -> Program | None:
     c = contraction(program)
     if c is None or not _is_known(c) or _count(c.depth) < MIN_DEPTH:
         return None
-    rows, columns = _side(c.rows), _side(c.columns)
+    rows, columns = _side(c.rows, info), _side(c.columns, info)
     groups = _count(c.batch)
     while max(rows.block, columns.block) > SMALL_BLOCK and groups * rows.blocks * columns.blocks < info.units:
         rows, columns = _halved(rows, columns)
@@ -94,8 +107,10 @@ def _is_known(c: Contraction) -> bool:
     return all(isinstance(a.extent, int) for a in (*c.batch, *c.rows, *c.columns, *c.depth))
 
 
-def _side(axes: tuple[Axis, ...]) -> Side:
-    return Side(axes, _count(axes), min(BLOCK, power_of_two(_count(axes))))
+def _side(axes: tuple[Axis, ...], info: DeviceInfo) -> Side:
+    count = _count(axes)
+    block = min(WIDE_BLOCK if info.warp > 1 else BLOCK, power_of_two(count))
+    return Side(axes, count, block, min(RUN, max(1, block // SMALL_BLOCK)) if info.warp > 1 else 1)
 
 
 def _count(axes: Sequence[Axis]) -> int:
@@ -110,7 +125,7 @@ def _halved(rows: Side, columns: Side) -> tuple[Side, Side]:
 
 
 def _slice_bytes(c: Contraction, rows: Side, columns: Side, step: int) -> int:
-    return step * ((rows.block + SKEW) * c.a.dtype.itemsize + (columns.block + SKEW) * c.b.dtype.itemsize)
+    return step * (rows.width * c.a.dtype.itemsize + columns.width * c.b.dtype.itemsize)
 
 
 class _Blocks:
@@ -129,9 +144,12 @@ class _Blocks:
     def body(self) -> tuple[Stmt, ...]:
         inner = self._tile()
         for var, extent, kind in (
-            (self.j, self.columns.registers, Kind.UNROLL), (self.i, self.rows.registers, Kind.UNROLL),
-            (self.item_column, self.columns.items, Kind.LOCAL), (self.item_row, self.rows.items, Kind.LOCAL),
-            (self.block_column, self.columns.blocks, Kind.GRID), (self.block_row, self.rows.blocks, Kind.GRID),
+            (self.j, self.columns.registers, Kind.UNROLL),
+            (self.i, self.rows.registers, Kind.UNROLL),
+            (self.item_column, self.columns.items, Kind.LOCAL),
+            (self.item_row, self.rows.items, Kind.LOCAL),
+            (self.block_column, self.columns.blocks, Kind.GRID),
+            (self.block_row, self.rows.blocks, Kind.GRID),
         ):
             inner = (Loop(Axis(var, extent, kind), inner),)
         for axis in reversed(self.c.batch):
@@ -140,7 +158,7 @@ class _Blocks:
 
     def _tile(self) -> tuple[Stmt, ...]:
         """The sum over the depth, in steps, and the stores of one element of the register tile."""
-        row, column = self.i * self.rows.items + self.item_row, self.j * self.columns.items + self.item_column
+        row, column = self.rows.place(self.i, self.item_row), self.columns.place(self.j, self.item_column)
         a, fill_a = self._slice("a_slice", self.c.a, self.rows, self.block_row, row)
         b, fill_b = self._slice("b_slice", self.c.b, self.columns, self.block_column, column)
         k = Axis(Var("k", 0, self.step - 1), self.step)
@@ -166,7 +184,7 @@ class _Blocks:
 
     def _slice(self, name: str, source: Value, side: Side, block: Var, at: Expr) -> tuple[Value, Stage]:
         """A slice of `source` as [step][block] in local memory: its element `at` of depth k, and how it is filled."""
-        width = side.block + SKEW
+        width = side.width
         array = Array(name, source.dtype, self.step * width, Scope.LOCAL)
         size = self.step * side.block
         turns = -(-size // self.items)
@@ -196,5 +214,3 @@ class _Blocks:
             return sum(e.coefficient(axis.var) == 1 for e in addresses)
 
         return steps(self.c.depth[-1]) > steps(side.axes[-1])
-
-
