@@ -25,8 +25,8 @@ inline void block_met(Block &block) {
   block.epoch = s.now++;
 }
 
-/// The current thread comes to `barrier`, where `expected` threads meet, and waits there if `stays`.
-inline void come(Barrier &barrier, unsigned expected, bool stays, const char *where, unsigned line, bool whole) {
+/// The current thread comes to `barrier`, where `expected` threads meet; `whole`: all those of its block.
+inline void come(Barrier &barrier, unsigned expected, const char *where, unsigned line, bool whole) {
   Worker &w = *worker;
   Thread &me = *w.current;
   w.fault = nullptr;
@@ -42,10 +42,8 @@ inline void come(Barrier &barrier, unsigned expected, bool stays, const char *wh
          barrier.line);
   if (w.shadow && !whole) barrier.members.push_back(&me);
   if (++barrier.came < expected) {
-    if (stays) {
-      barrier.waiting.push_back(&me);
-      suspend(where, line);
-    }
+    barrier.waiting.push_back(&me);
+    suspend(where, line);
     return;
   }
   barrier.came = 0;
@@ -151,13 +149,13 @@ inline void set_registers(unsigned count) {
 extern "C" {
 void emu_sync_threads(unsigned line) {
   emu::Block &b = *emu::worker->current->block;
-  emu::come(b.barriers[0], emu::worker->launch->threads(), true, "__syncthreads", line, true);
+  emu::come(b.barriers[0], emu::worker->launch->threads(), "__syncthreads", line, true);
 }
 void emu_thread_fence() { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
-void emu_named_barrier(unsigned id, unsigned count, bool stays, unsigned line) {
+void emu_named_barrier(unsigned id, unsigned count, unsigned line) {
   if (id > 15) emu::fail("there is no barrier %u: they are numbered 0 to 15", id);
   if (count % emu::warp_size) emu::fail("barrier %u: %u threads are no whole warps", id, count);
-  emu::come(emu::worker->current->block->barriers[id], count, stays, stays ? "bar.sync" : "bar.arrive", line, false);
+  emu::come(emu::worker->current->block->barriers[id], count, "lg_sync_items", line, false);
 }
 void emu_sync_warp(unsigned mask, unsigned line) {
   emu::collective(emu::sync_warp, mask, nullptr, emu::warp_met, "__syncwarp", line);

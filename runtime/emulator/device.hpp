@@ -35,7 +35,7 @@ void emu_access(const void *p, unsigned bytes, unsigned alignment, bool write, b
 bool emu_compare_exchange(void *p, void *expected, const void *value, unsigned bytes);
 void *emu_copy(void *to, const void *from, unsigned long bytes);
 void emu_sync_threads(unsigned line);
-void emu_named_barrier(unsigned id, unsigned count, bool stays, unsigned line);
+void emu_named_barrier(unsigned id, unsigned count, unsigned line);
 void emu_thread_fence();
 void emu_sync_warp(unsigned mask, unsigned line);
 unsigned emu_ballot(unsigned mask, unsigned value, unsigned line);

@@ -120,6 +120,6 @@ EMU_INLINE void lg_registers_decrease() {
   emu_set_registers(N);
 }
 EMU_INLINE void lg_sync_items(int number, int items, EMU_LINE) {
-  emu_named_barrier((unsigned)number, (unsigned)items, true, line);
+  emu_named_barrier((unsigned)number, (unsigned)items, line);
 }
 EMU_INLINE int lg_uniform(int x, EMU_LINE) { return __shfl_sync(0xffffffffu, x, 0, 32, line); }

@@ -14,7 +14,6 @@ struct EmuArray {
 
 struct EmuLaunch {
   void (*entry)(void **);
-  const char *name;
   uint32_t grid[3], shape[3], cluster, dynamic_bytes, shared_limit, workers, checks, arrays, others, maps;
   uint64_t seed;
   const EmuArray *array;
@@ -103,7 +102,6 @@ extern "C" {
 int emu_launch(const EmuLaunch *e, char *error, uint64_t room, const void **fault) {
   emu::Launch l;
   l.entry = e->entry;
-  l.name = e->name;
   for (int i = 0; i < 3; i++) l.grid[i] = e->grid[i], l.shape[i] = e->shape[i];
   l.cluster = e->cluster;
   l.dynamic_bytes = e->dynamic_bytes;

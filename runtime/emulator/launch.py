@@ -39,7 +39,6 @@ class EmuLaunch(ctypes.Structure):
 
     _fields_ = [
         ("entry", ctypes.c_void_p),
-        ("name", ctypes.c_char_p),
         ("grid", ctypes.c_uint32 * 3),
         ("shape", ctypes.c_uint32 * 3),
         ("cluster", ctypes.c_uint32),
@@ -104,7 +103,6 @@ class _Call:
         self.map = (ctypes.c_void_p * max(1, len(maps)))()
         self.structure = EmuLaunch(
             entry=executable.entry,
-            name=source.name.encode(),
             cluster=source.attributes.cluster,
             dynamic_bytes=source.attributes.shared_bytes,
             shared_limit=shared_limit,

@@ -76,7 +76,7 @@ struct Warp {
   Meeting meetings[warp_size];  // by the lowest lane that takes part
 };
 
-/// A barrier of a block (bar.sync, bar.arrive) or of a cluster.
+/// A barrier of a block or of a cluster.
 struct Barrier {
   unsigned came = 0, expected = 0, line = 0;
   std::vector<Thread *> waiting;
@@ -127,7 +127,6 @@ struct Waiter {
 struct Launch {
   void (*entry)(void **);
   void **args;
-  const char *name;
   unsigned grid[3], shape[3], cluster, dynamic_bytes, shared_limit;
   bool checks;
   uint64_t seed;

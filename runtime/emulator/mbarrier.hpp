@@ -130,6 +130,6 @@ void emu_barrier_wait(uint64_t *p, int parity, unsigned line) {
 }
 void emu_cluster_sync(unsigned line) {
   emu::Worker &w = *emu::worker;
-  emu::come(w.cluster_barrier, w.count, true, "lg_cluster_sync", line, false);
+  emu::come(w.cluster_barrier, w.count, "lg_cluster_sync", line, false);
 }
 }

@@ -174,6 +174,45 @@ def test_atomics_and_the_last_block() -> None:
     assert (y[0], tickets[0]) == (90, 10)
 
 
+def test_every_atomic_operation() -> None:
+    source = kernel(
+        "atomics",
+        "int *y, float *z, unsigned long *w",
+        """
+  __shared__ int held[1];
+  if (threadIdx.x == 0) held[0] = 0;
+  __syncthreads();
+  const int i = blockIdx.x * 64 + threadIdx.x;
+  atomicAdd(held, 1);
+  atomicAdd(y, i);
+  atomicSub(y + 1, i);
+  atomicMin(y + 2, i - 70);
+  atomicMax(y + 3, i);
+  atomicAnd(y + 4, ~(1 << i % 7));
+  atomicOr(y + 5, 1 << i % 7);
+  atomicXor(y + 6, i);
+  atomicExch(y + 7, 5);
+  atomicInc((unsigned int *)y + 8, 99u);
+  atomicCAS(y + 9, 0, 8);
+  atomicAdd(z, 0.5f);
+  atomicAdd(w, 1ul << 33);
+  __syncthreads();
+  if (threadIdx.x == 0) atomicAdd(y + 10, held[0]);
+""",
+    )
+    y, z, w = np.zeros(11, np.int32), np.zeros(1, np.float32), np.zeros(1, np.uint64)
+    y[4] = -1
+    launch(source, [y, z, w], 2, 64)
+    numbers = np.arange(128)
+    xor = int(np.bitwise_xor.reduce(numbers))
+    assert y.tolist() == [numbers.sum(), -numbers.sum(), -70, 127, -128, 127, xor, 5, 28, 8, 128]
+    assert (z[0], w[0]) == (64.0, 128 << 33)
+    arrays = [np.zeros(11, np.int32), z, w]
+    fails(planted(source, ("if (threadIdx.x == 0) held[0] = 0;", "")), "uninitialized: it reads held", arrays, 2, 64)
+    plain = ("atomicAdd(held, 1);", "if (threadIdx.x) atomicAdd(held, 1);\n  else held[0] = 1;")
+    fails(planted(source, plain), r"race: it (reads|writes) held\[0\]", arrays, 2, 64)
+
+
 def test_vectors_are_aligned() -> None:
     x, y = floats(512), np.zeros(512, np.float32)
     launch(VECTORS, [x, y], 1, 128)
