@@ -19,9 +19,10 @@ How a CUDA thread becomes a fiber (`fiber.hpp`, `scheduler.hpp`):
 
     A fiber is a stack, and a stack pointer while it does not run. Switching from one to another saves six registers
     and loads six others: about ten nanoseconds, no system call. A block's threads run one after the other on one
-    stack, as plain function calls, for as long as none has to wait. A thread that comes to `__syncthreads` before the others
-    keeps its stack, and the next thread begins on another one; when the last thread has come, all of them are ready
-    again. So a kernel without barriers costs no switch, and one with barriers costs one for each thread and barrier.
+    stack, as plain function calls, for as long as none has to wait. A thread that comes to `__syncthreads` before
+    the others keeps its stack, and the next thread begins on another one; when the last thread has come, all of
+    them are ready again. So a kernel without barriers costs no switch, and one with barriers costs one for each
+    thread and barrier.
 
         thread 0   run ---- wait . . . . . . . . run ----        stack 0
         thread 1            run ---- wait . . . . . run ----     stack 1

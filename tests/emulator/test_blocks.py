@@ -177,7 +177,7 @@ def test_atomics_and_the_last_block() -> None:
 def test_every_atomic_operation() -> None:
     source = kernel(
         "atomics",
-        "int *y, float *z, unsigned long *w",
+        "int *y, float *z, unsigned long long *w",
         """
   __shared__ int held[1];
   if (threadIdx.x == 0) held[0] = 0;
@@ -195,7 +195,7 @@ def test_every_atomic_operation() -> None:
   atomicInc((unsigned int *)y + 8, 99u);
   atomicCAS(y + 9, 0, 8);
   atomicAdd(z, 0.5f);
-  atomicAdd(w, 1ul << 33);
+  atomicAdd(w, 1ull << 33);
   __syncthreads();
   if (threadIdx.x == 0) atomicAdd(y + 10, held[0]);
 """,
