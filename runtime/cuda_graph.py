@@ -97,8 +97,8 @@ class Graph:
         early = call.attributes.programmatic and bool(before)
         after = [] if early else before
         node = context("cuGraphAddKernelNode", self._graph, after, len(after), call.node_parameters())
-        for attribute in call.launch_attributes():
-            context("cuGraphKernelNodeSetAttribute", node, attribute.id, attribute.value)
+        for kind, value in call.launch_attributes(api.CUkernelNodeAttrID, api.CUkernelNodeAttrValue):
+            context("cuGraphKernelNodeSetAttribute", node, kind, value)
         if early:
             edge = api.CUgraphEdgeData()
             edge.from_port = 1  # CU_GRAPH_KERNEL_NODE_PORT_PROGRAMMATIC: when its groups let the next one start

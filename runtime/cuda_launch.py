@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -113,32 +113,33 @@ class Call:
         config = self.context.driver.api.CUlaunchConfig()
         config.blockDimX, config.blockDimY, config.blockDimZ = self.block
         config.sharedMemBytes, config.hStream = self.attributes.shared_bytes, self.context.stream
-        config.attrs = self.launch_attributes()
+        config.attrs = [self._launch_attribute(kind, value) for kind, value in self._own_attributes()]
         config.numAttrs = len(config.attrs)
         return config
 
-    def launch_attributes(self) -> list[Any]:
-        """What the launch asks for beyond its sizes, as the driver wants it."""
+    def _own_attributes(self) -> list[tuple[Any, Any]]:
         api = self.context.driver.api
-        identity = api.CUlaunchAttributeID
-        wanted: list[tuple[Any, str, Any]] = []
-        if self.attributes.cooperative:
-            wanted.append((identity.CU_LAUNCH_ATTRIBUTE_COOPERATIVE, "cooperative", 1))
-        if self.attributes.programmatic:
-            name = identity.CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_STREAM_SERIALIZATION
-            wanted.append((name, "programmaticStreamSerializationAllowed", 1))
-        made = []
-        for kind, field, value in wanted:
-            attribute = api.CUlaunchAttribute()
-            attribute.id = kind
-            setattr(attribute.value, field, value)
-            made.append(attribute)
-        if self.attributes.cluster > 1:
-            attribute = api.CUlaunchAttribute()
-            attribute.id = identity.CU_LAUNCH_ATTRIBUTE_CLUSTER_DIMENSION
-            dims = attribute.value.clusterDim
-            dims.x, dims.y, dims.z = self.attributes.cluster, 1, 1
-            made.append(attribute)
+        return self.launch_attributes(api.CUlaunchAttributeID, api.CUlaunchAttributeValue)
+
+    def _launch_attribute(self, kind: Any, value: Any) -> Any:
+        attribute = self.context.driver.api.CUlaunchAttribute()
+        attribute.id, attribute.value = kind, value
+        return attribute
+
+    def launch_attributes(self, identity: Any, new_value: Callable[[], Any]) -> list[tuple[Any, Any]]:
+        """What the launch asks for beyond its sizes: (kind, value), as members of the enumeration `identity` and
+        objects that `new_value` makes; the driver has types of their own for launches and for nodes of graphs."""
+        asked, made = self.attributes, []
+        if asked.cooperative:
+            made.append((identity.CU_LAUNCH_ATTRIBUTE_COOPERATIVE, new_value()))
+            made[-1][1].cooperative = 1
+        if asked.programmatic:
+            made.append((identity.CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_STREAM_SERIALIZATION, new_value()))
+            made[-1][1].programmaticStreamSerializationAllowed = 1
+        if asked.cluster > 1:
+            made.append((identity.CU_LAUNCH_ATTRIBUTE_CLUSTER_DIMENSION, new_value()))
+            dims = made[-1][1].clusterDim
+            dims.x, dims.y, dims.z = asked.cluster, 1, 1
         return made
 
     def node_parameters(self) -> Any:

@@ -5,6 +5,7 @@ It shows that the runtime keeps its books right (arguments, updates, retries, me
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import itertools
 from collections.abc import Callable
@@ -14,7 +15,18 @@ from typing import Any
 import numpy as np
 from cuda.bindings import driver as real
 
+from lazygrad.runtime.cuda_driver import is_installed
+
 Arguments = tuple[Any, ...]
+HANDLES = {
+    "cuStreamCreate": real.CUstream,
+    "cuEventCreate": real.CUevent,
+    "cuDevicePrimaryCtxRetain": real.CUcontext,
+    "cuDeviceGetDefaultMemPool": real.CUmemoryPool,
+    "cuModuleLoadData": real.CUmodule,
+    "cuGraphCreate": real.CUgraph,
+    "cuGraphInstantiate": real.CUgraphExec,
+}
 
 
 def _copied(value: Any) -> Any:
@@ -37,6 +49,18 @@ ATTRIBUTES = {
 }
 
 
+_checked: set[tuple[str, Arguments]] = set()
+
+
+def _check_types(name: str, arguments: Arguments) -> None:
+    """Have the binding refuse arguments of wrong types, which it does before it finds that there is no driver."""
+    key = (name, tuple(map(type, arguments)))
+    if key not in _checked and not is_installed():
+        with contextlib.suppress(RuntimeError):
+            getattr(real, name)(*arguments)
+        _checked.add(key)
+
+
 @dataclass
 class Kernel:
     """One launch, or one node of a graph: `values` are the arguments' first 8 bytes."""
@@ -56,7 +80,7 @@ class Node:
 
 
 class Recorder:
-    """Answers like `cuda.bindings.driver`.
+    """Answers like `cuda.bindings.driver`, and has that check the types of all arguments where there is no driver.
 
     Attributes:
         calls: (function, arguments) in order.
@@ -73,7 +97,7 @@ class Recorder:
         self.fails: dict[str, str] = {}
         self.blocks: dict[int, np.ndarray[Any, Any]] = {}
         self.entries: dict[int, str] = {}
-        self.nodes: list[Node] = []
+        self.nodes: dict[int, Node] = {}
         self._pinned: list[np.ndarray[Any, Any]] = []
         self._handles = itertools.count(1000)
 
@@ -81,10 +105,11 @@ class Recorder:
         found = getattr(real, name)
         if not name.startswith("cu") or isinstance(found, type):
             return found
-        work: Callable[..., Any] = getattr(type(self), f"_{name}", Recorder._handle)
+        work: Callable[..., Any] = getattr(type(self), f"_{name}", self._new_handle(name))
 
         def call(*arguments: Any) -> Arguments:
             self.calls.append((name, arguments))
+            _check_types(name, arguments)
             if name in self.fails:
                 return (getattr(real.CUresult, f"CUDA_ERROR_{self.fails[name]}"), None)
             try:
@@ -96,6 +121,10 @@ class Recorder:
 
         return call
 
+    def _new_handle(self, name: str) -> Callable[..., Any]:
+        """Work that gives a new handle of the type that a function gives."""
+        return lambda *_: HANDLES[name](next(self._handles))
+
     def named(self, name: str) -> list[Arguments]:
         """The arguments of every call of a function."""
         return [arguments for called, arguments in self.calls if called == name]
@@ -104,10 +133,7 @@ class Recorder:
     def held(self) -> int:
         return sum(block.nbytes for block in self.blocks.values())
 
-    # ---- functions that do something; all others only give a new handle -------------------------------
-
-    def _handle(self, *arguments: Any) -> int:
-        return next(self._handles)
+    # ---- functions that do something; those in HANDLES only give a new handle -------------------------
 
     def _nothing(self, *arguments: Any) -> None:
         return None
@@ -123,11 +149,11 @@ class Recorder:
     def _cuDeviceGetCount(self) -> int:
         return self.devices
 
-    def _cuDeviceGet(self, index: int) -> int:
-        return index
+    def _cuDeviceGet(self, index: int) -> Any:
+        return real.CUdevice(index)
 
     def _cuDeviceGetName(self, length: int, device: int) -> bytes:
-        return f"Recorder {device}".encode().ljust(length, b"\0")
+        return f"Recorder {int(device)}".encode().ljust(length, b"\0")
 
     def _cuDeviceTotalMem(self, device: int) -> int:
         return self.memory
@@ -135,13 +161,13 @@ class Recorder:
     def _cuDeviceGetAttribute(self, attribute: Any, device: int) -> int:
         return ATTRIBUTES[attribute.name.removeprefix("CU_DEVICE_ATTRIBUTE_")]
 
-    def _cuMemAllocAsync(self, nbytes: int, *stream: Any) -> int:
+    def _cuMemAllocAsync(self, nbytes: int, *stream: Any) -> Any:
         if self.held + nbytes > self.memory:
             raise MemoryError
         block = np.zeros(nbytes + 512, np.uint8)
         aligned = block[-block.ctypes.data % 512 :][:nbytes]
         self.blocks[aligned.ctypes.data] = aligned
-        return int(aligned.ctypes.data)
+        return real.CUdeviceptr(aligned.ctypes.data)
 
     _cuMemAlloc = _cuMemAllocAsync  # noqa: N815
 
@@ -167,42 +193,43 @@ class Recorder:
     def _cuEventElapsedTime(self, start: Any, end: Any) -> float:
         return 0.25  # ms
 
-    def _cuModuleGetFunction(self, module: Any, name: bytes) -> int:
+    def _cuModuleGetFunction(self, module: Any, name: bytes) -> Any:
         handle = next(self._handles)
         self.entries[handle] = name.decode()
-        return handle
+        return real.CUfunction(handle)
 
     def _kernel(self, function: int, record: Any, pointers: int, count: int) -> Kernel:
         addresses = (ctypes.c_uint64 * count).from_address(pointers)
         values = [ctypes.c_uint64.from_address(a).value for a in addresses]
         grid = (record.gridDimX, record.gridDimY, record.gridDimZ)
         block = (record.blockDimX, record.blockDimY, record.blockDimZ)
-        return Kernel(self.entries[function], grid, block, record.sharedMemBytes, values)
+        return Kernel(self.entries[int(function)], grid, block, record.sharedMemBytes, values)
 
     def _cuLaunchKernelEx(self, config: Any, function: int, pointers: int, extra: int) -> None:
         kernel = self._kernel(function, config, pointers, self.arity)
         kernel.attributes = {attribute.id.name: _copied(attribute.value) for attribute in config.attrs}
         self.launched.append(kernel)
 
-    def _cuGraphAddKernelNode(self, graph: int, after: list[Node], count: int, parameters: Any) -> Node:
+    def _cuGraphAddKernelNode(self, graph: int, after: list[Any], count: int, parameters: Any) -> Any:
         assert len(after) == count
-        self.nodes.append(Node(self._node_kernel(parameters)))
-        return self.nodes[-1]
+        handle = next(self._handles)
+        self.nodes[handle] = Node(self._node_kernel(parameters))
+        return real.CUgraphNode(handle)
 
     def _node_kernel(self, parameters: Any) -> Kernel:
         return self._kernel(int(parameters.func), parameters, int(parameters.kernelParams), self.arity)
 
-    def _cuGraphKernelNodeSetAttribute(self, node: Node, kind: Any, value: Any) -> None:
-        node.kernel.attributes[kind.name] = _copied(value)
+    def _cuGraphKernelNodeSetAttribute(self, node: Any, kind: Any, value: Any) -> None:
+        self.nodes[int(node)].kernel.attributes[kind.name] = _copied(value)
 
-    def _cuGraphExecKernelNodeSetParams(self, executable: int, node: Node, parameters: Any) -> None:
-        node.kernel = self._node_kernel(parameters)
+    def _cuGraphExecKernelNodeSetParams(self, executable: int, node: Any, parameters: Any) -> None:
+        self.nodes[int(node)].kernel = self._node_kernel(parameters)
 
-    def _cuGraphNodeSetEnabled(self, executable: int, node: Node, enabled: int) -> None:
-        node.enabled = bool(enabled)
+    def _cuGraphNodeSetEnabled(self, executable: int, node: Any, enabled: int) -> None:
+        self.nodes[int(node)].enabled = bool(enabled)
 
     def _cuGraphLaunch(self, executable: int, stream: Any) -> None:
-        self.launched += [node.kernel for node in self.nodes if node.enabled]
+        self.launched += [node.kernel for node in self.nodes.values() if node.enabled]
 
     def _cuTensorMapEncodeTiled(self, *arguments: Any) -> Any:
         packed = real.CUtensorMap()
