@@ -17,12 +17,15 @@ pytest.importorskip("cuda.bindings", reason="cuda-python is not installed: no wh
 from extra.bench import cuda as bench
 from extra.bench import cuda_gpt, harness
 from extra.bench.cuda_cases import CASES, Case
-from extra.bench.cuda_timing import rotations
+from extra.bench.cuda_timing import our_run, our_seconds, rotations
 from extra.bench.torch_gpt import Sizes
 from lazygrad import Tensor, jit
 from lazygrad.errors import DeviceError
-from lazygrad.runtime.cuda_driver import is_installed
+from lazygrad.runtime import registry
+from lazygrad.runtime.cuda import CudaRuntime
+from lazygrad.runtime.cuda_driver import is_installed, start
 from lazygrad.settings import settings
+from tests.cuda.recording import Recorder
 
 SMALL = {8192: 16, 4096: 4096, 50304: 96}  # the length of rows is part of a case
 
@@ -109,3 +112,18 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
             bench.main(["--only", "axpb"])
         assert stopped.value.code == 2
         assert "nothing to measure on: CUDA needs NVIDIA's driver" in capsys.readouterr().err
+
+
+def test_a_case_is_timed_through_one_plan(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every set of inputs is a kernel of one graph, which is replayed; nothing is computed by this driver."""
+    api = Recorder()
+    api.arity = 2
+    monkeypatch.setitem(registry._open, "CUDA", CudaRuntime("CUDA", driver=lambda: start(api)))
+    case = replace(CASES[1], inputs=((64, 4096),))
+    run, _ = our_run(case, [np.ones((64, 4096), np.float32)], 3)
+    api.calls.clear()
+    api.launched.clear()
+    assert our_seconds(run) == 0.25e-3
+    assert len(api.named("cuGraphLaunch")) == 1
+    assert len({k.values[0] for k in api.launched}) == 3, "three inputs"
+    assert len({k.values[1] for k in api.launched}) == 3, "three outputs"
