@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -213,3 +214,23 @@ def test_a_process_leaves_no_files(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=False)
     assert done.stdout == "[2. 4.]\n", done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_launches_of_many_threads() -> None:
+    """The emulator's workers serve one launch at a time, whoever asks."""
+    wrong: list[int] = []
+
+    def work(number: int) -> None:
+        x = harness.floats(20, 300, seed=number)
+        for _ in range(10):
+            y = np.zeros(20, np.float32)
+            harness.launch(test_blocks.REDUCTION, [x, y], 20, 256, 300)
+            if not np.allclose(y, x.astype(np.float64).sum(1), 1e-4, 1e-4):
+                wrong.append(number)
+
+    threads = [threading.Thread(target=work, args=(n,)) for n in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
