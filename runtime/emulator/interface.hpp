@@ -98,7 +98,8 @@ inline char *shared_array(unsigned site, unsigned bytes, unsigned alignment, uns
 }  // namespace emu
 
 extern "C" {
-/// Runs a launch, after those that other threads of the process began. Returns 0, or 1 with a report in `error`; `fault` is the instruction that it is about, or null.
+/// Runs a launch, after those that other threads of the process began. Returns 0, or 1 with a report in `error`;
+/// `fault` is the instruction that it is about, or null.
 int emu_launch(const EmuLaunch *e, char *error, uint64_t room, const void **fault) {
   static std::mutex one_at_a_time;
   const std::lock_guard<std::mutex> held(one_at_a_time);
