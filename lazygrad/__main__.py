@@ -12,7 +12,7 @@ from lazygrad.device import Device
 from lazygrad.errors import LazygradError
 from lazygrad.tensor import Tensor
 
-PACKAGES = ("lazygrad", "numpy", "pyopencl", "pocl-binary-distribution", "cuda-python", "safetensors")
+PACKAGES = ("lazygrad", "numpy", "pyopencl", "pocl-binary-distribution", "cuda-python", "nvidia-cuda-nvrtc", "safetensors")
 
 
 def main() -> int:
