@@ -156,7 +156,8 @@ def _enough_rows(group: Group, n: Node) -> bool:
 
 
 def _matching(group: Group, inside: list[Read], at: Index, shape: Sequence[Dim]) -> tuple[int, ...] | None:
-    """The axes of the node of `shape` with index `at` that are at the outer position of every read of the group, or None."""
+    """The axes of the node of `shape` with index `at` that are at the outer position of every read of the group; None
+    where there are none."""
     axes: tuple[int, ...] | None = None
     for r in inside:
         member = group.member(r.node)

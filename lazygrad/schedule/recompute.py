@@ -100,9 +100,7 @@ def _sources(n: Node, stored: set[Node]) -> tuple[Node, ...] | None:
     return tuple(found) if sum(map(nbytes, large)) <= 1.5 * nbytes(n) else None
 
 
-def _there(
-    n: Node, at: int, lives: dict[Node, _Life], kept: Collection[Node], overwritten: Mapping[Node, int]
-) -> bool:
+def _there(n: Node, at: int, lives: dict[Node, _Life], kept: Collection[Node], overwritten: Mapping[Node, int]) -> bool:
     """Whether the value of `n` is still in memory when kernel number `at` runs, without keeping it longer for that."""
     if n.op is Op.BUFFER:
         return at <= overwritten.get(n, at)

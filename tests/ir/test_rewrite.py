@@ -187,8 +187,6 @@ CASES: list[tuple[on_alu.Rule, tuple[DType, ...], list[Make]]] = [
 ]  # fmt: skip
 
 
-
-
 def values_of(*roots: Node) -> list[Array]:
     return evaluate(roots, read_stored)
 

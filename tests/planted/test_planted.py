@@ -229,5 +229,3 @@ def _fails(check: Check) -> bool:
     except Exception:  # noqa: BLE001 - a crash is noticed as well
         return True
     return False
-
-
