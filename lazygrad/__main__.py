@@ -12,7 +12,15 @@ from lazygrad.device import Device
 from lazygrad.errors import LazygradError
 from lazygrad.tensor import Tensor
 
-PACKAGES = ("lazygrad", "numpy", "pyopencl", "pocl-binary-distribution", "cuda-python", "nvidia-cuda-nvrtc", "safetensors")
+PACKAGES = (
+    "lazygrad",
+    "numpy",
+    "pyopencl",
+    "pocl-binary-distribution",
+    "cuda-python",
+    "nvidia-cuda-nvrtc",
+    "safetensors",
+)
 
 
 def main() -> int:

@@ -10,6 +10,7 @@ Neighbouring work-items run in step and share memory transactions, so neighbours
 
 Extents that depend on the work-item let every item stop by itself, so that barriers stay outside of conditions.
 """
+
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -212,7 +213,8 @@ def _group_per_row(axes: list[Axis], across: Axis | None, body: tuple[Stmt, ...]
 
 def _row_group(body: Sequence[Stmt], width: int, is_many: bool, info: DeviceInfo) -> int:
     """Work-items for a row: as many as it is long, more where rows are few, and what local memory is enough for."""
-    largest = GROUP if is_many else 4 * GROUP
+    most = 2 if width > 1 and info.warp > 1 else 4  # a thousand items have 64 registers each, too few for several rows
+    largest = GROUP if is_many else most * GROUP
     strip = 1 if width > 1 else min((_strip(s, info) for s in body if _axes(s)), default=1)
     size = min(largest, group_limit(info), max(WARP, power_of_two(_length(body) // strip)))
     partials = [a for s in body if isinstance(s, Reduction) for a in s.accumulators]
