@@ -45,7 +45,8 @@ class Live:
         self._tensors[next(self._number)] = tensor
 
     def __iter__(self) -> Iterator[Any]:
-        return iter(list(self._tensors.values()))
+        references = self._tensors.valuerefs()  # copied at once: other threads may make tensors meanwhile
+        return iter([t for r in references if (t := r()) is not None])
 
     def __len__(self) -> int:
         return len(self._tensors)

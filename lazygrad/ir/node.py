@@ -7,6 +7,7 @@ argument are one object: structural equality is identity. Use the named construc
 from __future__ import annotations
 
 import itertools
+import threading
 import weakref
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
@@ -40,6 +41,7 @@ from lazygrad.ir.signature import Shape, signature
 
 _Key = tuple[Op, DType | None, tuple[int, ...], Arg | None]
 _nodes: weakref.WeakValueDictionary[_Key, Node] = weakref.WeakValueDictionary()
+_interning = threading.Lock()
 _uids = itertools.count(1)
 _A = TypeVar("_A", bound=Arg)
 
@@ -92,8 +94,11 @@ def node(
     new.device = _device(op, src, arg)
     new.variables = _variables(op, src, arg, new.shape)
     new.location = user_location()
-    _nodes[key] = new
-    return new
+    with _interning:  # another thread may have made it meanwhile: all have to hold the same one
+        found = _nodes.get(key)
+        if found is None:
+            _nodes[key] = new
+    return new if found is None else found
 
 
 def _device(op: Op, src: tuple[Node, ...], arg: Arg | None) -> str | None:

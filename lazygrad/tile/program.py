@@ -1,10 +1,8 @@
 """Tile programs: what one launch computes, as loops over axes with values inside them.
 
-Two layers in one small language.
-
-*Values* are scalar expressions over the variables of the loops around them (`Const`, `Index`, `Load`, `Alu`,
-`Ref`); equal values are one object, so that common subexpressions are shared. A value belongs to the outermost
-loop that binds all of its variables; lowering puts it there.
+*Values* are scalar expressions over the variables of the loops around them (`Const`, `Index`, `Load`, `Alu`, `Ref`);
+equal values are one object. A value belongs to the outermost loop that binds all of its variables; lowering puts it
+there.
 
 *Statements* bind variables and have effects (`Loop`, `Reduction`, `Stage`, `Store`, `If`, `Last`). Every axis says how
 it is executed, and that is all that optimization passes change:
@@ -16,9 +14,9 @@ it is executed, and that is all that optimization passes change:
     UNROLL    side by side in registers: each statement inside is repeated per element
     VECTOR    side by side in the lanes of one vector register
 
-UNROLL and VECTOR axes are the *register tile*: a value that uses them is a tile of registers, and a SERIAL loop or
-a Reduction inside them runs once, carrying the whole tile. So a blocked matrix product is
-`Loop(i, UNROLL) > Loop(j, VECTOR) > Reduction(k) > Store`: its accumulator is spread over i and j.
+UNROLL and VECTOR axes are the *register tile*: a value that uses them is a tile of registers, and a SERIAL loop or a
+Reduction inside them runs once, carrying the whole tile. A blocked matrix product is `Loop(i, UNROLL) > Loop(j, VECTOR)
+> Reduction(k) > Store`: its accumulator is spread over i and j.
 
 Matrix units and copy engines work on *tiles* (`Tile`: a part of an array, with a layout), by the hands of work-items
 that have the same LOCAL variables (`Copy`, `Mma`); asynchronously inside a `Start`, until a `Wait` for its token or its
@@ -28,6 +26,7 @@ index expressions (`order`), and so are layouts (`layout`). `verify` checks what
 
 from __future__ import annotations
 
+import threading
 import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -102,6 +101,7 @@ class Ref(Value):
 EMPTY: Mapping[Any, Any] = MappingProxyType({})
 V = TypeVar("V", bound=Value)
 _values: weakref.WeakValueDictionary[tuple[Any, ...], Any] = weakref.WeakValueDictionary()
+_interning = threading.Lock()
 _NO_VARS: frozenset[Var] = frozenset()
 _NO_ACCS: frozenset[Accumulator] = frozenset()
 
@@ -124,8 +124,8 @@ def _value(kind: type[V], dtype: DType, src: tuple[Value, ...], own: frozenset[V
         setattr(new, name, v)
     if kind is Ref:
         new.accs = frozenset({new.acc})
-    _values[key] = new
-    return cast(V, new)
+    with _interning:  # as for nodes of the graph
+        return cast(V, _values.setdefault(key, new))
 
 
 def const(value: bool | int | float, dtype: DType) -> Const:

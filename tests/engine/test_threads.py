@@ -7,7 +7,11 @@ import threading
 
 import numpy as np
 
-from lazygrad import Tensor
+from lazygrad import Tensor, dtypes
+from lazygrad.engine import run
+from lazygrad.errors import LazygradError
+from lazygrad.ir.node import Node, alu, const
+from lazygrad.ir.op import Op
 
 
 def test_one_plan_in_many_threads() -> None:
@@ -32,3 +36,36 @@ def test_one_plan_in_many_threads() -> None:
     finally:
         sys.setswitchinterval(before)
     assert not wrong
+
+
+def test_threads_hold_the_same_nodes() -> None:
+    """Equal graphs that threads make at once are one graph, and one thread's tensors may come while another looks."""
+    failed: list[Exception] = []
+    start = threading.Barrier(4)
+    made: list[list[Node]] = [[] for _ in range(4)]
+
+    def work(number: int) -> None:
+        try:
+            for turn in range(200):
+                start.wait()
+                x = const(turn, dtypes.int32, (turn + 1, 3))
+                made[number].append(alu(Op.ADD, x, alu(Op.MUL, x, x)))
+                list(run.live)
+                Tensor(turn, device="NUMPY")
+        except (RuntimeError, LazygradError) as error:
+            failed.append(error)
+            start.abort()
+
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        threads = [threading.Thread(target=work, args=(n,)) for n in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(before)
+    assert not failed, failed
+    for same in zip(*made):
+        assert len(set(map(id, same))) == 1
