@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
+from collections.abc import Callable
 
 import numpy as np
 
@@ -12,6 +13,20 @@ from lazygrad.engine import run
 from lazygrad.errors import LazygradError
 from lazygrad.ir.node import Node, alu, const
 from lazygrad.ir.op import Op
+
+
+def in_four_threads(work: Callable[[int], None]) -> None:
+    """Run `work` of 0 to 3 at once, with the interpreter turning from one to the other as often as it can."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        threads = [threading.Thread(target=work, args=(n,)) for n in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(before)
 
 
 def test_one_plan_in_many_threads() -> None:
@@ -25,16 +40,7 @@ def test_one_plan_in_many_threads() -> None:
             if not np.array_equal(got, x * scale + 1):
                 wrong.append(number)
 
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(1e-5)
-    try:
-        threads = [threading.Thread(target=work, args=(n,)) for n in range(4)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-    finally:
-        sys.setswitchinterval(before)
+    in_four_threads(work)
     assert not wrong
 
 
@@ -56,16 +62,7 @@ def test_threads_hold_the_same_nodes() -> None:
             failed.append(error)
             start.abort()
 
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    try:
-        threads = [threading.Thread(target=work, args=(n,)) for n in range(4)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-    finally:
-        sys.setswitchinterval(before)
+    in_four_threads(work)
     assert not failed, failed
     for same in zip(*made):
         assert len(set(map(id, same))) == 1
