@@ -7,7 +7,9 @@ did not change are found again when others in their batch did.
 
 from __future__ import annotations
 
+import contextlib
 import re
+import threading
 import time
 import warnings
 from collections.abc import Sequence
@@ -19,6 +21,7 @@ from . import pocl, pocl_device
 from .base import ByteCache, Executable, KernelSource, RuntimeStats
 
 _FORMAT = "opencl 1"  # changes with what the entries hold
+_making = threading.Lock()  # pyopencl generates Python code for every kernel object, one thread at a time
 
 
 class Program:
@@ -51,10 +54,11 @@ class OpenCLExecutable(Executable):
 
     def take(self, cl: Any) -> Any:
         """A kernel object that nothing else uses; CompileError where the program has no such function."""
-        if self._idle:
+        with contextlib.suppress(IndexError):
             return self._idle.pop()
         try:
-            kernel = cl.Kernel(self.program.compiled, self.source.entry)
+            with _making:
+                kernel = cl.Kernel(self.program.compiled, self.source.entry)
         except cl.Error as error:
             names = self.program.compiled.kernel_names
             problem = f"the program has no kernel function {self.source.entry!r}; it has {names} ({error})"
