@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy.typing as npt
 
-from lazygrad.errors import BoundsError, DeviceError, LazygradError
+from lazygrad.errors import DeviceError, LazygradError
 from lazygrad.settings import settings
 
 from .base import (
@@ -25,6 +25,7 @@ from .base import (
     Runtime,
     RuntimeStats,
 )
+from .bounds import check_alignment, check_part, check_read, check_write
 from .cuda_device import ALIGNMENT, MODELS, Model, architecture, describe
 from .cuda_driver import Context, Driver, load_driver, version_text
 from .cuda_graph import CudaPrepared
@@ -91,25 +92,21 @@ class CudaRuntime(Runtime):
 
     def sub(self, memory: Memory, offset: int, nbytes: int) -> Memory:
         """See `Runtime.sub`."""
-        if offset < 0 or nbytes < 0 or offset + nbytes > memory.nbytes:
-            raise BoundsError(f"bytes {offset} to {offset + nbytes} are not inside {memory!r}")
+        check_part(memory, offset, nbytes)
         start = memory.offset + offset
-        if start % ALIGNMENT:
-            raise BoundsError(f"a part of a buffer must start at a multiple of {ALIGNMENT} bytes, not {start}")
+        check_alignment(start, ALIGNMENT)
         assert memory.lease is not None, "the memory was released"
         return Memory(memory.handle + offset, nbytes, memory.lease, None, start, memory.readonly)
 
     def write(self, memory: Memory, array: npt.NDArray[Any]) -> None:
         """See `Runtime.write`."""
-        if array.nbytes > memory.nbytes:
-            raise BoundsError(f"{array.nbytes} bytes do not fit into {memory!r}")
+        check_write(memory, array.nbytes)
         self.context.enter()
         self._staging.write(memory.handle, as_bytes(array))
 
     def read(self, memory: Memory, nbytes: int) -> Bytes:
         """See `Runtime.read`."""
-        if nbytes > memory.nbytes:
-            raise BoundsError(f"{nbytes} bytes cannot be read from {memory!r}")
+        check_read(memory, nbytes)
         self.context.enter()
         return self._staging.read(memory.handle, nbytes)
 
@@ -169,9 +166,7 @@ class CudaRuntime(Runtime):
     @property
     def stats(self) -> RuntimeStats:
         """See `Runtime.stats`."""
-        self._counters.live_bytes, self._counters.peak_bytes = self.pool.live_bytes, self.pool.peak_bytes
-        self._counters.cached_bytes = self.pool.cached_bytes
-        self._counters.allocations, self._counters.reuses = self.pool.allocations, self.pool.reuses
+        vars(self._counters).update(self.pool.counters())
         return self._counters
 
     def _settle(self) -> None:

@@ -8,11 +8,12 @@ from typing import Any, NoReturn
 import numpy as np
 import numpy.typing as npt
 
-from lazygrad.errors import BoundsError, DeviceError
+from lazygrad.errors import DeviceError
 from lazygrad.settings import settings
 
 from . import host
 from .base import Bytes, DeviceInfo, Executable, KernelSource, Launch, Memory, Prepared, Runtime, RuntimeStats
+from .bounds import check_alignment, check_part, check_read, check_write
 from .pool import Block, Lease, Pool
 
 ALIGNMENT = 64
@@ -54,17 +55,14 @@ class NumpyRuntime(Runtime):
     def sub(self, memory: Memory, offset: int, nbytes: int) -> Memory:
         """See `Runtime.sub`."""
         assert memory.host is not None, "the memory was released"
-        if offset < 0 or nbytes < 0 or offset + nbytes > memory.nbytes:
-            raise BoundsError(f"bytes {offset} to {offset + nbytes} are not inside {memory!r}")
-        if offset % ALIGNMENT:
-            raise BoundsError(f"a part of a buffer must start at a multiple of {ALIGNMENT} bytes, not {offset}")
+        check_part(memory, offset, nbytes)
+        check_alignment(offset, ALIGNMENT)
         view = memory.host[offset : offset + nbytes]
         return Memory(view, nbytes, memory.lease, view, memory.offset + offset, memory.readonly)
 
     def write(self, memory: Memory, array: npt.NDArray[Any]) -> None:
         """See `Runtime.write`."""
-        if array.nbytes > memory.nbytes:
-            raise BoundsError(f"{array.nbytes} bytes do not fit into {memory!r}")
+        check_write(memory, array.nbytes)
         assert memory.host is not None, "the memory was released"
         np.copyto(memory.host[: array.nbytes].view(array.dtype).reshape(array.shape), array)
 
@@ -102,18 +100,10 @@ class NumpyRuntime(Runtime):
     @property
     def stats(self) -> RuntimeStats:
         """See `Runtime.stats`."""
-        pool = self.pool
-        return RuntimeStats(
-            live_bytes=pool.live_bytes,
-            peak_bytes=pool.peak_bytes,
-            cached_bytes=pool.cached_bytes,
-            allocations=pool.allocations,
-            reuses=pool.reuses,
-        )
+        return RuntimeStats(**self.pool.counters())
 
     def _bytes(self, memory: Memory, nbytes: int) -> Bytes:
-        if nbytes > memory.nbytes:
-            raise BoundsError(f"{nbytes} bytes cannot be read from {memory!r}")
+        check_read(memory, nbytes)
         assert memory.host is not None, "the memory was released"
         return memory.host[:nbytes]
 

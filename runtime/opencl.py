@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lazygrad.errors import BoundsError, DeviceError, LazygradError, OutOfMemoryError
+from lazygrad.errors import DeviceError, LazygradError, OutOfMemoryError
 from lazygrad.settings import settings
 
 from . import host, pocl_device, pocl_parallel
@@ -32,6 +32,7 @@ from .base import (
     Runtime,
     RuntimeStats,
 )
+from .bounds import check_alignment, check_part, check_read, check_write
 from .numpy import share_bytes
 from .opencl_device import GPU_VECTOR_BYTES, choose_device, device_info, load_pyopencl, shares_memory
 from .opencl_launch import OpenCLPrepared
@@ -102,13 +103,9 @@ class OpenCLRuntime(Runtime):
 
     def sub(self, memory: Memory, offset: int, nbytes: int) -> Memory:
         """See `Runtime.sub`."""
-        if offset < 0 or nbytes < 0 or offset + nbytes > memory.nbytes:
-            raise BoundsError(f"bytes {offset} to {offset + nbytes} are not inside {memory!r}")
+        check_part(memory, offset, nbytes)
         start = memory.offset + offset
-        if start % self.info.alignment:
-            raise BoundsError(
-                f"a part of a buffer must start at a multiple of {self.info.alignment} bytes, not {start}"
-            )
+        check_alignment(start, self.info.alignment)
         assert memory.lease is not None, "the memory was released"
         region = memory.lease.block.handle.get_sub_region(start, max(nbytes, 1))  # of the whole: parts have no parts
         view = None if memory.host is None else memory.host[offset : offset + nbytes]
@@ -116,8 +113,7 @@ class OpenCLRuntime(Runtime):
 
     def write(self, memory: Memory, array: npt.NDArray[Any]) -> None:
         """See `Runtime.write`."""
-        if array.nbytes > memory.nbytes:
-            raise BoundsError(f"{array.nbytes} bytes do not fit into {memory!r}")
+        check_write(memory, array.nbytes)
         if not array.nbytes:
             return
         if not self._unified:
@@ -128,8 +124,7 @@ class OpenCLRuntime(Runtime):
 
     def read(self, memory: Memory, nbytes: int) -> Bytes:
         """See `Runtime.read`."""
-        if nbytes > memory.nbytes:
-            raise BoundsError(f"{nbytes} bytes cannot be read from {memory!r}")
+        check_read(memory, nbytes)
         result = np.empty(nbytes, np.uint8)
         if nbytes and self._unified:
             with self._mapped(memory, nbytes, self._cl.map_flags.READ) as source:
@@ -181,9 +176,7 @@ class OpenCLRuntime(Runtime):
     @property
     def stats(self) -> RuntimeStats:
         """See `Runtime.stats`."""
-        self._counters.live_bytes, self._counters.peak_bytes = self.pool.live_bytes, self.pool.peak_bytes
-        self._counters.cached_bytes = self.pool.cached_bytes
-        self._counters.allocations, self._counters.reuses = self.pool.allocations, self.pool.reuses
+        vars(self._counters).update(self.pool.counters())
         return self._counters
 
     def _finish(self) -> None:

@@ -97,6 +97,16 @@ class Pool:
             self._collect()
             return self._cached_size
 
+    def counters(self) -> dict[str, int]:
+        """What `RuntimeStats` says of memory."""
+        return {
+            "live_bytes": self.live_bytes,
+            "peak_bytes": self.peak_bytes,
+            "cached_bytes": self.cached_bytes,
+            "allocations": self.allocations,
+            "reuses": self.reuses,
+        }
+
     def reset_peak(self) -> None:
         """Count the peak from what is live now."""
         self.peak_bytes = self.live_bytes
