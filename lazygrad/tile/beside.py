@@ -9,7 +9,7 @@ from lazygrad.index.expr import Var, dim_max, dim_product, index_variable
 from lazygrad.index.view import unflatten
 from lazygrad.tile.program import Array, Axis, If, Kind, Loop, Program, Stmt
 from lazygrad.tile.values import substitute_body
-from lazygrad.tile.vectorize import grid
+from lazygrad.tile.walk import grid
 
 
 def beside(name: str, programs: Sequence[Program]) -> Program:

@@ -36,7 +36,8 @@ from lazygrad.tile.program import (
     ref,
 )
 from lazygrad.tile.values import exprs, substitute, substitute_body
-from lazygrad.tile.vectorize import grid, lanes_for
+from lazygrad.tile.vectorize import lanes_for
+from lazygrad.tile.walk import grid
 
 ACCUMULATORS = 24  # of 32 vector registers
 PANEL_VECTORS = (4, 2, 3, 5, 1)  # widths of a panel, the better ones first

@@ -10,17 +10,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from lazygrad.index.expr import Expr, FloorDiv, Mod, Var, topological
-from lazygrad.tile.program import Axis, Kind, Loop, Program, Stmt
+from lazygrad.tile.program import Axis, Loop, Program
 from lazygrad.tile.values import statement_exprs, substitute_body
+from lazygrad.tile.walk import grid
 
 
 def separate(program: Program) -> Program:
     """`program` with its GRID axes separated where that makes every expression linear in them."""
-    axes: list[Axis] = []
-    body: tuple[Stmt, ...] = program.body
-    while len(body) == 1 and isinstance(body[0], Loop) and body[0].axis.kind is Kind.GRID:
-        axes.append(body[0].axis)
-        body = body[0].body
+    axes, body = grid(program.body)
     kept: list[Axis] = []
     for axis in axes:
         width = _width(axis, [e for e, _ in statement_exprs(body)])

@@ -9,6 +9,7 @@ from lazygrad.runtime.base import DeviceInfo
 
 from .program import Array, Axis, Load, Scope, Stmt, Store
 from .values import statement_values, topological
+from .walk import flattened
 
 MOST = 8  # elements: more would be many registers for little
 
@@ -37,15 +38,13 @@ def _divides(count: int, axis: Axis, alone: bool) -> bool:
 
 def _contiguous(body: Iterable[Stmt], var: Var) -> list[Array]:
     """The arrays in device memory that `body` goes through one element at a time along `var`."""
-    pending = list(body)
+    body = list(body)
     found = [
         v.array
-        for v in topological(statement_values(pending))
+        for v in topological(statement_values(body))
         if isinstance(v, Load) and v.array.scope is Scope.GLOBAL and v.index.coefficient(var) == 1
     ]
-    while pending:
-        s = pending.pop()
+    for s in flattened(body):
         if isinstance(s, Store) and s.array.scope is Scope.GLOBAL and s.index.coefficient(var) == 1:
             found.append(s.array)
-        pending += [*getattr(s, "body", ()), *getattr(s, "orelse", ())]
     return found

@@ -25,6 +25,7 @@ from lazygrad.runtime.base import DeviceInfo
 from lazygrad.tile.program import Axis, Kind, Last, Loop, Program, Reduction, Stmt, Store, Value
 from lazygrad.tile.split import MAX_TASKS, TASK_NS, split, stretch_length
 from lazygrad.tile.values import exprs, statement_exprs, statement_values, substitute_body, topological
+from lazygrad.tile.walk import grid, nest, nest_axes
 
 REGISTERS = 8  # vectors of one axis side by side: enough to hide latency
 
@@ -51,7 +52,7 @@ def vectorize(program: Program, info: DeviceInfo) -> Program:
         rows = [a for a in axes if a is not outer]
         return replace(program, body=_tasks(rows, along, body, cost(axes, body, lanes)))
     body = tuple(_vector_statement(s, info) for s in body)
-    lanes = max((a.lanes for s in body for a in _statement_axes(s)), default=1)
+    lanes = max((a.lanes for s in body for a in nest_axes(s)), default=1)
     return replace(program, body=_tasks(list(axes), None, body, cost(axes, body, lanes)))
 
 
@@ -59,16 +60,6 @@ def _around(axes: Sequence[Axis], body: tuple[Stmt, ...]) -> tuple[Stmt, ...]:
     for axis in reversed(axes):
         body = (Loop(axis, body),)
     return body
-
-
-def grid(body: Sequence[Stmt]) -> tuple[list[Axis], tuple[Stmt, ...]]:
-    """The GRID loops around a program, outermost first, and what is inside."""
-    axes: list[Axis] = []
-    body = tuple(body)
-    while len(body) == 1 and isinstance(body[0], Loop) and body[0].axis.kind is Kind.GRID:
-        axes.append(body[0].axis)
-        body = body[0].body
-    return axes, body
 
 
 def _score(axis: Axis, body: Sequence[Stmt]) -> float:
@@ -100,22 +91,9 @@ def _inner_score(body: Sequence[Stmt]) -> float | None:
             used = exprs([a.value for a in s.accumulators])
             scores.append(max(_axis_score(a, used) for a in s.axes))
         elif isinstance(s, Loop):
-            axes, inner = _nest(s)
+            axes, inner = nest(s)
             scores.append(max(_score(a, inner) for a in axes))
     return min(scores) if scores else None
-
-
-def _nest(loop: Loop) -> tuple[list[Axis], tuple[Stmt, ...]]:
-    axes = [loop.axis]
-    body = loop.body
-    while len(body) == 1 and isinstance(body[0], Loop):
-        axes.append(body[0].axis)
-        body = body[0].body
-    return axes, body
-
-
-def _statement_axes(s: Stmt) -> Sequence[Axis]:
-    return s.axes if isinstance(s, Reduction) else _nest(s)[0] if isinstance(s, Loop) else ()
 
 
 def _vector_statement(s: Stmt, info: DeviceInfo) -> Stmt:
@@ -126,14 +104,14 @@ def _vector_statement(s: Stmt, info: DeviceInfo) -> Stmt:
         values = [a.value for a in s.accumulators]
         axes = _innermost(s.axes, exprs(values), lanes_for(values, info), reduction=True)
         return replace(s, axes=axes)
-    if not isinstance(s, Loop) or not all(isinstance(t, Store) for t in _nest(s)[1]):
+    if not isinstance(s, Loop) or not all(isinstance(t, Store) for t in nest(s)[1]):
         return s
-    nest, body = _nest(s)
+    axes, body = nest(s)
     # Elements of one output may be written in any order, except where statements read what they wrote (a scan).
     if any(t.valid is not None or t.array in _arrays_read(body) for t in body if isinstance(t, Store)):
         return s
     lanes = lanes_for(statement_values(body), info)
-    for axis in reversed(_innermost(nest, statement_exprs(body), lanes, reduction=False)):
+    for axis in reversed(_innermost(axes, statement_exprs(body), lanes, reduction=False)):
         body = (Loop(axis, body),)
     return body[0]
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
-from .program import If, Last, Loop, Reduction, Roles, Stage, Start, Stmt
+from .program import Axis, If, Kind, Last, Loop, Reduction, Roles, Stage, Start, Stmt
 
 
 def bodies(s: Stmt) -> tuple[tuple[Stmt, ...], ...]:
@@ -24,3 +24,28 @@ def flattened(body: Iterable[Stmt]) -> Iterator[Stmt]:
         yield s
         for inner in reversed(bodies(s)):
             pending.extend(reversed(inner))
+
+
+def grid(body: Sequence[Stmt]) -> tuple[list[Axis], tuple[Stmt, ...]]:
+    """The GRID loops around a program, outermost first, and what is inside."""
+    axes: list[Axis] = []
+    body = tuple(body)
+    while len(body) == 1 and isinstance(body[0], Loop) and body[0].axis.kind is Kind.GRID:
+        axes.append(body[0].axis)
+        body = body[0].body
+    return axes, body
+
+
+def nest(loop: Loop) -> tuple[tuple[Axis, ...], tuple[Stmt, ...]]:
+    """The axes of a perfect nest of loops, and what is inside."""
+    axes = [loop.axis]
+    body = loop.body
+    while len(body) == 1 and isinstance(body[0], Loop):
+        axes.append(body[0].axis)
+        body = body[0].body
+    return tuple(axes), body
+
+
+def nest_axes(s: Stmt) -> tuple[Axis, ...]:
+    """The axes of a Reduction, or of a nest of loops; none of other statements."""
+    return s.axes if isinstance(s, Reduction) else nest(s)[0] if isinstance(s, Loop) else ()

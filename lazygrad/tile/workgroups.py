@@ -13,10 +13,10 @@ Extents that depend on the work-item let every item stop by itself, so that barr
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from lazygrad.index.expr import Dim, Expr, Var, as_dim, dim_max, dim_product, lift
+from lazygrad.index.expr import Dim, Expr, Var, as_dim, ceil_div, dim_max, dim_product, lift
 from lazygrad.index.view import unflatten
 from lazygrad.ir.op import Combine
 from lazygrad.runtime.base import DeviceInfo
@@ -24,7 +24,7 @@ from lazygrad.tile.program import Axis, If, Kind, Loop, Program, Reduction, Stmt
 from lazygrad.tile.split import in_tasks
 from lazygrad.tile.together import together
 from lazygrad.tile.values import exchange, reads_elsewhere, statement_exprs, substitute_body
-from lazygrad.tile.vectorize import grid
+from lazygrad.tile.walk import flattened, grid, nest, nest_axes
 
 GROUP = 256  # work-items of a group: enough to fill a multiprocessor together with a few others
 WARP = 32  # work-items that run in step; groups are multiples of it
@@ -50,7 +50,7 @@ def _choose(axes: list[Axis], body: tuple[Stmt, ...], info: DeviceInfo) -> tuple
         return _item_per_row(axes, body, info)
     count = dim_max(dim_product(a.extent for a in axes))
     best = max(axes, key=lambda a: _contiguity(a, nests), default=None)
-    along = max((_contiguity(_axes(s)[-1], [s]) for s in nests if _axes(s)), default=0)
+    along = max((_contiguity(nest_axes(s)[-1], [s]) for s in nests if nest_axes(s)), default=0)
     across = best is not None and _contiguity(best, nests) > along
     if _length(nests) <= SHORT or (across and count >= info.units * OVERSUBSCRIBED * WARP):
         if best is not None and across:
@@ -61,35 +61,10 @@ def _choose(axes: list[Axis], body: tuple[Stmt, ...], info: DeviceInfo) -> tuple
 
 def in_order(body: Sequence[Stmt]) -> bool:
     """Whether the loops in `body` depend on the order of their turns: one reads or adds to what another one wrote."""
-    stores = [s for s in _flattened(body) if isinstance(s, Store)]
+    stores = [s for s in flattened(body) if isinstance(s, Store)]
     if any(s.valid is not None or s.bindings or s.combine is not Combine.SET for s in stores):
         return True
     return any(reads_elsewhere(body, array) for array in {s.array for s in stores})
-
-
-def _flattened(body: Iterable[Stmt]) -> list[Stmt]:
-    found: list[Stmt] = []
-    stack = list(body)
-    while stack:
-        s = stack.pop()
-        found.append(s)
-        stack.extend(getattr(s, "body", ()))
-        stack.extend(getattr(s, "orelse", ()))
-    return found
-
-
-def _axes(s: Stmt) -> tuple[Axis, ...]:
-    return s.axes if isinstance(s, Reduction) else _nest(s)[0] if isinstance(s, Loop) else ()
-
-
-def _nest(loop: Loop) -> tuple[tuple[Axis, ...], tuple[Stmt, ...]]:
-    """The axes of a perfect nest of loops, and what is inside."""
-    axes = [loop.axis]
-    body = loop.body
-    while len(body) == 1 and isinstance(body[0], Loop):
-        axes.append(body[0].axis)
-        body = body[0].body
-    return tuple(axes), body
 
 
 def _contiguity(axis: Axis, statements: Sequence[Stmt]) -> int:
@@ -112,7 +87,7 @@ class Turns:
     @staticmethod
     def of(count: Dim, size: int) -> Turns:
         item = Var("item", 0, size - 1)
-        turns = dim_max(-(-count // size) if isinstance(count, int) else (count + size - 1) // size)
+        turns = dim_max(ceil_div(count, size))
         extent = lift(count) // size + item.lt(lift(count) % size)
         turn = Var("turn", 0, max(turns - 1, 0))
         return Turns(item, Axis(turn, as_dim(extent)), turn * size + item)
@@ -138,10 +113,6 @@ def guarded(condition: Expr, body: tuple[Stmt, ...]) -> tuple[Stmt, ...]:
     return body if condition.constant == 1 else (If(condition, body),)
 
 
-def _groups(count: Dim, size: int) -> Dim:
-    return -(-count // size) if isinstance(count, int) else as_dim((count + size - 1) // size)
-
-
 def _launch(groups: Dim, task: Var, item: Var, size: int, body: tuple[Stmt, ...]) -> tuple[Stmt, ...]:
     if size > 1:
         body = (Loop(Axis(item, size, Kind.LOCAL), body),)
@@ -161,7 +132,7 @@ def _elements(axes: list[Axis], body: tuple[Stmt, ...], info: DeviceInfo) -> tup
     if each == 1 or dim_max(count) < each * size * info.units:
         each, neighbours = (EACH if dim_max(count) >= EACH * size * info.units * OVERSUBSCRIBED else 1), False
     stretch = size * each
-    groups = _groups(count, stretch)
+    groups = ceil_div(count, stretch)
     task, item, k = Var("task", 0, dim_max(groups) - 1), Var("item", 0, size - 1), Var("k", 0, each - 1)
     position = task * stretch + (item * each + k if neighbours else k * size + item)
     one = substitute_body(body, positions(axes, position))
@@ -180,7 +151,7 @@ def _item_per_row(axes: list[Axis], body: tuple[Stmt, ...], info: DeviceInfo) ->
     if count == 1:
         return body
     size = min(GROUP, group_limit(info), max(WARP, power_of_two(dim_max(count) // (info.units * OVERSUBSCRIBED))))
-    groups = _groups(count, size)
+    groups = ceil_div(count, size)
     task, item = Var("task", 0, dim_max(groups) - 1), Var("item", 0, size - 1)
     position = task * size + item
     inside = guarded(position.lt(count), substitute_body(body, positions(axes, position)))
@@ -215,7 +186,7 @@ def _row_group(body: Sequence[Stmt], width: int, is_many: bool, info: DeviceInfo
     """Work-items for a row: as many as it is long, more where rows are few, and what local memory is enough for."""
     most = 2 if width > 1 and info.warp > 1 else 4  # a thousand items have 64 registers each, too few for several rows
     largest = GROUP if is_many else most * GROUP
-    strip = 1 if width > 1 else min((_strip(s, info) for s in body if _axes(s)), default=1)
+    strip = 1 if width > 1 else min((_strip(s, info) for s in body if nest_axes(s)), default=1)
     size = min(largest, group_limit(info), max(WARP, power_of_two(_length(body) // strip)))
     partials = [a for s in body if isinstance(s, Reduction) for a in s.accumulators]
     each = width * sum(max(4, compute_dtype(a.dtype).itemsize) for a in partials)
@@ -226,12 +197,14 @@ def _row_group(body: Sequence[Stmt], width: int, is_many: bool, info: DeviceInfo
 
 def _length(body: Sequence[Stmt]) -> int:
     """The elements of the longest pass over a row."""
-    return max((dim_max(dim_product(a.extent for a in _axes(s))) for s in body if not isinstance(s, Store)), default=1)
+    return max(
+        (dim_max(dim_product(a.extent for a in nest_axes(s))) for s in body if not isinstance(s, Store)), default=1
+    )
 
 
 def _ordered(s: Stmt) -> tuple[Axis, ...]:
     """The axes of a pass over a row, the one that memory runs along last."""
-    axes = _axes(s)
+    axes = nest_axes(s)
     if not axes or not isinstance(s, Reduction):
         return axes
     best = max(axes, key=lambda a: (_contiguity(a, [s]), axes.index(a)))
@@ -267,7 +240,7 @@ def _in_turns(
             shared = replace(s, axes=(local, turns.turn, *strip))
         else:
             assert isinstance(s, Loop)
-            inside = _nest(s)[1]
+            inside = nest(s)[1]
             inside = (Loop(Axis(k, each, Kind.UNROLL), inside),) if each > 1 else inside
             shared = Loop(local, (Loop(turns.turn, inside),))
         changes[s] = shared, positions(axes, turns.position * each + k)
