@@ -17,7 +17,7 @@ from typing import Any
 from lazygrad.engine.compile import Compiled
 from lazygrad.engine.plan import Plan, Step
 from lazygrad.engine.slots import Input, Output, Slot, Temporary, Workspace
-from lazygrad.index.expr import as_dim
+from lazygrad.index.expr import Expr, as_dim
 from lazygrad.index.record import record, restored
 from lazygrad.index.variable import Variable
 from lazygrad.runtime.base import KernelSource, LaunchAttributes, Runtime, TensorMap
@@ -82,8 +82,14 @@ def _kernel_record(k: Compiled) -> list[Any]:
 
 def _kernel(source: dict[str, Any], groups: Any, group_size: int, *rest: Any) -> Compiled:
     nbytes, flops, workspace, scalars = rest
-    variables = tuple(v for v in map(restored, scalars) if isinstance(v, Variable))
+    variables = tuple(_variable(restored(v)) for v in scalars)
     return Compiled(_source(source), as_dim(restored(groups)), group_size, nbytes, flops, tuple(workspace), variables)
+
+
+def _variable(e: Expr) -> Variable:
+    if not isinstance(e, Variable):
+        raise TypeError(f"{e} is no variable")
+    return e
 
 
 def _slot_record(slot: Slot) -> list[Any]:

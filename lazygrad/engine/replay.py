@@ -8,8 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from lazygrad.engine.run import hand_over, memory_of, storage_of, upload
-from lazygrad.engine.slots import Input, Output
+from lazygrad.engine.run import launch, memory_of, storage_of, upload
 from lazygrad.index.expr import Var, dim_max, dim_product
 from lazygrad.ir.elements import to_storage
 from lazygrad.ir.evaluate import evaluate
@@ -50,21 +49,8 @@ class Replay:
         """
         if self.device.startswith("NUMPY"):
             return self._evaluate(storages, values)
-        runtime = open_device(self.device)
         runner, graph = self._runner(values)
-        plan, values = runner.plan, graph.values(values)
-        outputs = [Storage(self.device, size, runtime.allocate(size)) for size in plan.output_sizes(values)]
-        runner.run([memory_of(s) for s in storages], [memory_of(s) for s in outputs], values)
-        storages = hand_over(storages, plan.results, self.replaces)
-        results: list[Storage] = []
-        for slot in plan.results:
-            if isinstance(slot, Input):
-                results.append(storages[slot.number])
-            elif isinstance(slot, Output):
-                results.append(outputs[slot.number])
-            else:
-                results.append(Storage(self.device, 0))
-        return results
+        return launch(runner, storages, self.replaces, graph.values(values))
 
     def _runner(self, values: Sizes) -> tuple[Any, Unbound]:
         """What runs the graph for such values of its variables, and the graph that it runs."""

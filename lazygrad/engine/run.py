@@ -24,7 +24,7 @@ from lazygrad.ir.evaluate import evaluate
 from lazygrad.ir.node import Node, buffer, contiguous, is_empty, new_uid, node, topological
 from lazygrad.ir.op import BufferArg, DeviceArg, Op, StoreArg
 from lazygrad.ir.signature import Shape
-from lazygrad.ir.variables import unbind
+from lazygrad.ir.variables import Sizes, unbind
 from lazygrad.ir.verify import verify
 from lazygrad.runtime.base import Memory, Runtime, Storage
 from lazygrad.runtime.registry import open_device, use_cache
@@ -233,9 +233,7 @@ def _readers_of_overwritten(pending: Sequence[Node]) -> list[Node]:
 def _run(pending: Sequence[Node], readers: Sequence[Node], roots: Sequence[Node], runtime: Runtime) -> None:
     """Compute `roots`, which are `pending` and then `readers` over buffers. Only `pending` may overwrite: stores
     among the readers would need readers of their own."""
-    from lazygrad.engine.execute import (
-        Runner,  # imported when first needed: NUMPY never compiles
-    )
+    from lazygrad.engine.execute import Runner  # when it is first needed: NUMPY never compiles
     from lazygrad.engine.plan import structure
 
     inputs = [n for n in topological(roots) if n.op is Op.BUFFER and not is_empty(n)]
@@ -251,22 +249,24 @@ def _run(pending: Sequence[Node], readers: Sequence[Node], roots: Sequence[Node]
         _runners[key] = runner
     else:
         counters.plan_hits += 1
-    storages = [storage_of(n) for n in inputs]
-    values = graph.values({})
-    sizes = runner.plan.output_sizes(values)
-    outputs = [Storage(runtime.name, size, runtime.allocate(size)) for size in sizes]
-    runner.run([memory_of(s) for s in storages], [memory_of(s) for s in outputs], values)
+    results = launch(runner, [storage_of(n) for n in inputs], replaces, graph.values({}))
     runner.release()
-    storages = hand_over(storages, runner.plan.results, replaces)
-    for n, slot in zip((*pending, *readers), runner.plan.results):
-        _realized[n] = buffer(_result(slot, storages, outputs, runtime), n.dtype, n.shape)
+    for n, storage in zip((*pending, *readers), results):
+        _realized[n] = buffer(storage, n.dtype, n.shape)
 
 
-def hand_over(storages: Sequence[Storage], results: Sequence[Slot | None], replaces: dict[int, int]) -> list[Storage]:
-    """The inputs' storages after a run in which root k could write over input `replaces[k]`.
+def launch(runner: Any, storages: Sequence[Storage], replaces: dict[int, int], values: Sizes) -> list[Storage]:
+    """Run a Runner over the inputs' storages; the storages of its roots: fresh ones, or inputs that nothing wrote."""
+    plan, runtime = runner.plan, runner.runtime
+    outputs = [Storage(runtime.name, size, runtime.allocate(size)) for size in plan.output_sizes(values)]
+    runner.run([memory_of(s) for s in storages], [memory_of(s) for s in outputs], values)
+    storages = _hand_over(storages, plan.results, replaces)
+    return [_result(slot, storages, outputs, runtime) for slot in plan.results]
 
-    One that was written over gives its memory to a new storage, so that whoever still needs the old value gets an error
-    instead of the new one.
+
+def _hand_over(storages: Sequence[Storage], results: Sequence[Slot | None], replaces: dict[int, int]) -> list[Storage]:
+    """The inputs' storages after a run in which root k could write over input `replaces[k]`. One that was written over
+    gives its memory to a new storage, so that whoever still needs the old value gets an error instead of the new one.
     """
     after = list(storages)
     for i in {i for k, i in replaces.items() if results[k] == Input(i)}:
