@@ -21,7 +21,7 @@ from lazygrad.engine.transfer import fetch
 from lazygrad.errors import GraphError
 from lazygrad.ir.elements import to_storage
 from lazygrad.ir.evaluate import evaluate
-from lazygrad.ir.node import Node, buffer, contiguous, is_empty, new_uid, node, topological
+from lazygrad.ir.node import Node, buffer, contiguous, is_empty, new_uid, topological, with_sources
 from lazygrad.ir.op import BufferArg, DeviceArg, Op, StoreArg
 from lazygrad.ir.signature import Shape
 from lazygrad.ir.variables import Sizes, unbind
@@ -160,9 +160,7 @@ def substitute(roots: Sequence[Node], known: dict[Node, Node]) -> list[Node]:
         if n not in new and n.op is Op.CALL:
             new[n] = new[n.src[0]]
         elif n not in new:
-            src = tuple(new[s] for s in n.src)
-            same = all(a is b for a, b in zip(src, n.src))
-            new[n] = n if same else node(n.op, src, n.arg, n.dtype if n.op in (Op.CAST, Op.BITCAST) else None)
+            new[n] = with_sources(n, tuple(new[s] for s in n.src))
     return [new[r] for r in roots]
 
 

@@ -12,7 +12,7 @@ import weakref
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
-from lazygrad.dtype import DType, Scalar
+from lazygrad.dtype import DType, Scalar, dtypes
 from lazygrad.errors import DeviceError, location_text, user_line, user_location
 from lazygrad.index.expr import Dim, Expr, dim_max, dim_product
 from lazygrad.index.variable import Variable, variables
@@ -38,6 +38,7 @@ from lazygrad.ir.op import (
     StoreArg,
 )
 from lazygrad.ir.signature import Shape, signature
+from lazygrad.settings import settings
 
 _Key = tuple[Op, DType | None, tuple[int, ...], Arg | None]
 _nodes: weakref.WeakValueDictionary[_Key, Node] = weakref.WeakValueDictionary()
@@ -178,6 +179,11 @@ def topological(roots: Iterable[Node], stop: Callable[[Node], bool] | None = Non
     return order
 
 
+def with_sources(n: Node, src: tuple[Node, ...]) -> Node:
+    """`n` over other sources."""
+    return n if src == n.src else node(n.op, src, n.arg, n.dtype if n.op in (Op.CAST, Op.BITCAST) else None)
+
+
 # ---- constructors: one per form --------------------------------------------------------------------
 
 
@@ -226,8 +232,11 @@ def bitcast(x: Node, dtype: DType) -> Node:
     return x if x.dtype is dtype else node(Op.BITCAST, (x,), None, dtype)
 
 
-def reduce(x: Node, combine: Combine, axes: Sequence[int]) -> Node:
-    return node(Op.REDUCE, (x,), ReduceArg(combine, tuple(sorted(axes)))) if axes else x
+def reduce(x: Node, combine: Combine, axes: Sequence[int], tf32: bool | None = None) -> Node:
+    """`tf32` (see `ReduceArg`) is what the settings say now, where it is not given."""
+    may_round = settings.float32_matmul_precision == "high" if tf32 is None else tf32
+    is_sum = combine is Combine.ADD and x.dtype is dtypes.float32
+    return node(Op.REDUCE, (x,), ReduceArg(combine, tuple(sorted(axes)), may_round and is_sum)) if axes else x
 
 
 def scan(x: Node, combine: Combine, axis: int) -> Node:
@@ -251,9 +260,7 @@ def expand(x: Node, shape: Shape) -> Node:
 
 
 def pad(x: Node, pads: Sequence[tuple[Dim, Dim]], fill: Scalar = 0) -> Node:
-    if all(lo == 0 and hi == 0 for lo, hi in pads if isinstance(lo, int) and isinstance(hi, int)) and all(
-        isinstance(p, int) for pair in pads for p in pair
-    ):
+    if all(isinstance(p, int) and p == 0 for pair in pads for p in pair):
         return x
     return node(Op.PAD, (x,), PadArg(tuple(pads), const_arg(fill, x.dtype)))
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lazygrad.errors import user_location
-from lazygrad.ir.node import Node, node
+from lazygrad.ir.node import Node, with_sources
 from lazygrad.ir.op import Op
 from lazygrad.ir.rules_alu import ALU_RULES, Rule, small_power
 from lazygrad.ir.rules_movement import MOVEMENT_RULES, reduce_nothing, reduce_unit_axes, sum_of_expanded
@@ -58,7 +58,7 @@ def _step(n: Node, done: dict[Node, Node]) -> Node:
     """`n` over its simplified sources, or what the first rule that applies makes of it, or `n` itself."""
     src = tuple(done[s] for s in n.src)
     if any(a is not b for a, b in zip(src, n.src)):
-        return node(n.op, src, n.arg, n.dtype if n.op in (Op.CAST, Op.BITCAST) else None)
+        return with_sources(n, src)
     for rule in RULES.get(n.op, ()):
         simpler = rule(n)
         if simpler is not None:

@@ -10,7 +10,7 @@ import numpy as np
 from lazygrad.dtype import DType, Scalar, dtypes
 from lazygrad.ir.build import constant_value, filled_like
 from lazygrad.ir.evaluate import Array, evaluate
-from lazygrad.ir.node import Node, alu, bitcast, cast, const, node, where
+from lazygrad.ir.node import Node, alu, bitcast, cast, const, where, with_sources
 from lazygrad.ir.op import DeviceArg, Op
 
 Rule = Callable[[Node], "Node | None"]
@@ -22,7 +22,7 @@ def fold_constants(n: Node) -> Node | None:
     if any(v is None for v in values):
         return None
     scalars = tuple(const(v, s.dtype) for v, s in zip(values, n.src) if v is not None)
-    scalar = node(n.op, scalars, n.arg, n.dtype if n.op in (Op.CAST, Op.BITCAST) else None)
+    scalar = with_sources(n, scalars)
     return const(evaluate([scalar], _no_buffers)[0].item(), n.dtype, n.shape)
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lazygrad.ir.node import Node, const, full_like_shape, is_empty, node, topological
+from lazygrad.ir.node import Node, const, full_like_shape, is_empty, topological, with_sources
 from lazygrad.ir.op import IDENTITY, Combine, Op, PadArg, ReduceArg
 from lazygrad.ir.rewrite import simplify
+from lazygrad.schedule.arrange import arranged
 from lazygrad.schedule.fuse import Group, fuse
 from lazygrad.schedule.order import ordered
 from lazygrad.schedule.stored import candidates
@@ -33,6 +34,8 @@ class Schedule:
 def schedule(roots: Sequence[Node]) -> Schedule:
     """The kernels that compute `roots`. Roots may share nodes; each result is stored once."""
     stripped, required = _strip(_without_empty(simplify(roots)))
+    moved = arranged([*stripped, *required])
+    stripped, required = moved[: len(stripped)], moved[len(stripped) :]
     results = [_base(r) for r in stripped]
     wanted = dict.fromkeys(r for r in (*results, *map(_base, required)) if r.op is not Op.BUFFER and not is_empty(r))
     order = topological(wanted)
@@ -49,12 +52,6 @@ def _base(n: Node) -> Node:
     return n
 
 
-def _rebuild(n: Node, src: tuple[Node, ...]) -> Node:
-    if all(a is b for a, b in zip(src, n.src)):
-        return n
-    return node(n.op, src, n.arg, n.dtype if n.op in (Op.CAST, Op.BITCAST) else None)
-
-
 def _strip(roots: Sequence[Node]) -> tuple[list[Node], list[Node]]:
     """The graph without identity ops, and the nodes that CONTIGUOUS asks to be stored."""
     new: dict[Node, Node] = {}
@@ -66,7 +63,7 @@ def _strip(roots: Sequence[Node]) -> tuple[list[Node], list[Node]]:
             if n.op is Op.CONTIGUOUS:
                 required[src[0]] = None
         else:
-            new[n] = _rebuild(n, src)
+            new[n] = with_sources(n, src)
     return [new[r] for r in roots], list(required)
 
 
@@ -80,7 +77,7 @@ def _without_empty(roots: Sequence[Node]) -> list[Node]:
         return list(roots)
     new: dict[Node, Node] = {}
     for n in order:
-        new[n] = _rebuild(n, tuple(new[s] for s in n.src))
+        new[n] = with_sources(n, tuple(new[s] for s in n.src))
         if is_empty(n):
             new[n] = full_like_shape(const(0, n.dtype), n.shape)
         elif n.op is Op.REDUCE and is_empty(n.src[0]):
