@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from lazygrad.dtype import dtypes
 from lazygrad.errors import GradientError
-from lazygrad.ir.build import add, constant_value, filled_like, inverse_order, mul, scaled, sub
+from lazygrad.ir.build import add, constant_value, filled_like, inverse_order, mul, scaled, sub, total
 from lazygrad.ir.call import Calls
 from lazygrad.ir.gradients import (
     gather_gradient,
@@ -30,13 +30,12 @@ from lazygrad.ir.node import (
     flip,
     pad,
     permute,
-    reduce,
     reshape,
     shrink,
     topological,
     where,
 )
-from lazygrad.ir.op import AxesArg, BoundsArg, Combine, Op, PadArg
+from lazygrad.ir.op import AxesArg, BoundsArg, Op, PadArg
 
 Rule = Callable[[Node, Node], "Node | None"]  # (node, gradient of the root by node) -> gradient by one of its sources
 
@@ -53,7 +52,7 @@ def gradient(root: Node, root_gradient: Node, targets: Sequence[Node]) -> list[N
 
     >>> from lazygrad.ir.node import iota
     >>> x = cast(iota(3, dtypes.int32), dtypes.float32)
-    >>> [by_x] = gradient(reduce(mul(x, x), Combine.ADD, [0]), const(1, dtypes.float32), [x])
+    >>> [by_x] = gradient(total(mul(x, x), [0]), const(1, dtypes.float32), [x])
     >>> by_x.op, by_x.shape
     (ADD, (3,))
     """
@@ -225,7 +224,7 @@ def _permute(n: Node, g: Node) -> Node:
 def _expand(n: Node, g: Node) -> Node:
     x = n.src[0]
     repeated = [i for i, (a, b) in enumerate(zip(x.shape, n.shape)) if a != b]
-    return reshape(reduce(g, Combine.ADD, repeated), x.shape)
+    return reshape(total(g, repeated), x.shape)
 
 
 def _pad(n: Node, g: Node) -> Node:

@@ -171,6 +171,12 @@ class Settings:
         "The order in which CUDA_EMULATED runs threads and copies: 0 in turn, else random by this seed.",
     )
     profile = Variable[bool](_boolean, False, "0 or 1", "Time every kernel with device events.")
+    float32_matmul_precision = Variable[str](
+        _choice("highest", "high"),
+        "highest",
+        "highest or high",
+        "With high, matrix units may round factors of float32 products to TF32 (10 bits), of operations written then.",
+    )
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"settings are read from the environment; use settings.override({name}={value!r})")

@@ -6,9 +6,24 @@ from collections.abc import Sequence
 
 from lazygrad.dtype import DType, Scalar, dtypes
 from lazygrad.index.expr import Dim
-from lazygrad.ir.node import Node, alu, cast, const, expand, flip, full_like_shape, iota, pad, reshape, scan, shrink
+from lazygrad.ir.node import (
+    Node,
+    alu,
+    cast,
+    const,
+    expand,
+    flip,
+    full_like_shape,
+    iota,
+    pad,
+    reduce,
+    reshape,
+    scan,
+    shrink,
+)
 from lazygrad.ir.op import Combine, ConstArg, Op
 from lazygrad.ir.signature import Shape
+from lazygrad.settings import settings
 
 _SAME_ELEMENTS = frozenset({Op.RESHAPE, Op.PERMUTE, Op.EXPAND, Op.SHRINK, Op.FLIP})
 
@@ -47,6 +62,11 @@ def scaled(x: Node, factor: Scalar) -> Node:
 
 def sub(a: Node, b: Node) -> Node:
     return add(a, scaled(b, -1))
+
+
+def total(x: Node, axes: Sequence[int]) -> Node:
+    """The sum over `axes`, and as the settings say now: of float32 products whose factors may be rounded to TF32."""
+    return reduce(x, Combine.ADD, axes, x.dtype is dtypes.float32 and settings.float32_matmul_precision == "high")
 
 
 def put_back(reduced: Node, axes: Sequence[int], shape: Shape) -> Node:

@@ -12,7 +12,7 @@ import weakref
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
-from lazygrad.dtype import DType, Scalar, dtypes
+from lazygrad.dtype import DType, Scalar
 from lazygrad.errors import DeviceError, location_text, user_line, user_location
 from lazygrad.index.expr import Dim, Expr, dim_max, dim_product
 from lazygrad.index.variable import Variable, variables
@@ -38,7 +38,6 @@ from lazygrad.ir.op import (
     StoreArg,
 )
 from lazygrad.ir.signature import Shape, signature
-from lazygrad.settings import settings
 
 _Key = tuple[Op, DType | None, tuple[int, ...], Arg | None]
 _nodes: weakref.WeakValueDictionary[_Key, Node] = weakref.WeakValueDictionary()
@@ -232,11 +231,8 @@ def bitcast(x: Node, dtype: DType) -> Node:
     return x if x.dtype is dtype else node(Op.BITCAST, (x,), None, dtype)
 
 
-def reduce(x: Node, combine: Combine, axes: Sequence[int], tf32: bool | None = None) -> Node:
-    """`tf32` (see `ReduceArg`) is what the settings say now, where it is not given."""
-    may_round = settings.float32_matmul_precision == "high" if tf32 is None else tf32
-    is_sum = combine is Combine.ADD and x.dtype is dtypes.float32
-    return node(Op.REDUCE, (x,), ReduceArg(combine, tuple(sorted(axes)), may_round and is_sum)) if axes else x
+def reduce(x: Node, combine: Combine, axes: Sequence[int], tf32: bool = False) -> Node:
+    return node(Op.REDUCE, (x,), ReduceArg(combine, tuple(sorted(axes)), tf32)) if axes else x
 
 
 def scan(x: Node, combine: Combine, axis: int) -> Node:

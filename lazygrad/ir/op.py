@@ -163,10 +163,14 @@ class BoundsArg(Arg):
 
 @dataclass(frozen=True, slots=True)
 class ReduceArg(Arg):
-    """REDUCE over `axes` (ascending), which the result does not have."""
+    """REDUCE over `axes` (ascending), which the result does not have.
+
+    `tf32`: where float32 products are summed, a device may round their factors to TF32 (10 bits of mantissa).
+    """
 
     combine: Combine
     axes: tuple[int, ...]
+    tf32: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -127,7 +127,7 @@ def reduce_unit_axes(n: Node) -> Node | None:
         return None
     gone = set(arg.axes) - set(work)
     kept = [a for a in range(x.ndim) if a not in gone]
-    return reduce(reshape(x, tuple(x.shape[a] for a in kept)), arg.combine, [kept.index(a) for a in work])
+    return reduce(reshape(x, tuple(x.shape[a] for a in kept)), arg.combine, [kept.index(a) for a in work], arg.tf32)
 
 
 def reduce_of_reduce(n: Node) -> Node | None:
@@ -139,7 +139,7 @@ def reduce_of_reduce(n: Node) -> Node | None:
         return None
     first = inner.argument(ReduceArg).axes
     left = [a for a in range(inner.src[0].ndim) if a not in first]
-    return reduce(inner.src[0], arg.combine, (*first, *(left[a] for a in arg.axes)))
+    return reduce(inner.src[0], arg.combine, (*first, *(left[a] for a in arg.axes)), arg.tf32)
 
 
 def max_of_expanded(n: Node) -> Node | None:
@@ -162,7 +162,7 @@ def sum_of_expanded(n: Node) -> Node | None:
         return None
     if n.dtype.is_float and n.dtype.itemsize == 2 and any(x.shape[a] != 1 for a in arg.axes):
         return None
-    return scaled(reduce(x, Combine.ADD, arg.axes), repeated)
+    return scaled(reduce(x, Combine.ADD, arg.axes, arg.tf32), repeated)
 
 
 def _repeated(n: Node) -> tuple[Node, int]:

@@ -81,7 +81,7 @@ def _argument(n: Node, names: _Names) -> str:
     if isinstance(arg, BoundsArg):
         return f"bounds={_pairs(arg.bounds, ':')}"
     if isinstance(arg, ReduceArg):
-        return f"{arg.combine!r} axes={_list(arg.axes)}"
+        return f"{arg.combine!r} axes={_list(arg.axes)}{' tf32' * arg.tf32}"
     if isinstance(arg, (ScanArg, ScatterArg)):
         return f"{arg.combine!r} axis={arg.axis}"
     if isinstance(arg, AxisArg):

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 
 from lazygrad.errors import ArgumentError, DTypeError, ShapeError
 from lazygrad.index.expr import Dim
-from lazygrad.ir.build import mul
-from lazygrad.ir.node import Node, cast, const, expand, pad, permute, reduce, reshape, shrink
-from lazygrad.ir.op import Combine
+from lazygrad.ir.build import mul, total
+from lazygrad.ir.node import Node, cast, const, expand, pad, permute, reshape, shrink
 from lazygrad.ops.core import Core, fail
 from lazygrad.ops.matmul import Matmul, accumulation
 
@@ -123,7 +122,7 @@ class Conv(Matmul):
         left = reshape(cast(weight._in(), wide), (1, groups, outputs, 1, size))
         right = reshape(view, (batch, groups, 1, math.prod(_ints(places)), size))
         product = mul(*(expand(v, (batch, groups, outputs, right.shape[3], size)) for v in (left, right)))
-        value = reshape(reduce(product, Combine.ADD, (4,)), (batch, groups * outputs, *places))
+        value = reshape(total(product, (4,)), (batch, groups * outputs, *places))
         result = self._out(cast(value, self.dtype), weight)
         return result if bias is None else result + self._new(bias.node, bias.requires_grad).reshape((-1,) + (1,) * n)
 

@@ -12,6 +12,7 @@ from lazygrad.ir.variables import Names, Renamed, renamed_shape, unbound_names
 from lazygrad.ops.core import Core
 from lazygrad.ops.jit_outside import PLAIN, outside
 from lazygrad.ops.mode import mode
+from lazygrad.settings import settings
 
 
 def variables_of(leaves: Sequence[Any]) -> Renamed:
@@ -35,7 +36,7 @@ def kind(
     `names` are the variables in them, which count without their values. `containers`: whether lists and dicts outside
     the function count; not where the function itself changes them.
     """
-    parts: list[Hashable] = [structure, mode.enabled]
+    parts: list[Hashable] = [structure, mode.enabled, settings.float32_matmul_precision]
     first: dict[int, int] = {}
     for x in leaves:
         if isinstance(x, Core):

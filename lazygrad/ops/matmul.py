@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 from lazygrad.dtype import DType, dtypes
 from lazygrad.errors import DTypeError, ShapeError
-from lazygrad.ir.build import mul
-from lazygrad.ir.node import Node, cast, permute, reduce, reshape
-from lazygrad.ir.op import Combine
+from lazygrad.ir.build import mul, total
+from lazygrad.ir.node import Node, cast, permute, reshape
 from lazygrad.ir.signature import Shape
 from lazygrad.ops.core import HALF, Core, broadcast_shape, broadcast_to, fail
 from lazygrad.ops.reduce import Reduce
@@ -33,7 +32,7 @@ def contract(a: Node, b: Node) -> Node:
     columns = reshape(b, (*b.shape[:-2], 1, n, k))
     shape = (*batch, m, n, k)
     product = mul(broadcast_to(rows, shape), broadcast_to(columns, shape))
-    return cast(reduce(product, Combine.ADD, (len(shape) - 1,)), dtype)
+    return cast(total(product, (len(shape) - 1,)), dtype)
 
 
 def last_two_exchanged(x: Node) -> Node:

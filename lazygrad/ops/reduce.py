@@ -10,7 +10,7 @@ from lazygrad.dtype import DType, dtypes
 from lazygrad.errors import DTypeError, ShapeError
 from lazygrad.index.expr import Dim, as_dim, dim_product, maximum
 from lazygrad.ir import node as graph
-from lazygrad.ir.build import positions, put_back
+from lazygrad.ir.build import positions, put_back, total
 from lazygrad.ir.op import Combine
 from lazygrad.ops.core import HALF, fail
 from lazygrad.ops.functions import Functions
@@ -50,7 +50,8 @@ class Reduce(Functions, Movement):
 
     def _reduce(self, combine: Combine, dim: Dims, keepdim: bool) -> Self:
         axes = self._axes(dim)
-        value = graph.reduce(self._in(), combine, axes)
+        x = self._in()
+        value = total(x, axes) if combine is Combine.ADD else graph.reduce(x, combine, axes)
         if keepdim:
             value = graph.reshape(value, tuple(1 if i in axes else n for i, n in enumerate(self.shape)))
         return self._out(value)

@@ -18,7 +18,7 @@ from lazygrad.schedule.access import ZERO, Index, Place, Walk, domain, reduced_i
 from lazygrad.schedule.fuse import Group, GroupKind, Member
 from lazygrad.schedule.stored import element
 from lazygrad.tile import program as tp
-from lazygrad.tile.factors import narrow_factors
+from lazygrad.tile.factors import matrix_factors
 from lazygrad.tile.values import accumulators
 
 Arrays = Mapping[Node, tp.Array]
@@ -134,7 +134,7 @@ class Values:
                 tp.compute_dtype(n.dtype),
                 body,
                 body.vars - axes,
-                narrow_factors(n, self._reads),
+                matrix_factors(n, self._reads),
             )
         return self.accs[key]
 

@@ -1,4 +1,4 @@
-"""Which type the factors of a sum of products had before they were widened."""
+"""In which type a matrix unit may multiply the factors of a sum of products."""
 
 from __future__ import annotations
 
@@ -8,19 +8,23 @@ from lazygrad.dtype import DType, dtypes
 from lazygrad.ir.node import Node
 from lazygrad.ir.op import IDENTITY, MOVEMENT, Combine, Op, ReduceArg
 
+HALF = {dtypes.float16, dtypes.bfloat16}
 
-def narrow_factors(n: Node, is_read: Callable[[Node], bool]) -> DType | None:
-    """The 16-bit float that both factors of the reduction `n` are numbers of, if its own kernel shows it.
+
+def matrix_factors(n: Node, is_read: Callable[[Node], bool]) -> DType | None:
+    """The 16-bit float that both factors of the reduction `n` are numbers of, if its own kernel shows it; else float32
+    where they may be rounded to TF32, whose numbers 16-bit floats are.
 
     Sums of products are taken in float32, of factors cast to it; a matrix unit needs the factors as they were. Nodes
     that the kernel reads from memory (`is_read`) are numbers of their own type: what made them is not looked at.
     """
-    product = n.src[0]
-    if n.argument(ReduceArg).combine is not Combine.ADD or product.op is not Op.MUL:
+    product, arg = n.src[0], n.argument(ReduceArg)
+    if arg.combine is not Combine.ADD or product.op is not Op.MUL:
         return None
     kinds = {_before(s, is_read) for s in product.src}
-    kind = kinds.pop()
-    return kind if not kinds and kind in (dtypes.float16, dtypes.bfloat16) else None
+    if len(kinds) == 1 and kinds <= HALF:
+        return kinds.pop()
+    return dtypes.float32 if arg.tf32 and kinds <= HALF | {dtypes.float32} else None
 
 
 def _before(n: Node, is_read: Callable[[Node], bool]) -> DType:
