@@ -22,7 +22,7 @@ by all work-items of a warp:
     lg_mma_bf16(acc, a, b)
         float acc[4] += a * b of 16 x 16 by 16 x 8, words a[4] and b[2]: mma.m16n8k16;
     lg_mma_f16(acc, a, b)
-        fragments as `tile.layout.Fragment` has them
+        fragments as `tile.layout.Fragment` has them; those for float32 numbers are listed in `cuda_tf32`
 
 For sm_90a, by one work-item:
 
@@ -73,11 +73,16 @@ by any number of whole warps:
         so many work-items meet at barrier `number` (1 to 15)
     lg_uniform(x)
         x, which is the same in all work-items of a warp
+    lg_any(x), lg_vote(x, k)
+        whether x is not 0 in some work-item of the warp; in bit i, bit k of work-item i's x
+    lg_count(x), lg_take(x)
+        how many bits of x are set; the number of the lowest one, which is cleared
 """
 
 from __future__ import annotations
 
 from .cuda_prelude import Definition
+from .cuda_tf32 import TF32
 
 _DEVICE = "__device__ __forceinline__"
 WGMMA_COLUMNS = (64, 128, 192, 256)
@@ -181,6 +186,7 @@ ASYNC = {
     ),
     "lg_mma_bf16": _mma("bf16"),
     "lg_mma_f16": _mma("f16"),
+    **TF32,
     "lg_barrier_init": _function(
         "lg_barrier_init(unsigned long *barrier, int arrivals)",
         _asm("mbarrier.init.shared::cta.b64 [%0], %1;", "", f'{_BARRIER}, "r"(arrivals)'),
@@ -266,4 +272,10 @@ ASYNC = {
         "lg_sync_items(int number, int items)", _asm("barrier.sync %0, %1;", "", '"r"(number), "r"(items)')
     ),
     "lg_uniform": _function("lg_uniform(int x)", "return __shfl_sync(0xffffffffu, x, 0);", result="int"),
+    "lg_any": _function("lg_any(int x)", "return __any_sync(0xffffffffu, x);", result="int"),
+    "lg_vote": _function("lg_vote(int x, int k)", "return __ballot_sync(0xffffffffu, x >> k & 1);", result="int"),
+    "lg_count": _function("lg_count(int x)", "return __popc(x);", result="int"),
+    "lg_take": _function(
+        "lg_take(int &x)", "const int lowest = __ffs(x) - 1;", "x = (unsigned int)x & ((unsigned int)x - 1);", "return lowest;", result="int"
+    ),
 }

@@ -14,8 +14,7 @@ from lazygrad.index.expr import Expr, Var, all_of
 from lazygrad.tile.array import Array, Axis, Kind, Scope
 from lazygrad.tile.contract import Contraction
 from lazygrad.tile.layout import CHUNK, Swizzled
-from lazygrad.tile.lower_matrix import KINDS
-from lazygrad.tile.operand import Operand, known, swizzled
+from lazygrad.tile.operand import Operand, factor_dtype, known, swizzled
 from lazygrad.tile.program import If, Loop, Stmt, Store, Value, const, load
 from lazygrad.tile.values import exprs, substitute
 from lazygrad.tile.workgroups import guarded, positions
@@ -40,8 +39,8 @@ class Computed:
 
 
 def factor(c: Contraction, source: Value, axes: Sequence[Axis], found: Operand | None) -> Operand | Computed | None:
-    """`source` as a matrix unit can take it; None where its elements are of other types than those of matrix units."""
-    dtype = factor_dtype(c, source)
+    """`source` as a matrix unit can take it; None where matrix units have no type for it."""
+    dtype = factor_dtype(c)
     if found is not None or dtype is None or known(axes) is None or known(c.depth) is None:
         return found
     addresses = [e for e, is_address in exprs([source]) if is_address]
@@ -50,11 +49,6 @@ def factor(c: Contraction, source: Value, axes: Sequence[Axis], found: Operand |
         return sum(e.coefficient(axis.var) == 1 for e in addresses)
 
     return Computed(source, dtype, tuple(axes), c.depth, runs(axes[-1]) > runs(c.depth[-1]))
-
-
-def factor_dtype(c: Contraction, source: Value) -> DType | None:
-    """The 16-bit type that matrix units multiply a factor in, if it may be rounded to one."""
-    return source.dtype if source.dtype in KINDS else c.acc.factors
 
 
 class Filler:

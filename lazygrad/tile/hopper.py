@@ -19,8 +19,9 @@ from lazygrad.runtime.base import DeviceInfo
 from lazygrad.tile.array import Array, Axis, Kind, Scope
 from lazygrad.tile.collective import ZERO, Copy, Let, Mma, Open, Release, Ring, Tile, Token, Turn, Wait
 from lazygrad.tile.contract import Contraction, contraction
+from lazygrad.tile.factors import HALF
 from lazygrad.tile.layout import Fragment
-from lazygrad.tile.operand import Block, Operand, clear, epilogue, known, operands, stored
+from lazygrad.tile.operand import Block, Operand, clear, epilogue, factor_dtype, known, operands, stored
 from lazygrad.tile.order import grouped
 from lazygrad.tile.program import Barrier, If, Loop, Program, Role, Roles, Stage, Start, Stmt
 from lazygrad.tile.workgroups import positions
@@ -52,8 +53,8 @@ class Shape:
 def hopper(program: Program, info: DeviceInfo) -> Program | None:
     """`program` on warp groups' matrix units, or None when they cannot compute it or would mostly wait."""
     c = contraction(program) if info.arch == ARCHITECTURE and info.units >= CLUSTER else None
-    found = operands(c) if c is not None else None
-    if c is None or found is None or c.acc.dtype is not dtypes.float32 or known(c.batch) is None:
+    found = operands(c) if c is not None and factor_dtype(c) in HALF else None
+    if c is None or found is None or known(c.batch) is None:
         return None
     shape = _shape(c, info)
     return None if shape is None else replace(program, body=_Persistent(c, found, shape, info.units).body())

@@ -8,7 +8,11 @@ Matrix units read a tile in pieces of 8 rows by 16 bytes, whose rows should lie 
 banks of 4 bytes). A swizzle sees to that: the number of each 16-byte chunk in its row is combined by exclusive or with
 the row's own number. The patterns are those of CUDA's tensor maps ("CUDA C++ Programming Guide", section "Tensor Memory
 Access", swizzle modes), the fragments those of `mma.sync` and `wgmma` ("PTX ISA", sections "Matrix Fragments for
-mma.m16n8k16" and "Register Fragments for wgmma.mma_async.m64nNk16").
+mma.m16n8k16", those for mma.m16n8k8 with .tf32, and "Register Fragments for wgmma.mma_async.m64nNk16").
+
+A piece of a transposed tile is 4 * `run` lines of 8 neighbours. Loads of matrices turn it around for 16-bit elements;
+wider ones are read one by one, each work-item of a warp at once, so 8 neighbours stay together in a swizzle and the
+lines of a piece lie in different banks.
 """
 
 from __future__ import annotations
@@ -71,7 +75,7 @@ class Strided:
 
 @dataclass(frozen=True, slots=True)
 class Swizzled:
-    """Lines of `swizzle` bytes (32, 64 or 128), whose 16-byte chunks are permuted.
+    """Lines of `swizzle` bytes (32, 64 or 128), whose chunks of `unit` bytes are permuted.
 
     A line holds neighbours of one row (`transposed`: of one column). Rows longer than a line are cut: all rows' first
     parts lie together, then all rows' second parts.
@@ -92,6 +96,11 @@ class Swizzled:
         return self.swizzle // self.itemsize
 
     @property
+    def unit(self) -> int:
+        """Bytes that stay together: 16, or where elements of transposed pieces are read one by one, 8 of them."""
+        return max(CHUNK, PIECE * self.itemsize) if self.transposed else CHUNK
+
+    @property
     def lines(self) -> int:
         """Lines of a part."""
         return self.columns if self.transposed else self.rows
@@ -104,8 +113,8 @@ class Swizzled:
         """The element of the array where (row, column) lies."""
         line, along = (column, row) if self.transposed else (row, column)
         part, inside = along // self.width, along % self.width
-        each = CHUNK // self.itemsize
-        chunks = self.swizzle // CHUNK
+        each = self.unit // self.itemsize
+        chunks = self.swizzle // self.unit
         chunk = xor(inside // each, line // (PERIOD // self.swizzle) % chunks, chunks.bit_length() - 1)
         return part * (self.lines * self.width) + line * self.width + chunk * each + inside % each
 

@@ -96,7 +96,8 @@ class Copier:
         self.context.emit(Intrinsic("lg_copy_async", (self._pointer(s.dest, row, column), source, valid)))
 
     def load_fragment(self, s: Copy) -> None:
-        """A warp loads pieces of 8 rows by 16 bytes of local memory to registers, four at a time."""
+        """A warp loads pieces of 8 rows by 16 bytes of local memory to registers, four at a time. Elements of 32 bits
+        are rounded; where a piece has to be turned around, each work-item reads its own ones."""
         layout = s.dest.layout
         if not isinstance(layout, Fragment) or s.source.array.scope not in (Scope.LOCAL, Scope.CLUSTER):
             raise GraphError(f"a copy of {s.source.array.name!r} to {s.dest.array.name!r} has to stand in a Start")
@@ -104,11 +105,18 @@ class Copier:
         thread = self.launch.local_id % layout.items
         turned = isinstance(s.source.layout, Swizzled) and s.source.layout.transposed
         first = self.context.machine(s.dest.slot * words, {})
+        if layout.run == 1 and turned:
+            for word in range(words):
+                to = Pointer(self.context.arrays[s.dest.array], first + word)
+                at = self._pointer(s.source, *layout.element(thread, Const(word)))
+                self.context.emit(Intrinsic("lg_load_tf32", (to, at)))
+            return
         for word in range(0, words, MATRICES):
             row, column = layout.element(Const(0), (thread // PIECE + word) * layout.run)
             row, column = (row, column + thread % PIECE) if turned else (row + thread % PIECE, column)
             to = Pointer(self.context.arrays[s.dest.array], first + word)
-            self.context.emit(Intrinsic("lg_load_matrix", (to, self._pointer(s.source, row, column)), (int(turned),)))
+            name, numbers = ("lg_load_matrix_tf32", ()) if layout.run == 1 else ("lg_load_matrix", (int(turned),))
+            self.context.emit(Intrinsic(name, (to, self._pointer(s.source, row, column)), numbers))
 
     # ---- by the copy engine --------------------------------------------------------------------
 
@@ -139,6 +147,8 @@ class Copier:
         at = [far.at[1] + column, far.at[0] + row]
         if view.column_step != 1:
             at.reverse()
+        if layout.unit != CHUNK:
+            raise GraphError(f"{near.array.name!r} is {layout}; the copy engine keeps {CHUNK} bytes together")
         if (view.column_step != 1) is not layout.transposed:
             raise GraphError(f"{near.array.name!r} is {layout}, but {far.array.name!r} runs the other way: {view}")
         coordinates = [self.context.machine(e, {}) for e in (*at, *(o.index for o in view.outer))]

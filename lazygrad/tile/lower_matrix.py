@@ -11,8 +11,8 @@ from .layout import Fragment, Swizzled
 from .lower_context import Context
 from .machine import Intrinsic, Pointer
 
-KINDS: dict[DType, str] = {dtypes.bfloat16: "bf16", dtypes.float16: "f16"}
-ROWS, COLUMNS, DEPTH = 16, 8, 16  # of mma.m16n8k16
+KINDS: dict[DType, str] = {dtypes.bfloat16: "bf16", dtypes.float16: "f16", dtypes.float32: "tf32"}
+ROWS, COLUMNS, BYTES = 16, 8, 32  # of mma.m16n8: the depth of both factors is so many bytes
 GROUP_ROWS = 64  # of wgmma
 PIECE_LINES = 8  # of a swizzle's pattern
 
@@ -38,7 +38,7 @@ def start_multiply(context: Context, s: Mma) -> None:
     """By a warp group, `a` and `b` in local memory."""
     acc = _fragment(s.acc)
     registers = GROUP_ROWS * acc.columns // acc.items
-    for k in range(0, s.a.columns, DEPTH):
+    for k in range(0, s.a.columns, BYTES // s.a.array.dtype.itemsize):
         for i in range(acc.rows // GROUP_ROWS):
             at = Pointer(context.arrays[s.acc.array], Const(i * registers))
             args = (at, _matrix(context, s.a, i * GROUP_ROWS, k), _matrix(context, s.b, 0, k))

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from lazygrad.dtype import DType
+from lazygrad.dtype import DType, dtypes
 from lazygrad.index.expr import Const, Expr, Var, all_of, dim_product, linear_form
 from lazygrad.ir.op import Combine
 from lazygrad.tile.array import Array, Axis, Kind, Scope
 from lazygrad.tile.collective import Tile
 from lazygrad.tile.contract import Contraction
+from lazygrad.tile.factors import HALF
 from lazygrad.tile.layout import CHUNK, Fragment, Outer, Strided, Swizzled
-from lazygrad.tile.lower_matrix import KINDS
 from lazygrad.tile.program import Load, Loop, Stmt, Store, Value, const, load, ref
 from lazygrad.tile.values import substitute, substitute_body, topological
 from lazygrad.tile.workgroups import guarded, positions
@@ -55,15 +55,22 @@ def known(axes: Sequence[Axis]) -> int | None:
     return count if isinstance(count, int) else None
 
 
+def factor_dtype(c: Contraction) -> DType | None:
+    """The type in which matrix units multiply the factors of `c`, if it is theirs or they may be rounded to it."""
+    own = {c.a.dtype, c.b.dtype}
+    found = own.pop() if len(own) == 1 and own <= HALF else c.acc.factors
+    return found if c.acc.dtype is dtypes.float32 else None
+
+
 def operands(c: Contraction) -> tuple[Operand, Operand] | None:
     """The factors of `c` as matrices that matrix units and copies of 16 bytes can take; None where one is not."""
     a, b = operand(c, c.a, c.rows), operand(c, c.b, c.columns)
-    return None if a is None or b is None or a.array.dtype is not b.array.dtype else (a, b)
+    return None if a is None or b is None else (a, b)
 
 
 def operand(c: Contraction, source: Value, axes: Sequence[Axis]) -> Operand | None:
     """A factor of `c`, as a matrix of `axes` by the depth; None where it is none that matrix units can take."""
-    if not isinstance(source, Load) or source.valid is not None or source.binds or source.dtype not in KINDS:
+    if not isinstance(source, Load) or source.valid is not None or source.binds or source.dtype is not factor_dtype(c):
         return None
     return matrix(c, source.array, source.index, axes, c.depth)
 
@@ -172,7 +179,7 @@ def stored(c: Contraction) -> Operand | None:
     """The output as a matrix that the copy engine can write, if it is one, of 16-bit elements, with rows together."""
     s = c.body[1]
     assert isinstance(s, Store)
-    if len(c.body) != 2 or s.combine is not Combine.SET or s.valid is not None or s.array.dtype not in KINDS:
+    if len(c.body) != 2 or s.combine is not Combine.SET or s.valid is not None or s.array.dtype not in HALF:
         return None
     found = matrix(c, s.array, s.index, c.rows, c.columns)
     return found if found is not None and not found.transposed else None

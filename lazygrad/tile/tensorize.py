@@ -1,4 +1,5 @@
-"""Pass for GPUs with matrix units that warps use (sm_80 and later): a contraction of 16-bit floats.
+"""Pass for GPUs with matrix units that warps use (sm_80 and later): a contraction of 16-bit floats, or of
+float32 that may be rounded to TF32.
 
 A work-group computes a block of the output, each of its warps a part in registers. Slices of both factors come to
 local memory by asynchronous copies, `STAGES` of them underway, into the slots of a swizzled array; each warp loads
@@ -16,10 +17,12 @@ from lazygrad.index.expr import Const, Expr, Var
 from lazygrad.runtime.base import DeviceInfo
 from lazygrad.tile.array import Array, Axis, Kind, Scope
 from lazygrad.tile.collective import ZERO, Copy, Let, Mma, Tile, Token, Wait
-from lazygrad.tile.computed import Computed, Filler, factor, factor_dtype
+from lazygrad.tile.computed import Computed, Filler, factor
 from lazygrad.tile.contract import Contraction, contraction
 from lazygrad.tile.layout import WARP, Fragment, Swizzled
-from lazygrad.tile.operand import Block, Operand, clear, epilogue, known, operand
+from lazygrad.tile.lower_copy import WORD
+from lazygrad.tile.lower_matrix import BYTES
+from lazygrad.tile.operand import Block, Operand, clear, epilogue, factor_dtype, known, operand
 from lazygrad.tile.order import grouped
 from lazygrad.tile.program import Barrier, If, Loop, Program, Stage, Start, Stmt
 from lazygrad.tile.workgroups import guarded, power_of_two
@@ -27,8 +30,7 @@ from lazygrad.tile.workgroups import guarded, power_of_two
 BLOCK = 128  # rows and columns of the largest block of a work-group
 SMALL_BLOCK = 32
 WARPS = 2  # along the rows, and as many along the columns
-DEPTH = 32  # of a slice
-STEP = 16  # of one matrix instruction
+DEPTH_BYTES = 64  # of a slice
 STAGES = 4
 BAND = 8  # rows of blocks that are computed column by column
 ARCHITECTURE = 80  # the first one with all of this
@@ -39,16 +41,15 @@ Factor = Operand | Computed
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """Rows, columns and depth of a work-group's block."""
+    """Rows and columns of a work-group's block, and how many of its slices there are."""
 
     rows: int
     columns: int
-    depth: int = DEPTH
     stages: int = STAGES
 
     @property
     def local_bytes(self) -> int:
-        return 2 * self.stages * self.depth * (self.rows + self.columns)
+        return self.stages * DEPTH_BYTES * (self.rows + self.columns)
 
 
 def architecture(info: DeviceInfo) -> int:
@@ -62,8 +63,8 @@ def tensorize(program: Program, info: DeviceInfo) -> Program | None:
     if architecture(info) < ARCHITECTURE:
         return None
     c = contraction(program)
-    dtype = factor_dtype(c, c.a) if c is not None and c.acc.dtype is dtypes.float32 else None
-    if c is None or dtype is None or factor_dtype(c, c.b) is not dtype:
+    dtype = factor_dtype(c) if c is not None else None
+    if c is None or dtype is None:
         return None
     pairs = ((c.a, c.rows), (c.b, c.columns))
     found = [factor(c, source, axes, operand(c, source, axes)) for source, axes in pairs]
@@ -92,8 +93,10 @@ class Blocks:
         assert rows is not None and columns is not None and depth is not None
         self.whole = rows % shape.rows == 0, columns % shape.columns == 0
         self.blocks = -(-rows // shape.rows), -(-columns // shape.columns)
-        self.steps = -(-depth // shape.depth)
         self.factors, self.dtype = factors, dtype
+        self.depth = DEPTH_BYTES // dtype.itemsize  # of a slice
+        self.step = BYTES // dtype.itemsize  # of one matrix instruction
+        self.steps = -(-depth // self.depth)
         self.number = Var("block", 0, self.blocks[0] * self.blocks[1] - 1)
         places = zip(("row", "column"), grouped(self.number, *self.blocks, BAND))
         self.lets = tuple(Let(Var(f"block_{name}", e.lo, e.hi), e) for name, e in places)
@@ -109,13 +112,13 @@ class Blocks:
         warp_rows, warp_columns = (size // WARPS for size in sizes)
         self.acc = _registers("acc", dtypes.float32, Fragment(warp_rows, warp_columns))
         self.parts = [
-            _registers("a_part", self.dtype, Fragment(warp_rows, STEP)),
-            _registers("b_part", self.dtype, Fragment(warp_columns, STEP, halves=1)),
+            _registers("a_part", dtype, Fragment(warp_rows, self.step, run=WORD // dtype.itemsize)),
+            _registers("b_part", dtype, Fragment(warp_columns, self.step, run=WORD // dtype.itemsize, halves=1)),
         ]
         self.warp = Var("warp_row", 0, WARPS - 1), Var("warp_column", 0, WARPS - 1)
 
     def _slice(self, f: Factor, rows: int, name: str) -> Array:
-        layout = f.tile(rows, self.shape.depth)
+        layout = f.tile(rows, self.depth)
         return Array(f"{name}_slice", self.dtype, layout.size * self.shape.stages, Scope.LOCAL, layout=layout)
 
     def body(self) -> tuple[Stmt, ...]:
@@ -182,7 +185,7 @@ class Blocks:
         for f, array, block in zip(self.factors, self.slices, self.block):
             if isinstance(f, Operand):
                 assert isinstance(array.layout, Swizzled)
-                rows, depth = array.layout.rows, self.shape.depth
+                rows, depth = array.layout.rows, self.depth
                 source = Tile(f.array, rows, depth, (block * rows, step * depth), view=f.view)
                 copies.append(Copy(Tile(array, rows, depth, slot=step % self.shape.stages), source))
         return tuple(copies)
@@ -190,13 +193,13 @@ class Blocks:
     def _products(self, step: Expr) -> tuple[Stmt, ...]:
         """What a warp does with a slice: fragments of both operands, and their product."""
         found: list[Stmt] = []
-        for k in range(0, self.shape.depth, STEP):
+        for k in range(0, self.depth, self.step):
             tiles = []
             for array, part, warp in zip(self.slices, self.parts, self.warp):
                 assert isinstance(part.layout, Fragment)
                 rows = part.layout.rows
-                source = Tile(array, rows, STEP, (warp * rows, Const(k)), slot=step % self.shape.stages)
-                tiles.append(Tile(part, rows, STEP))
+                source = Tile(array, rows, self.step, (warp * rows, Const(k)), slot=step % self.shape.stages)
+                tiles.append(Tile(part, rows, self.step))
                 found.append(Copy(tiles[-1], source))
             found.append(Mma(_whole(self.acc), *tiles))
         return tuple(found)

@@ -99,7 +99,7 @@ inline void warp_met(void **, unsigned mask) {
   w.shadow->meet(all);
 }
 
-enum Kind { sync_warp, shuffle, vote, load_matrix, multiply_f16, multiply_bf16 };
+enum Kind { sync_warp, shuffle, vote, load_matrix, multiply_f16, multiply_bf16, multiply_tf32 };
 
 struct Vote {
   unsigned mine, result;

@@ -8,6 +8,7 @@ void emu_copy_commit();
 void emu_copy_wait(unsigned left);
 void emu_load_matrix(unsigned *words, const void *row, bool transposed, unsigned line);
 void emu_multiply(float *acc, const unsigned *a, const unsigned *b, int kind, unsigned line);
+void emu_multiply_tf32(float *acc, const float *a, const float *b, unsigned line);
 void emu_barrier_init(unsigned long *barrier, int arrivals);
 void emu_barrier_expect(unsigned long *barrier, int bytes);
 void emu_barrier_arrive(unsigned long *barrier, int block);
@@ -48,6 +49,20 @@ EMU_INLINE void lg_mma_bf16(float *acc, const unsigned *a, const unsigned *b, EM
 }
 EMU_INLINE void lg_mma_f16(float *acc, const unsigned *a, const unsigned *b, EMU_LINE) {
   emu_multiply(acc, a, b, 1, line);
+}
+
+/// To nearest, halves away from 0; of a NaN, the one that the conversion instruction gives.
+EMU_INLINE float lg_tf32(float x) {
+  return lg_bitcast<float>(x != x ? 0x7fffffff : (lg_bitcast<unsigned>(x) + 0x1000) & ~0x1fffu);
+}
+EMU_INLINE void lg_load_tf32(float *to, const float *from) { *to = lg_tf32(*from); }
+EMU_INLINE void lg_load_matrix_tf32(float *to, const void *row, EMU_LINE) {
+  unsigned words[4];
+  emu_load_matrix(words, row, false, line);
+  for (int k = 0; k < 4; k++) to[k] = lg_tf32(lg_bitcast<float>(words[k]));
+}
+EMU_INLINE void lg_mma_tf32(float *acc, const float *a, const float *b, EMU_LINE) {
+  emu_multiply_tf32(acc, a, b, line);
 }
 
 EMU_INLINE void lg_barrier_init(unsigned long *barrier, int arrivals) { emu_barrier_init(barrier, arrivals); }
@@ -123,3 +138,11 @@ EMU_INLINE void lg_sync_items(int number, int items, EMU_LINE) {
   emu_named_barrier((unsigned)number, (unsigned)items, line);
 }
 EMU_INLINE int lg_uniform(int x, EMU_LINE) { return __shfl_sync(0xffffffffu, x, 0, 32, line); }
+EMU_INLINE int lg_any(int x, EMU_LINE) { return __any_sync(0xffffffffu, x, line); }
+EMU_INLINE int lg_vote(int x, int k, EMU_LINE) { return (int)__ballot_sync(0xffffffffu, x >> k & 1, line); }
+EMU_INLINE int lg_count(int x) { return __builtin_popcount((unsigned)x); }
+EMU_INLINE int lg_take(int &x) {
+  const int lowest = __builtin_ffs(x) - 1;
+  x = (int)((unsigned)x & ((unsigned)x - 1));
+  return lowest;
+}

@@ -33,7 +33,7 @@ def test_elements_at_one_place_are_noticed(layout: Layout) -> None:
     assert not is_bijective(layout)
 
 
-@pytest.mark.parametrize("layout", SWIZZLED, ids=str)
+@pytest.mark.parametrize("layout", [s for s in SWIZZLED if s.unit == 16], ids=str)
 def test_eight_chunks_of_neighbouring_lines_lie_in_different_banks(layout: Swizzled) -> None:
     each = 16 // layout.itemsize
     for first in range(0, layout.lines, 8):
@@ -42,6 +42,20 @@ def test_eight_chunks_of_neighbouring_lines_lie_in_different_banks(layout: Swizz
             places = [layout.place(along, n) if layout.transposed else layout.place(n, along) for n in lines]
             assert bank_turns([p * layout.itemsize for p in places], 16) == 1
             assert all(p * layout.itemsize % 16 == 0 for p in places)
+
+
+@pytest.mark.parametrize("layout", [s for s in SWIZZLED if s.unit > 16], ids=str)
+def test_pieces_that_are_read_by_elements_lie_in_different_banks(layout: Swizzled) -> None:
+    """4 lines of 8 neighbours, each work-item of a warp one element; and whole chunks of lines stay together."""
+    assert layout.transposed and layout.itemsize == 4
+    piece = Fragment(8, 4, run=1, halves=1)
+    for row in range(0, layout.rows, 8):
+        for column in range(0, layout.columns, 4):
+            held_at = [held(piece, item, 0) for item in range(32)]
+            places = [layout.place(row + r, column + c) for r, c in held_at]
+            assert bank_turns([p * 4 for p in places], 4) == 1
+            first = layout.place(row, column)
+            assert first % 4 == 0 and [layout.place(row + r, column) - first for r in range(4)] == [0, 1, 2, 3]
 
 
 def test_rows_without_a_swizzle_share_banks() -> None:
@@ -76,6 +90,17 @@ def test_fragments_are_those_of_mma_m16n8k16() -> None:
             assert held(Fragment(8, 16, halves=1), lane, i) == (group, depth)
         for i in range(4):  # C
             assert held(Fragment(16, 8), lane, i) == (group if i < 2 else group + 8, thread * 2 + (i & 1))
+
+
+def test_fragments_are_those_of_mma_m16n8k8() -> None:
+    """PTX ISA, "Matrix Fragments for mma.m16n8k8", for .tf32."""
+    for lane in range(32):
+        group, thread = lane >> 2, lane % 4
+        for i in range(4):  # A
+            where = group + (8 if i in (1, 3) else 0), thread + (4 if i >= 2 else 0)
+            assert held(Fragment(16, 8, run=1), lane, i) == where
+        for i in range(2):  # B: depth by column, here column by depth
+            assert held(Fragment(8, 8, run=1, halves=1), lane, i) == (group, thread + 4 * i)
 
 
 def test_fragments_are_those_of_wgmma() -> None:
