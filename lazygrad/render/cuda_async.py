@@ -200,11 +200,11 @@ ASYNC = {
         _asm("mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;", "", f'{_BARRIER}, "r"(bytes)'),
         needs=_SHARED,
     ),
-    "lg_barrier_arrive": _function(
-        "lg_barrier_arrive(unsigned long *barrier, int block)",
+    "lg_barrier_arrive": _function(  # matrix units have read by now, and write nothing: no release to the cluster,
+        "lg_barrier_arrive(unsigned long *barrier, int block)",  # for which it would wait for all of device memory
         _asm(
             "{ .reg .b32 far; mapa.shared::cluster.u32 far, %0, %1; "
-            "mbarrier.arrive.release.cluster.shared::cluster.b64 _, [far]; }",
+            "mbarrier.arrive.shared::cluster.b64 _, [far]; }",
             "",
             f'{_BARRIER}, "r"(block)',
         ),

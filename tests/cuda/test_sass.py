@@ -38,3 +38,5 @@ def test_products_use_matrix_units(arch: str, wanted: tuple[str, ...], dtype: DT
     text = subprocess.run([tool, "-c", tmp_path / "k.cubin"], capture_output=True, text=True, check=True).stdout
     found = set(re.findall(r"\b([A-Z][A-Z0-9]+)\b", text))
     assert set(wanted) <= found
+    waits = text.count("MEMBAR.ALL.GPU")  # where a cluster meets, before and after everything
+    assert waits <= 2, "a step of the main loop waits until device memory has seen all writes"
