@@ -73,7 +73,7 @@ class CudaRuntime(Runtime):
         self.pool = Pool(
             name, lambda size: new_block(context, size, self._in_stream), self._settle, limit, total, GRANULE
         )
-        atexit.register(_finish, weakref.ref(self))
+        atexit.register(_finish, weakref.ref(context))
 
     @property
     def cache(self) -> ByteCache | None:
@@ -218,9 +218,11 @@ def _follow(later: Context, earlier: Context) -> None:
     earlier("cuEventDestroy", event)
 
 
-def _finish(reference: weakref.ref[CudaRuntime]) -> None:
+def _finish(reference: weakref.ref[Context]) -> None:
     """At exit: wait for what still runs, before the memory that it uses goes."""
-    runtime = reference()
-    if runtime is not None:
+    context = reference()
+    if context is not None:
         with contextlib.suppress(LazygradError):
-            runtime.synchronize()
+            context.enter()
+            context("cuStreamSynchronize", context.stream)
+        context.ending = True

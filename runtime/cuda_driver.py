@@ -5,8 +5,11 @@ Nothing of it is touched before `cuInit` has succeeded: libraries above the driv
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import sys
+from collections.abc import Callable
+from ctypes import CFUNCTYPE, POINTER, c_int, c_uint32, c_uint64, c_void_p
 from typing import Any
 
 from lazygrad.errors import DeviceError
@@ -23,6 +26,14 @@ STICKY = frozenset(
         "CONTEXT_IS_DESTROYED", "EXTERNAL_DEVICE", "TENSOR_LEAK", "UNKNOWN",
     )
 )  # fmt: skip
+# Called past the binding: it has the map written into a Python object, whose address is a multiple of 16 only, and the
+# driver wants one of 64, since CUDA 13 of 128.
+DIRECT = {
+    "cuTensorMapEncodeTiled": CFUNCTYPE(
+        c_int, c_void_p, c_int, c_uint32, c_void_p, POINTER(c_uint64), POINTER(c_uint64), POINTER(c_uint32),
+        POINTER(c_uint32), c_int, c_int, c_int, c_int,
+    ),
+}  # fmt: skip
 ADVICE = "check the driver with `nvidia-smi`, or choose another device: LAZYGRAD_DEVICE=OPENCL or LAZYGRAD_DEVICE=NUMPY"
 
 
@@ -54,13 +65,27 @@ class Driver:
     def __init__(self, api: Any) -> None:
         self.api = api
         self._success = api.CUresult.CUDA_SUCCESS
+        self._direct: dict[str, Callable[..., tuple[Any, ...]]] = {}
 
     def __call__(self, name: str, *arguments: Any) -> Any:
         """What the function returns beside its result; CudaError where that is not success."""
-        status, *values = getattr(self.api, name)(*arguments)
+        status, *values = (self._past_binding(name) if name in DIRECT else getattr(self.api, name))(*arguments)
         if status != self._success:
             raise CudaError(name, getattr(status, "name", str(status)))
         return None if not values else values[0] if len(values) == 1 else tuple(values)
+
+    def _past_binding(self, name: str) -> Callable[..., tuple[Any, ...]]:
+        """A function that takes C's values, and returns what one of the binding does."""
+        if name not in self._direct:
+            address, _ = self("cuGetProcAddress", name.encode(), OLDEST, 0)
+            function = DIRECT[name](int(address))
+            self._direct[name] = lambda *arguments: (self.api.CUresult(function(*map(_c_value, arguments))),)
+        return self._direct[name]
+
+
+def _c_value(value: Any) -> Any:
+    """Members of the binding's enumerations as the numbers that they are; all else as it is."""
+    return value.value if hasattr(value, "value") else value
 
 
 class Context:
@@ -77,6 +102,7 @@ class Context:
     def __init__(self, driver: Driver, name: str, index: int) -> None:
         self.driver, self.name, self.index = driver, name, index
         self.lost = self.description = ""
+        self.ending = False  # the process: what is still held goes with it
         count = int(driver("cuDeviceGetCount"))
         if index >= count:
             known = ", ".join(f"CUDA:{i}" if i else "CUDA" for i in range(count))
@@ -104,6 +130,15 @@ class Context:
             if error.is_sticky:
                 self.lost = what = f"{what}. The device is lost for this process, with what was on it: start again"
             raise DeviceError(what) from error
+
+    def give_back(self, *calls: tuple[Any, ...]) -> None:
+        """Functions and their arguments, called by what dies: in any thread, and without a word where they fail."""
+        if self.ending or self.lost:
+            return
+        with contextlib.suppress(DeviceError, MemoryError):
+            self.enter()
+            for name, *arguments in calls:
+                self(name, *arguments)
 
     def attribute(self, name: str) -> int:
         """An attribute of the device, by its name without the prefix."""

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 from collections.abc import Sequence
 from typing import Any
 
-from lazygrad.errors import BoundsError, DeviceError
+from lazygrad.errors import BoundsError
 
 from .base import Launch, Memory, Prepared, RuntimeStats
 from .cuda_driver import Context
@@ -97,7 +96,7 @@ class Graph:
         early = call.attributes.programmatic and bool(before)
         after = [] if early else before
         node = context("cuGraphAddKernelNode", self._graph, after, len(after), call.node_parameters())
-        for kind, value in call.launch_attributes(api.CUkernelNodeAttrID, api.CUkernelNodeAttrValue):
+        for kind, value in call.node_attributes(api.CUkernelNodeAttrID, api.CUkernelNodeAttrValue):
             context("cuGraphKernelNodeSetAttribute", node, kind, value)
         if early:
             edge = api.CUgraphEdgeData()
@@ -125,7 +124,6 @@ class Graph:
         self._context("cuGraphLaunch", self._executable, self._context.stream)
 
     def __del__(self) -> None:
-        with contextlib.suppress(DeviceError):
-            if self._executable is not None:
-                self._context("cuGraphExecDestroy", self._executable)
-            self._context("cuGraphDestroy", self._graph)
+        if self._executable is not None:
+            self._context.give_back(("cuGraphExecDestroy", self._executable))
+        self._context.give_back(("cuGraphDestroy", self._graph))

@@ -89,7 +89,7 @@ class Call:
         self._values[argument] = memory.handle
         for k, tensor_map in enumerate(self.attributes.tensor_maps):
             if tensor_map.memory == argument:
-                self._maps[k * MAP_BYTES :][:MAP_BYTES] = encode(self.context, tensor_map, memory)
+                encode(self.context, tensor_map, memory, self._maps.ctypes.data + k * MAP_BYTES)
         return True
 
     def resize(self, scalars: Sequence[int], global_size: tuple[int, ...]) -> None:
@@ -119,23 +119,28 @@ class Call:
 
     def _own_attributes(self) -> list[tuple[Any, Any]]:
         api = self.context.driver.api
-        return self.launch_attributes(api.CUlaunchAttributeID, api.CUlaunchAttributeValue)
+        made = self.node_attributes(api.CUlaunchAttributeID, api.CUlaunchAttributeValue)
+        if self.attributes.programmatic:
+            value = api.CUlaunchAttributeValue()
+            value.programmaticStreamSerializationAllowed = 1
+            made.append((api.CUlaunchAttributeID.CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_STREAM_SERIALIZATION, value))
+        return made
 
     def _launch_attribute(self, kind: Any, value: Any) -> Any:
         attribute = self.context.driver.api.CUlaunchAttribute()
         attribute.id, attribute.value = kind, value
         return attribute
 
-    def launch_attributes(self, identity: Any, new_value: Callable[[], Any]) -> list[tuple[Any, Any]]:
-        """What the launch asks for beyond its sizes: (kind, value), as members of the enumeration `identity` and
-        objects that `new_value` makes; the driver has types of their own for launches and for nodes of graphs."""
+    def node_attributes(self, identity: Any, new_value: Callable[[], Any]) -> list[tuple[Any, Any]]:
+        """What launches and nodes of graphs ask for beyond their sizes: (kind, value), as members of the enumeration
+        `identity` and objects that `new_value` makes; the driver has types of their own for the two.
+
+        When a programmatic launch may start is no attribute of nodes: a graph says it by an edge (CUlaunchAttributeID).
+        """
         asked, made = self.attributes, []
         if asked.cooperative:
             made.append((identity.CU_LAUNCH_ATTRIBUTE_COOPERATIVE, new_value()))
             made[-1][1].cooperative = 1
-        if asked.programmatic:
-            made.append((identity.CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_STREAM_SERIALIZATION, new_value()))
-            made[-1][1].programmaticStreamSerializationAllowed = 1
         if asked.cluster > 1:
             made.append((identity.CU_LAUNCH_ATTRIBUTE_CLUSTER_DIMENSION, new_value()))
             dims = made[-1][1].clusterDim

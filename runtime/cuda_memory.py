@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import threading
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-
-from lazygrad.errors import DeviceError
 
 from .base import Bytes
 from .cuda_driver import Context
@@ -33,12 +30,10 @@ class DeviceBlock:
         self.address = int(context("cuMemAllocAsync" if in_stream else "cuMemAlloc", *arguments))
 
     def __del__(self) -> None:
-        if not self.address:
-            return
-        with contextlib.suppress(DeviceError):  # a lost device has taken everything back
-            self._context.enter()
-            arguments = (self.address, self._context.stream) if self._in_stream else (self.address,)
-            self._context("cuMemFreeAsync" if self._in_stream else "cuMemFree", *arguments)
+        if self.address and self._in_stream:
+            self._context.give_back(("cuMemFreeAsync", self.address, self._context.stream))
+        elif self.address:
+            self._context.give_back(("cuMemFree", self.address))
 
 
 def new_block(context: Context, nbytes: int, in_stream: bool) -> Block:
@@ -106,10 +101,8 @@ class Staging:
         return self._chunks[turn % 2]
 
     def __del__(self) -> None:
-        with contextlib.suppress(DeviceError):
-            for address, _, event in self._chunks:
-                self._context("cuEventDestroy", event)
-                self._context("cuMemFreeHost", address)
+        for address, _, event in self._chunks:
+            self._context.give_back(("cuEventDestroy", event), ("cuMemFreeHost", address))
 
 
 def as_bytes(array: npt.NDArray[Any]) -> Bytes:

@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from types import ModuleType
 from typing import Any
 
@@ -133,7 +133,8 @@ class Compiler:
         self.stats.built += len(fresh)
         self.stats.compiled += len(fresh)
         self.stats.build_seconds += time.perf_counter() - start
-        return [self._built[prelude + s.text, flags] for s in sources]
+        # Kernels of one text may differ in what their launches need.
+        return [_for(s, self._built[prelude + s.text, flags]) for s in sources]
 
     def _keep(self, key: tuple[str, tuple[str, ...]], source: KernelSource) -> None:
         text, flags = key
@@ -189,6 +190,10 @@ class Compiler:
         if status != self._nvrtc.nvrtcResult.NVRTC_SUCCESS:
             raise DeviceError(f"CUDA's compiler NVRTC {self.version} fails: {status.name}")
         return values[0] if values else None
+
+
+def _for(source: KernelSource, cubin: Cubin) -> Cubin:
+    return cubin if cubin.source == source else replace(cubin, source=source)
 
 
 def _first_line(error: Exception) -> str:
