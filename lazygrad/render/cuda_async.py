@@ -203,8 +203,7 @@ ASYNC = {
     "lg_barrier_arrive": _function(  # matrix units have read by now, and write nothing: no release to the cluster,
         "lg_barrier_arrive(unsigned long *barrier, int block)",  # for which it would wait for all of device memory
         _asm(
-            "{ .reg .b32 far; mapa.shared::cluster.u32 far, %0, %1; "
-            "mbarrier.arrive.shared::cluster.b64 _, [far]; }",
+            "{ .reg .b32 far; mapa.shared::cluster.u32 far, %0, %1; mbarrier.arrive.shared::cluster.b64 _, [far]; }",
             "",
             f'{_BARRIER}, "r"(block)',
         ),
@@ -276,6 +275,10 @@ ASYNC = {
     "lg_vote": _function("lg_vote(int x, int k)", "return __ballot_sync(0xffffffffu, x >> k & 1);", result="int"),
     "lg_count": _function("lg_count(int x)", "return __popc(x);", result="int"),
     "lg_take": _function(
-        "lg_take(int &x)", "const int lowest = __ffs(x) - 1;", "x = (unsigned int)x & ((unsigned int)x - 1);", "return lowest;", result="int"
+        "lg_take(int &x)",
+        "const int lowest = __ffs(x) - 1;",
+        "x = (unsigned int)x & ((unsigned int)x - 1);",
+        "return lowest;",
+        result="int",
     ),
 }

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from lazygrad.dtype import dtypes
 from lazygrad.index import view
-from lazygrad.index.expr import Dim, Expr, Var, as_dim, dim_max
+from lazygrad.index.expr import Dim, Expr, Var, all_of, as_dim, dim_max
 from lazygrad.ir.node import Node
 from lazygrad.ir.op import ELEMENTWISE, IDENTITY, Combine, ConstArg, Op, PadArg, ReduceArg, ScanArg, ScatterArg
 from lazygrad.schedule.access import ZERO, Index, Place, Walk, domain, reduced_index, reduced_sizes
@@ -79,13 +79,7 @@ class Values:
         n, index, _ = place
         var = self.walk.loaded(n, index)
         if var not in self.bindings:
-            low = (
-                tp.alu(Op.MAX, loaded.dtype, loaded, tp.const(var.lo, loaded.dtype))
-                if loaded.dtype.kind == "int"
-                else loaded
-            )
-            high = tp.const(var.hi, loaded.dtype)
-            self.bindings[var] = tp.alu(Op.WHERE, loaded.dtype, tp.alu(Op.LT, dtypes.bool, low, high), low, high)
+            self.bindings[var] = _held(loaded, var)
 
     def _make(self, place: Place, src: list[tp.Value]) -> tp.Value:
         n, index, valid = place
@@ -169,6 +163,23 @@ def build(name: str, group: Group, arrays: Arrays, outputs: Sequence[Node]) -> t
             body = _loops(outer, group.outer, tp.Kind.GRID, body)
     params = tuple(dict.fromkeys(arrays.values()))
     return tp.Program(name, params, (), body)
+
+
+def _held(loaded: tp.Value, var: Var) -> tp.Value:
+    """An integer within the bounds of `var`: those outside of them become the nearest one."""
+    low = loaded
+    if loaded.dtype.kind == "int":
+        low = tp.alu(Op.MAX, loaded.dtype, loaded, tp.const(var.lo, loaded.dtype))
+    high = tp.const(var.hi, loaded.dtype)
+    return tp.alu(Op.WHERE, loaded.dtype, tp.alu(Op.LT, dtypes.bool, low, high), low, high)
+
+
+def _narrow(loaded: tp.Value, var: Var) -> tp.Value:
+    """An int32 that is within the bounds of `var`, as far as these fit, where `loaded` is."""
+    if loaded.dtype.itemsize > dtypes.int32.itemsize:
+        loaded = _held(loaded, var)
+    is_small = var.hi <= dtypes.int32.max and loaded.dtype is not dtypes.int32
+    return tp.alu(Op.CAST, dtypes.int32, loaded) if is_small else loaded
 
 
 def _loops(index: Index, sizes: Sequence[Dim], kind: tp.Kind, body: tuple[tp.Stmt, ...]) -> tuple[tp.Stmt, ...]:
@@ -259,30 +270,30 @@ def _scan(values: Values, n: Node, arrays: Arrays) -> tuple[tp.Stmt, ...]:
 
 
 def _scatter(values: Values, n: Node, arrays: Arrays) -> tuple[tp.Stmt, ...]:
-    """Fill with the base, then go through the updates in order; the other axes are parallel where updates allow it."""
+    """Fill along the axis with the base, then go through the updates in order; the other axes are parallel."""
     arg = n.argument(ScatterArg)
     base, index_node, updates = n.src
     at = domain(n.shape, "o")
     fill = tp.Store(arrays[n], view.flat(at, n.shape), values.at(base, at))
-    parallel = [k for k in range(n.ndim) if k != arg.axis and index_node.shape[k] == n.shape[k]]
-    serial = [k for k in range(n.ndim) if k not in parallel]
-    filled = _loops(tuple(at[k] for k in serial), [n.shape[k] for k in serial], tp.Kind.SERIAL, (fill,))
-    from_ = domain(index_node.shape, "u")
-    from_ = tuple(at[k] if k in parallel else from_[k] for k in range(n.ndim))
-    target = Var("at", -1, dim_max(n.shape[arg.axis]))
-    values.bindings[target] = values.at(index_node, from_)
-    to = (*from_[: arg.axis], target, *from_[arg.axis + 1 :])
-    inside = target.ge(0).and_(target.lt(n.shape[arg.axis]))
+    filled = _loops((at[arg.axis],), (n.shape[arg.axis],), tp.Kind.SERIAL, (fill,))
+    others = [k for k in range(n.ndim) if k != arg.axis]
+    turn = domain(index_node.shape, "u")[arg.axis]
+    from_ = (*at[: arg.axis], turn, *at[arg.axis + 1 :])
+    has_update = all_of(at[k].lt(index_node.shape[k]) for k in others)  # elsewhere the index may be shorter
+    masked = None if has_update.constant == 1 else has_update
+    size = n.shape[arg.axis]
+    target = Var("at", -1, dim_max(size))
+    values.bindings[target] = _narrow(values.at(index_node, from_, masked), target)
+    to = (*at[: arg.axis], target, *at[arg.axis + 1 :])
     update = tp.Store(
         arrays[n],
         view.flat(to, n.shape),
-        values.at(updates, from_),
+        values.at(updates, from_, masked),
         combine=arg.combine,
-        valid=inside,
+        valid=all_of((target.ge(0), target.lt(size), has_update)),
         bindings=((target, values.bindings[target]),),
     )
-    updated = _loops(tuple(from_[k] for k in serial), [index_node.shape[k] for k in serial], tp.Kind.SERIAL, (update,))
+    updated = _loops((turn,), (index_node.shape[arg.axis],), tp.Kind.SERIAL, (update,))
     reductions = _reductions(values, [fill.value, update.value])
-    return _loops(
-        tuple(at[k] for k in parallel), [n.shape[k] for k in parallel], tp.Kind.GRID, (*reductions, *filled, *updated)
-    )
+    body = (*reductions, *filled, *updated)
+    return _loops(tuple(at[k] for k in others), [n.shape[k] for k in others], tp.Kind.GRID, body)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lazygrad.index.expr import dim_max, dim_product
-from lazygrad.tile.program import Alu, Array, Load, Loop, Program, Reduction, Stmt, Store, Value
+from lazygrad.tile.program import Alu, Array, Load, Loop, Program, Reduction, Search, Stmt, Store, Value
 from lazygrad.tile.values import topological
 
 
@@ -15,7 +15,7 @@ def traffic(program: Program) -> int:
 
     def visit(body: Sequence[Stmt], times: int) -> None:
         for s in body:
-            if isinstance(s, Loop):
+            if isinstance(s, (Loop, Search)):
                 visit(s.body, times * dim_max(s.axis.extent))
             elif isinstance(s, Reduction):
                 inner = times * dim_max(dim_product(a.extent for a in s.axes))
@@ -41,7 +41,7 @@ def operations(program: Program) -> int:
     def visit(body: Sequence[Stmt], times: int) -> None:
         nonlocal total
         for s in body:
-            if isinstance(s, Loop):
+            if isinstance(s, (Loop, Search)):
                 visit(s.body, times * dim_max(s.axis.extent))
             elif isinstance(s, Reduction):
                 inner = times * dim_max(dim_product(a.extent for a in s.axes))

@@ -26,6 +26,7 @@ from .lower_context import Context, Element
 from .lower_launch import Launch, grid_axes
 from .lower_loop import register_axis, run_segment, segments
 from .lower_reduce import Items, Reducer
+from .lower_search import Searcher
 from .lower_store import Storer
 from .lower_tiles import Tiles, declared
 from .lower_value import Values
@@ -42,7 +43,7 @@ from .machine import (
     StoreTo,
     Ticket,
 )
-from .program import Array, Barrier, If, Kind, Last, Loop, Program, Reduction, Stage, Stmt, Store
+from .program import Array, Barrier, If, Kind, Last, Loop, Program, Reduction, Search, Stage, Stmt, Store
 from .target import PLAIN, Target
 from .values import statement_values
 from .walk import bodies
@@ -72,6 +73,7 @@ class _Lowering:
         self.values = Values(context, statement_values(program.body), _mutable(program))
         self.reducer = Reducer(context, self.values, self._body)
         self.storer = Storer(context, self.values, self.launch)
+        self.searcher = Searcher(context, self.values, self.launch, self._body)
         self.tiles = Tiles(context, self.launch, self._body, program.body, (*program.params, *program.workspace))
 
     def kernel(self) -> MachineKernel:
@@ -110,6 +112,8 @@ class _Lowering:
             self._if(s)
         elif isinstance(s, Stage):
             self._stage(s)
+        elif isinstance(s, Search):
+            self.searcher.search(s)
         elif isinstance(s, Last):
             self._last(s)
         elif isinstance(s, Barrier):

@@ -9,6 +9,7 @@ from lazygrad.tile.contract import contract
 from lazygrad.tile.hopper import hopper
 from lazygrad.tile.local_contract import local_contract
 from lazygrad.tile.program import Program
+from lazygrad.tile.scatter import scatter
 from lazygrad.tile.separate import separate
 from lazygrad.tile.stream import stream
 from lazygrad.tile.tensorize import tensorize
@@ -28,5 +29,6 @@ def optimize(program: Program, info: DeviceInfo) -> Program:
 def _chosen(program: Program, info: DeviceInfo) -> Program:
     plain = collapse(program)
     if info.kind == "gpu":
-        return hopper(plain, info) or tensorize(plain, info) or local_contract(plain, info) or work_groups(plain, info)
+        matrix = hopper(plain, info) or tensorize(plain, info) or local_contract(plain, info)
+        return matrix or scatter(plain, info) or work_groups(plain, info)
     return stream(contract(separate(plain), info) or vectorize(plain, info))

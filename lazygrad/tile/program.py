@@ -4,8 +4,8 @@
 equal values are one object. A value belongs to the outermost loop that binds all of its variables; lowering puts it
 there.
 
-*Statements* bind variables and have effects (`Loop`, `Reduction`, `Stage`, `Store`, `If`, `Last`). Every axis says how
-it is executed, and that is all that optimization passes change:
+*Statements* bind variables and have effects (`Loop`, `Reduction`, `Stage`, `Store`, `If`, `Search`, `Last`). Every
+axis says how it is executed, and that is all that optimization passes change:
 
     GRID      one work-group (thread block) each
     CLUSTER   one work-group each, of those that run at the same time and reach each other's local memory
@@ -26,8 +26,6 @@ index expressions (`order`), and so are layouts (`layout`). `verify` checks what
 
 from __future__ import annotations
 
-import threading
-import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -43,8 +41,7 @@ from .array import Kind as Kind
 from .array import Scope as Scope
 from .array import compute_dtype as compute_dtype
 from .collective import Copy, Done, Let, Mma, Open, Release, Wait
-
-# ---- values ----------------------------------------------------------------------------------------
+from .interned import Interned, comparable
 
 
 class Value:
@@ -100,23 +97,16 @@ class Ref(Value):
 
 EMPTY: Mapping[Any, Any] = MappingProxyType({})
 V = TypeVar("V", bound=Value)
-_values: weakref.WeakValueDictionary[tuple[Any, ...], Any] = weakref.WeakValueDictionary()
-_interning = threading.Lock()
+_values = Interned()
 _NO_VARS: frozenset[Var] = frozenset()
 _NO_ACCS: frozenset[Accumulator] = frozenset()
 
 
-def _identity(field: Any) -> Any:
-    """What a field of a value is compared by: 0.0 and -0.0 differ, and so do 1.0 and 1."""
-    return (type(field), repr(field)) if isinstance(field, float) else field
-
-
 def _value(kind: type[V], dtype: DType, src: tuple[Value, ...], own: frozenset[Var], **fields: Any) -> V:
-    key = (kind, dtype, tuple(map(id, src)), *((name, _identity(v)) for name, v in fields.items()))
-    new: Any = _values.get(key)
-    if new is not None:
-        return cast(V, new)
-    new = object.__new__(kind)
+    key = (kind, dtype, tuple(map(id, src)), *((name, comparable(v)) for name, v in fields.items()))
+    if (known := _values.find(key)) is not None:
+        return cast(V, known)
+    new: Any = object.__new__(kind)
     new.dtype, new.src = dtype, src
     new.vars = own.union(*(s.vars for s in src)) if src else own
     new.accs = _NO_ACCS.union(*(s.accs for s in src)) if src else _NO_ACCS
@@ -124,8 +114,7 @@ def _value(kind: type[V], dtype: DType, src: tuple[Value, ...], own: frozenset[V
         setattr(new, name, v)
     if kind is Ref:
         new.accs = frozenset({new.acc})
-    with _interning:  # as for nodes of the graph
-        return cast(V, _values.setdefault(key, new))
+    return cast(V, _values.add(key, new))
 
 
 def const(value: bool | int | float, dtype: DType) -> Const:
@@ -177,7 +166,7 @@ class Accumulator:
     dtype: DType  # sums of 16-bit floats are kept in float32
     value: Value
     vars: frozenset[Var]
-    factors: DType | None = None  # of a sum of products: the 16-bit float that each factor may be rounded to
+    factors: DType | None = None  # of a sum of products: the type in which a matrix unit may multiply them
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -224,6 +213,19 @@ class If:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Search:
+    """`body` in those turns of `axis` in which `where` holds, in order; `bindings` as in Store.
+
+    The work-items that have the same LOCAL variables look for these turns together: one, or a warp.
+    """
+
+    axis: Axis
+    where: Expr
+    bindings: tuple[tuple[Var, Value], ...]
+    body: tuple[Stmt, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Stage:
     """Declares the scratch `array` for the rest of the enclosing body, and fills it by `body`."""
 
@@ -247,7 +249,7 @@ class Last:
     """`body` runs once, in one work-item of the work-group that comes here last; it sees what all others stored before
     they came (outside of LOCAL axes, so by the same work-item of each group).
 
-    `tickets` is one int32 in GLOBAL memory, 0 before and after the launch: how many work-groups have come.
+    `tickets`: one int32 in GLOBAL memory, 0 before and after the launch: how many work-groups have come.
     """
 
     tickets: Array
@@ -264,10 +266,7 @@ class Start:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Role:
-    """The next `items` work-items of the group run `body`, with `registers` 32-bit registers each (0: their share).
-
-    `alone`: only the first of them does.
-    """
+    """`items` neighbours (`alone`: the first of them) run `body`, with `registers` registers each (0: their share)."""
 
     name: str
     items: int
@@ -284,7 +283,7 @@ class Roles:
 
 
 Collective = Copy | Mma | Wait | Release | Open | Let
-Stmt = Loop | Reduction | Store | If | Stage | Barrier | Last | Start | Roles | Collective
+Stmt = Loop | Reduction | Store | If | Search | Stage | Barrier | Last | Start | Roles | Collective
 
 
 @dataclass(frozen=True, slots=True, eq=False)

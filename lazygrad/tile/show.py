@@ -28,6 +28,7 @@ from .program import (
     Ref,
     Role,
     Roles,
+    Search,
     Stage,
     Start,
     Stmt,
@@ -146,6 +147,10 @@ class _Writer:
         if isinstance(s, If):
             otherwise = [f"{pad}else:", *self.body(s.orelse, depth + 1)] if s.orelse else []
             return [f"{pad}if {s.condition}:", *self.body(s.body, depth + 1), *otherwise]
+        if isinstance(s, Search):
+            lines, of = self._values([v for _, v in s.bindings], depth)
+            bound = "".join(f", {var.name} = {of[v][0]}" for var, v in s.bindings)
+            return [*lines, f"{pad}search {_axis(s.axis)} where {s.where}{bound}:", *self.body(s.body, depth + 1)]
         if isinstance(s, Stage):
             return [f"{pad}stage {_scratch(s.array)}{':' * bool(s.body)}", *self.body(s.body, depth + 1)]
         if isinstance(s, Last):

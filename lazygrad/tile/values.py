@@ -21,6 +21,7 @@ from lazygrad.tile.program import (
     Loop,
     Reduction,
     Ref,
+    Search,
     Stage,
     Stmt,
     Store,
@@ -98,6 +99,7 @@ def statement_values(body: Iterable[Stmt]) -> list[Value]:
     for s in flattened(body):
         if isinstance(s, Store):
             found.append(s.value)
+        if isinstance(s, (Store, Search)):
             found.extend(v for _, v in s.bindings)
         elif isinstance(s, Reduction):
             found.extend(a.value for a in s.accumulators)
@@ -174,7 +176,7 @@ class _Substitution:
 
     def _statement(self, s: Stmt) -> Stmt:
         if isinstance(s, Store):
-            bindings = tuple((var, self._value(v)) for var, v in s.bindings)
+            bindings = self._bindings(s)
             valid = None if s.valid is None else s.valid.substitute(self.variables)
             index, value = s.index.substitute(self.variables), self._value(s.value)
             array = self.arrays.get(s.array, s.array)
@@ -187,9 +189,15 @@ class _Substitution:
             return Loop(self._axis(s.axis), self.body(s.body))
         if isinstance(s, If):
             return If(s.condition.substitute(self.variables), self.body(s.body), self.body(s.orelse))
+        if isinstance(s, Search):
+            where = s.where.substitute(self.variables)
+            return Search(self._axis(s.axis), where, self._bindings(s), self.body(s.body))
         if isinstance(s, (Stage, Last)):
             return replace(s, body=self.body(s.body))
         return s
+
+    def _bindings(self, s: Store | Search) -> tuple[tuple[Var, Value], ...]:
+        return tuple((var, self._value(v)) for var, v in s.bindings)
 
     def _accumulator(self, old: Accumulator, axes: tuple[Axis, ...]) -> Accumulator:
         value = self._value(old.value)
@@ -208,12 +216,14 @@ def statement_exprs(body: Iterable[Stmt]) -> list[tuple[Expr, bool]]:
             found.append((s.index, True))
             if s.valid is not None:
                 found.append((s.valid, False))
-        elif isinstance(s, (Loop, Stage, Last, Reduction)):
+        elif isinstance(s, (Loop, Search, Stage, Last, Reduction)):
             stack.extend(s.body)
         elif isinstance(s, If):
             found.append((s.condition, False))
             stack.extend(s.body + s.orelse)
-        for axis in s.axes if isinstance(s, Reduction) else (s.axis,) if isinstance(s, Loop) else ():
+        if isinstance(s, Search):
+            found.append((s.where, False))
+        for axis in s.axes if isinstance(s, Reduction) else (s.axis,) if isinstance(s, (Loop, Search)) else ():
             if isinstance(axis.extent, Expr):
                 found.append((axis.extent, False))
     return found

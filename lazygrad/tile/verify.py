@@ -14,7 +14,7 @@ from lazygrad.index.expr import Expr, Var, dim_max, lift
 from .array import Array, Kind, Scope
 from .collective import Copy, Done, Mma, Open, Release, Ring, Tile, Token, Turn, Wait
 from .layout import WARP, Fragment, Swizzled, is_bijective
-from .program import Barrier, If, Loop, Program, Reduction, Role, Roles, Stage, Start, Stmt
+from .program import Barrier, If, Loop, Program, Reduction, Role, Roles, Search, Stage, Start, Stmt
 from .resources import items
 from .verify_async import follow
 from .walk import bodies, flattened
@@ -84,6 +84,8 @@ class _Structure:
             self._turn(s.turn if isinstance(s, Release) else s.done)
         elif isinstance(s, Barrier):
             self._barrier(s, place)
+        elif isinstance(s, Search):
+            self._search(s, place)
         elif isinstance(s, Roles):
             self._roles(s, place)
             return
@@ -124,6 +126,12 @@ class _Structure:
             raise GraphError(f"a Barrier in role {place.role}, which one work-item runs alone")
         if s.together and place.sharing not in (WARP, WARP_GROUP):
             raise GraphError(f"a Barrier of {place.sharing} work-items together; use {WARP} or {WARP_GROUP}")
+
+    def _search(self, s: Search, place: _Place) -> None:
+        if place.sharing not in (1, WARP):
+            raise GraphError(f"a Search over {s.axis.var.name} by {place.sharing} work-items together; use 1 or {WARP}")
+        if place.sharing > 1 and place.conditional:
+            raise GraphError(f"a Search over {s.axis.var.name} inside {place.conditional}, which differs between items")
 
     def _roles(self, s: Roles, place: _Place) -> None:
         if place.local or place.role:

@@ -16,9 +16,9 @@ from lazygrad.index.expr import Expr, Var, dim_max, lift
 
 from .array import Array, Axis, Kind, Scope
 from .collective import Copy, Let, Mma, Open, Release, Ring, Tile, Token, Turn, Wait
-from .program import Barrier, If, Load, Loop, Program, Reduction, Roles, Start, Stmt, Store, Value
+from .program import Barrier, If, Load, Loop, Program, Reduction, Roles, Search, Start, Stmt, Store, Value
 from .values import topological
-from .verify_memory import Batch, Memory, Place
+from .verify_memory import Batch, Filling, Memory, Place
 from .walk import bodies, flattened
 
 MOST_STEPS = 20_000
@@ -36,7 +36,9 @@ class _Shared:
     cluster: int
     rings: dict[Array, Ring]
     filled: Counter[Ring] = field(default_factory=Counter)
-    released: Counter[tuple[Ring, int]] = field(default_factory=Counter)
+    waited: Counter[Filling] = field(default_factory=Counter)
+    released: Counter[Filling] = field(default_factory=Counter)
+    known: dict[Filling, Counter[Ring]] = field(default_factory=dict)  # how many turns who filled it knew to be filled
     steps: int = 0
 
 
@@ -85,7 +87,8 @@ class _Agent:
         self.memory = Memory(name, shared.rings)
         self.turn_bytes: int | None = None
         self.started: Counter[Ring] = Counter()
-        self.waited: Counter[Ring] = Counter()
+        self.waited: Counter[Ring] = Counter()  # the turn after the latest one that was waited for
+        self.known: Counter[Ring] = Counter()  # how many turns have been filled, as it has learnt
 
     def _number(self, e: Expr) -> int:
         values = {v: self.env[v] for v in e.vars}
@@ -108,6 +111,8 @@ class _Agent:
     def _statement(self, s: Stmt) -> Blocked:
         if isinstance(s, Loop):
             yield from self._loop([s.axis], s.body)
+        elif isinstance(s, Search):
+            yield from self._loop([Axis(s.axis.var, 1)], s.body)
         elif isinstance(s, Reduction):
             once = [Axis(a.var, 1, Kind.UNROLL) for a in s.axes]
             yield from self._loop(once, s.body)
@@ -121,7 +126,7 @@ class _Agent:
         elif isinstance(s, Roles):
             agents = [_Agent(f"role {role.name}", self.shared, dict(self.env), self.last) for role in s.roles]
             _together([a.run(role.body) for a, role in zip(agents, s.roles)], [a.name for a in agents])
-            self._all_turns_were_read(agents)
+            self._all_turns_were_read()
         elif isinstance(s, Start):
             yield from self._start(s)
         elif isinstance(s, Wait):
@@ -144,12 +149,13 @@ class _Agent:
             yield from self._loop(inner, body) if inner else self._body(body)
         self.weight = weight
 
-    def _all_turns_were_read(self, agents: Sequence[_Agent]) -> None:
+    def _all_turns_were_read(self) -> None:
         for ring, count in self.shared.filled.items():
-            for agent in agents:
-                if 0 < agent.waited[ring] != count:
+            for number in range(count):
+                if self.shared.waited[ring, number] != ring.readers:
                     raise GraphError(
-                        f"{agent.name}: waits for {agent.waited[ring]} turns of ring {ring.name!r} of {count}"
+                        f"turn {number} of ring {ring.name!r} is waited for by {self.shared.waited[ring, number]} of its "
+                        f"{ring.readers} readers"
                     )
 
     # ---- asynchronous work ---------------------------------------------------------------------
@@ -181,19 +187,27 @@ class _Agent:
             )
         self.turn_bytes = None
         self.shared.filled[ring] += 1
+        self.shared.known[ring, number] = self.known.copy()
 
     def _wait(self, s: Wait) -> Blocked:
         if isinstance(s.done, Token):
             self.memory.retire(s.done, s.pending)
             return
         ring, number = s.done.ring, self._number(s.done.number)
-        if number != self.waited[ring]:
+        if number < self.waited[ring]:
             raise GraphError(
                 f"{self.name}: waits for turn {number} of ring {ring.name!r} where {self.waited[ring]} is next"
             )
+        if number >= self.known[ring] + ring.slots:
+            raise GraphError(
+                f"{self.name}: waits for turn {number} of ring {ring.name!r}, which it cannot tell from turn "
+                f"{number - 2 * ring.slots}: nothing says that turn {number - ring.slots} has been filled"
+            )
         while self.shared.filled[ring] <= number:
             yield f"turn {number} of ring {ring.name!r} to be filled"
-        self.waited[ring] += 1
+        self.waited[ring] = self.known[ring] = number + 1
+        self.known |= self.shared.known[ring, number]
+        self.shared.waited[ring, number] += self.weight
         self.memory.held.add((ring, number))
 
     def _release(self, turn: Turn) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from .program import Axis, If, Kind, Last, Loop, Reduction, Roles, Stage, Start, Stmt
+from .program import Axis, If, Kind, Last, Loop, Reduction, Roles, Search, Stage, Start, Stmt
 
 
 def bodies(s: Stmt) -> tuple[tuple[Stmt, ...], ...]:
@@ -13,7 +13,7 @@ def bodies(s: Stmt) -> tuple[tuple[Stmt, ...], ...]:
         return s.body, s.orelse
     if isinstance(s, Roles):
         return tuple(role.body for role in s.roles)
-    return (s.body,) if isinstance(s, (Loop, Reduction, Stage, Last, Start)) else ()
+    return (s.body,) if isinstance(s, (Loop, Reduction, Search, Stage, Last, Start)) else ()
 
 
 def flattened(body: Iterable[Stmt]) -> Iterator[Stmt]:

@@ -26,6 +26,7 @@ from lazygrad.tile.program import (
     Program,
     Reduction,
     Ref,
+    Search,
     Stage,
     Stmt,
     Store,
@@ -83,6 +84,11 @@ class Interpreter:
                 self.body(s.body)
         elif isinstance(s, Reduction):
             self.reduction(s)
+        elif isinstance(s, Search):
+            for k in range(self.number(s.axis.extent)):
+                self.env[s.axis.var] = k
+                if self.number(s.where, {var: self.value(v) for var, v in s.bindings}):
+                    self.body(s.body)
         elif isinstance(s, If):
             self.body(s.body if self.number(s.condition) else s.orelse)
         elif isinstance(s, Stage):

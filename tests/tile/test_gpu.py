@@ -11,6 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from lazygrad import Tensor, manual_seed, optim
+from lazygrad.ir.op import Combine
 from lazygrad.models.gpt import GPT, GPTConfig
 from lazygrad.runtime.registry import open_device
 from lazygrad.settings import settings
@@ -155,8 +156,52 @@ def in_order(p: Programs, n: int) -> None:
     p.add("gradient of cross-entropy", logits.grad, (chances - one_hot) / len(x))
 
 
+def scattered(base: Data, axis: int, index: Data, updates: Data, combine: Combine) -> Data:
+    """Update after update, in the order of the index; places outside are dropped. Rounds as often as `base` does."""
+    out = base.copy()
+    for at in np.ndindex(*index.shape):
+        if 0 <= index[at] < out.shape[axis]:
+            to = (*at[:axis], int(index[at]), *at[axis + 1 :])
+            old, new = out[to], updates[at]
+            out[to] = new if combine is Combine.SET else max(old, new) if combine is Combine.MAX else old + new
+    return out
+
+
+def scatters(p: Programs, n: int) -> None:
+    """Exact: one owner makes the updates of a place, in their order."""
+    rng = np.random.default_rng(n)
+    for shape, axis, count, shared in (
+        ((70 + n, 24), 0, 90, True),  # rows of a table
+        ((5, 300 + n), 0, 40, True),
+        ((3, 4, 260), 0, 300 + n, True),
+        ((300 + n,), 0, 700, False),
+        ((9000 + n,), 0, 600, False),
+        ((5000 + n, 40), 0, 300, True),
+        ((4, 64 + n), 1, 50, False),  # each row has an index of its own
+        ((33 + n, 6, 5), 1, 7, False),
+        ((2, 40 + n, 8), 1, 1, True),
+    ):
+        base, where = floats(*shape), tuple(count if k == axis else size for k, size in enumerate(shape))
+        own = tuple(size if k == axis or not shared else 1 for k, size in enumerate(where))
+        few, updates = rng.integers(-2, shape[axis] + 2, own), floats(*where)
+        index, places = np.broadcast_to(few, where), Tensor(few).expand(*where)
+        for combine in (Combine.ADD, Combine.SET, Combine.MAX):
+            ours = Tensor(base)._scatter("scatter", axis, places, Tensor(updates), combine)
+            p.add(f"{combine.name} {shape} {axis}", ours, scattered(base, axis, index, updates, combine), 0)
+    shorter = rng.integers(0, 30, (20, 3))  # than what is scattered into, along the other axis
+    base, updates = floats(30, 5 + n), floats(20, 3)
+    ours = Tensor(base).scatter_add(0, Tensor(shorter), Tensor(updates))
+    p.add("shorter index", ours, scattered(base, 0, shorter, updates, Combine.ADD), 0)
+    far = np.array([[1 << 40, 3, -(1 << 40), 3, (1 << 32) + 1, 2 + n]]).T.repeat(8, 1)
+    ours = Tensor(floats(9, 8)).scatter_add(0, Tensor(far), Tensor(floats(6, 8)))
+    p.add("far outside", ours, scattered(floats(9, 8), 0, far, floats(6, 8), Combine.ADD), 0)
+    half, few = floats(40, 16 + n, dtype=np.float16), floats(60, 16 + n, dtype=np.float16)
+    rows = rng.integers(0, 4, (60, 1)).astype(np.uint8).repeat(16 + n, 1)
+    p.add("half", Tensor(half).scatter_add(0, Tensor(rows), Tensor(few)), scattered(half, 0, rows, few, Combine.ADD), 0)
+
+
 Family = Callable[[Programs, int], None]
-FAMILIES: list[Family] = [elementwise, reductions, contractions, in_order]
+FAMILIES: list[Family] = [elementwise, reductions, contractions, in_order, scatters]
 
 
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda f: f.__name__)
