@@ -13,9 +13,9 @@ from lazygrad.dtype import DType
 from lazygrad.index.expr import Expr, Var, all_of
 from lazygrad.tile.array import Array, Axis, Kind, Scope
 from lazygrad.tile.contract import Contraction
-from lazygrad.tile.layout import CHUNK, Swizzled
-from lazygrad.tile.operand import Operand, factor_dtype, known, swizzled
-from lazygrad.tile.program import If, Loop, Stmt, Store, Value, const, load
+from lazygrad.tile.layout import CHUNK, Strided, Swizzled
+from lazygrad.tile.operand import Operand, factor_dtype, known, swizzled, zero
+from lazygrad.tile.program import If, Loop, Stmt, Store, Value, load
 from lazygrad.tile.values import exprs, substitute
 from lazygrad.tile.workgroups import guarded, positions
 
@@ -43,32 +43,38 @@ def factor(c: Contraction, source: Value, axes: Sequence[Axis], found: Operand |
     dtype = factor_dtype(c)
     if found is not None or dtype is None or known(axes) is None or known(c.depth) is None:
         return found
+    return Computed(source, dtype, tuple(axes), c.depth, runs_along_rows(source, axes, c.depth))
+
+
+def runs_along_rows(source: Value, rows: Sequence[Axis], depth: Sequence[Axis]) -> bool:
+    """Whether what `source` reads are neighbours in memory along the rows, rather than along the depth."""
     addresses = [e for e, is_address in exprs([source]) if is_address]
 
     def runs(axis: Axis) -> int:
         return sum(e.coefficient(axis.var) == 1 for e in addresses)
 
-    return Computed(source, dtype, tuple(axes), c.depth, runs(axes[-1]) > runs(c.depth[-1]))
+    return runs(rows[-1]) > runs(depth[-1])
 
 
 class Filler:
     """Brings slices of a computed factor to local memory: `rows` of it from `first` on, by `items` work-items."""
 
     def __init__(self, name: str, source: Computed, slices: Array, first: Expr, items: int) -> None:
-        assert isinstance(slices.layout, Swizzled)
+        assert isinstance(slices.layout, (Strided, Swizzled))
+        assert isinstance(slices.layout.rows, int) and isinstance(slices.layout.columns, int)
         self.source, self.slices, self.first, self.items = source, slices, first, items
         self.layout = slices.layout
         self.each = CHUNK // source.dtype.itemsize
-        self.chunks = self.layout.size // self.each
+        self.chunks = slices.layout.rows * slices.layout.columns // self.each
         self.turns = -(-self.chunks // items)
         self.kept = Array(name, source.dtype, self.turns * self.each, Scope.PRIVATE)
         self.item = Var("filler", 0, items - 1)
         self.turn, self.e = Var("turn", 0, self.turns - 1), Var("e", 0, self.each - 1)
-        chunk = self.turn * items + self.item
+        chunk = self.turn * items + self.item if self.chunks > items else self.item % self.chunks
         per_line = (self.layout.rows if source.transposed else self.layout.columns) // self.each
         line, along = chunk // per_line, chunk % per_line * self.each + self.e
         self.place = (along, line) if source.transposed else (line, along)
-        self.exists = chunk.lt(self.chunks)
+        self.exists = (self.turn * items + self.item).lt(self.chunks)
 
     def fetch(self, step: Expr) -> tuple[Stmt, ...]:
         """Computes this work-item's elements of slice number `step`; 0 outside of the factor."""
@@ -81,7 +87,7 @@ class Filler:
         at = self.turn * self.each + self.e
         body: tuple[Stmt, ...] = (Store(self.kept, at, value),)
         if inside.constant != 1:
-            body = (If(inside, body, (Store(self.kept, at, const(0.0, self.source.value.dtype)),)),)
+            body = (If(inside, body, (Store(self.kept, at, zero(self.source.value.dtype)),)),)
         return self._by_items(body)
 
     def put(self, slot: Expr) -> tuple[Stmt, ...]:

@@ -1,8 +1,8 @@
 """Where the elements of a tile lie: from (row, column) to a place in memory, or from a register to its element.
 
-`Strided` and `Swizzled` say at which element of an array the element (row, column) of a tile lies; `Fragment` says
-which element of a tile each register of each work-item holds. All of them are index expressions: nothing else in the
-compiler knows a layout, and a test goes through every element of each.
+`Strided` and `Swizzled` say at which element of an array the element (row, column) of a tile lies; `Fragment`
+and `Spread` say which element of a tile each register of each work-item holds. All of them are index expressions:
+nothing else in the compiler knows a layout, and a test goes through every element of each.
 
 Matrix units read a tile in pieces of 8 rows by 16 bytes, whose rows should lie in different banks of local memory (32
 banks of 4 bytes). A swizzle sees to that: the number of each 16-byte chunk in its row is combined by exclusive or with
@@ -181,7 +181,66 @@ class Fragment:
         return f"{self.rows} x {self.columns} in registers of {self.items} items, {self.registers} each"
 
 
-Layout = Strided | Swizzled | Fragment
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """A tile in the registers of `down` x `across` work-items, each with as many rows and columns as the others.
+
+    Neighbours in memory should be read by neighbouring items: an item has `height` rows together, then those as many
+    rows further on as all items have, and so on; `run` columns together likewise. Of 32 items that run in step, up to
+    4 lie below each other and the rest across, so that they read few rows and columns of slices in local memory. Items
+    2k and 2k + 1 share their columns, k and k + 2 their rows: where pairs of neighbours read the same 16 bytes, two
+    accesses of 16 items each serve all 32 of them, rather than four.
+
+    >>> row, column = Spread(128, 128, 16, 16, 4, 4).element(Const(35), Const(12))
+    >>> print(row, column)
+    5 100
+    """
+
+    rows: int
+    columns: int
+    down: int
+    across: int
+    height: int = 1
+    run: int = 1
+
+    @property
+    def items(self) -> int:
+        return self.down * self.across
+
+    @property
+    def each(self) -> tuple[int, int]:
+        """Rows and columns of one work-item."""
+        return self.rows // self.down, self.columns // self.across
+
+    @property
+    def registers(self) -> int:
+        """Elements of one work-item."""
+        return self.rows * self.columns // self.items
+
+    @property
+    def size(self) -> int:
+        return self.registers
+
+    def element(self, item: Expr, register: Expr) -> tuple[Expr, Expr]:
+        """(row, column) of what work-item `item` holds in its element number `register`."""
+        down = min(self.down, max(4, WARP // self.across))  # of a warp
+        across, pair = WARP // down, min(2, down)
+        warp, lane = item // WARP, item % WARP
+        row = warp // (self.across // across) * down + lane // (pair * across) * pair + lane % pair
+        column = warp % (self.across // across) * across + lane // pair % across
+        i, j = register // self.each[1], register % self.each[1]
+        return _stretched(i, row, self.down, self.height), _stretched(j, column, self.across, self.run)
+
+    def __str__(self) -> str:
+        return f"{self.rows} x {self.columns} in registers of {self.down} x {self.across} items"
+
+
+def _stretched(register: Expr, item: Expr, items: int, run: int) -> Expr:
+    """Where a register of an item lies: `run` of one item together, then those of the next."""
+    return register // run * (items * run) + item * run + register % run
+
+
+Layout = Strided | Swizzled | Fragment | Spread
 
 
 def xor(a: Expr, b: Expr, bits: int) -> Expr:
@@ -200,7 +259,7 @@ def is_bijective(layout: Layout) -> bool:
     >>> is_bijective(Swizzled(64, 64, 2, 128)), is_bijective(Strided(4, 4, 3, 1))
     (True, False)
     """
-    if isinstance(layout, Fragment):
+    if isinstance(layout, (Fragment, Spread)):
         item, register = Var("item", 0, layout.items - 1), Var("register", 0, layout.registers - 1)
         row, column = layout.element(item, register)
         i, r = np.mgrid[: layout.items, : layout.registers].reshape(2, -1)

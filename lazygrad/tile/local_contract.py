@@ -1,10 +1,19 @@
-"""Pass for GPUs: a contraction as tiles of the output, one for each work-group, with both operands in local memory.
+"""Pass for GPUs: a contraction whose products are taken in the registers of single work-items.
 
-A work-group computes a block of rows by a block of columns; each of its work-items a small tile of registers, whose
-rows and columns lie as far apart as there are items in that direction, so that neighbouring items read and write
-neighbouring elements. Step by step along the depth the items together bring a slice of both operands to local memory,
-meet, multiply, and meet again. The slices are filled up with zeros where an operand ends; the rest of the block is
-kept from being stored. What follows the sum (the epilogue) is evaluated on the register tile.
+A work-group computes a block of the output, each of its work-items up to 8 by 8 elements of it (`Spread`). Slices of
+both factors come to local memory ahead of their use (`Slices`): by asynchronous copies of 16 bytes where the device
+has them and the factor lies in memory so that they fit, else through registers. What follows the sum (the epilogue)
+is evaluated on the sums in registers and stored.
+
+What limits such a product is how often local memory is read: for one step of the depth an item reads 8 + 8 elements
+for 64 multiplications. So it reads 16 bytes at a time. Where neighbours in memory run along the rows, a slice keeps
+them together, and an item has runs of neighbouring rows. Where they run along the depth, they stay so too: an item
+reads runs of the depth instead, of rows that are far apart, and multiplies one element of each run after the other.
+That is as many reads; nothing has to be transposed on its way, which asynchronous copies could not do. Lines of a
+slice then are padded by 16 bytes, so that eight items that read neighbouring ones find them in different banks.
+
+The hierarchy of tiles, and slices that arrive while others are multiplied, are those of NVIDIA's CUTLASS ("Efficient
+GEMM in CUDA", in its documentation).
 """
 
 from __future__ import annotations
@@ -12,205 +21,206 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from lazygrad.index.expr import Expr, Var, all_of, dim_product
-from lazygrad.ir.op import Combine
+from lazygrad.dtype import DType
+from lazygrad.index.expr import Const, Expr, Var
+from lazygrad.ir.op import Op
 from lazygrad.runtime.base import DeviceInfo
+from lazygrad.tile.array import Array, Axis, Kind, Scope, compute_dtype
+from lazygrad.tile.collective import Let
+from lazygrad.tile.computed import Computed, runs_along_rows
 from lazygrad.tile.contract import Contraction, contraction
-from lazygrad.tile.program import (
-    Accumulator,
-    Array,
-    Axis,
-    Barrier,
-    If,
-    Kind,
-    Loop,
-    Program,
-    Reduction,
-    Scope,
-    Stage,
-    Stmt,
-    Store,
-    Value,
-    compute_dtype,
-    const,
-    load,
-    ref,
-)
-from lazygrad.tile.values import exprs, substitute, substitute_body
-from lazygrad.tile.workgroups import WARP, guarded, positions, power_of_two
+from lazygrad.tile.layout import CHUNK, Spread, Strided
+from lazygrad.tile.operand import Block, Operand, clear, epilogue, known, matrix
+from lazygrad.tile.order import grouped
+from lazygrad.tile.program import Load, Loop, Program, Stage, Stmt, Store, Value, alu, load
+from lazygrad.tile.slices import Factor, Slices
+from lazygrad.tile.tensorize import ARCHITECTURE, BAND, architecture
+from lazygrad.tile.values import substitute
+from lazygrad.tile.workgroups import WARP, power_of_two
 
-BLOCK = 64  # rows and columns of the largest tile of a work-group
-WIDE_BLOCK = 128  # where accesses are wide: each work-item has twice the rows and columns, four of them neighbours
+BLOCK = 64  # rows and columns of the largest block of a work-group
+WIDE_BLOCK = 128  # where accesses are wide
 SMALL_BLOCK = 16
-RUN = 4  # neighbouring rows or columns of a work-item, read and written in one access
-STEP = 16  # of the depth, brought to local memory at a time
+ITEMS = 16  # work-items along the rows of a block, and along its columns, at most
+SUMS = 64  # 32-bit registers of a work-item for sums, at most
+STEP = 64  # bytes of the depth, brought to local memory at a time
+MOST_STEP = 16  # elements
+STAGES = 3  # slots for slices that are copied, where two groups have room for them
+MOST_RUN = 4  # neighbouring elements that an item reads at once
 MIN_DEPTH = 8  # below, the caches do as well
-SKEW = 1  # elements between the rows of a slice, so that they start in different banks; a run where accesses are wide
 
 
 @dataclass(frozen=True, slots=True)
-class Side:
-    """The rows or the columns: `size` of them in blocks, shared by `items` work-items with `registers` each."""
+class Shape:
+    """Of a work-group's block: rows, columns, the depth of a slice, and slots for slices."""
 
-    axes: tuple[Axis, ...]
-    size: int
-    block: int
-    run: int = 1
+    rows: int
+    columns: int
+    depth: int
+    stages: int = 2
 
     @property
-    def registers(self) -> int:
-        return max(1, self.block // SMALL_BLOCK)
+    def down(self) -> int:
+        return min(ITEMS, self.rows)
+
+    @property
+    def across(self) -> int:
+        return min(ITEMS, self.columns)
 
     @property
     def items(self) -> int:
-        return self.block // self.registers
+        return self.down * self.across
 
     @property
-    def blocks(self) -> int:
-        return -(-self.size // self.block)
+    def each(self) -> tuple[int, int]:
+        """Rows and columns of one work-item."""
+        return self.rows // self.down, self.columns // self.across
 
     @property
-    def width(self) -> int:
-        """Elements from one row of a slice to the next."""
-        return self.block + (self.run if self.run > 1 else SKEW)
+    def registers(self) -> int:
+        return self.each[0] * self.each[1]
 
-    def halved(self) -> Side:
-        block = self.block // 2
-        return replace(self, block=block, run=min(self.run, max(1, block // SMALL_BLOCK)))
-
-    def place(self, register: Expr, item: Expr) -> Expr:
-        """Which row or column of the block a register of a work-item is: runs of one item, then those of the next."""
-        return register // self.run * (self.items * self.run) + item * self.run + register % self.run
+    def halved(self) -> Shape:
+        """The longer side halved."""
+        if self.rows > self.columns:
+            return replace(self, rows=self.rows // 2)
+        return replace(self, columns=self.columns // 2)
 
 
 def local_contract(program: Program, info: DeviceInfo) -> Program | None:
-    """`program` in tiles, or None when it is no contraction or too small for them."""
+    """`program` in blocks, or None when it is no contraction or too small for them."""
     c = contraction(program)
-    if c is None or not _is_known(c) or _count(c.depth) < MIN_DEPTH:
+    if c is None or any(known(axes) is None for axes in (c.batch, c.rows, c.columns, c.depth)):
         return None
-    rows, columns = _side(c.rows, info), _side(c.columns, info)
-    groups = _count(c.batch)
-    while max(rows.block, columns.block) > SMALL_BLOCK and groups * rows.blocks * columns.blocks < info.units:
-        rows, columns = _halved(rows, columns)
-    while rows.items * columns.items > info.max_group:
-        rows, columns = _halved(rows, columns)
-    step = min(STEP, power_of_two(_count(c.depth)))
-    while step > 1 and _slice_bytes(c, rows, columns, step) > info.local_bytes:
-        step //= 2
-    if rows.items * columns.items < WARP or _slice_bytes(c, rows, columns, step) > info.local_bytes:
+    depth = known(c.depth)
+    assert depth is not None
+    if depth < MIN_DEPTH or any(d.is_bool for d in (c.acc.dtype, c.a.dtype, c.b.dtype)):
         return None
-    return replace(program, body=_Blocks(c, rows, columns, step).body())
+    factors = _factor(c, c.a, c.rows, info), _factor(c, c.b, c.columns, info)
+    shape = _shape(c, factors, depth, info)
+    return None if shape is None else replace(program, body=_Blocks(c, factors, shape).body())
 
 
-def _is_known(c: Contraction) -> bool:
-    """Whether all of its sizes are numbers, as slices need them."""
-    return all(isinstance(a.extent, int) for a in (*c.batch, *c.rows, *c.columns, *c.depth))
+def _factor(c: Contraction, source: Value, axes: Sequence[Axis], info: DeviceInfo) -> Factor:
+    """A factor as a matrix that asynchronous copies can bring, or else by its value."""
+    if isinstance(source, Load) and source.valid is None and not source.binds and architecture(info) >= ARCHITECTURE:
+        found = matrix(c, source.array, source.index, axes, c.depth)
+        if found is not None:
+            return found
+    return Computed(source, source.dtype, tuple(axes), c.depth, runs_along_rows(source, axes, c.depth))
 
 
-def _side(axes: tuple[Axis, ...], info: DeviceInfo) -> Side:
-    count = _count(axes)
-    block = min(WIDE_BLOCK if info.warp > 1 else BLOCK, power_of_two(count))
-    return Side(axes, count, block, min(RUN, max(1, block // SMALL_BLOCK)) if info.warp > 1 else 1)
+def _shape(c: Contraction, factors: Sequence[Factor], depth: int, info: DeviceInfo) -> Shape | None:
+    """Large blocks, but enough of them to keep the device busy, and small enough for its memory; None if none are."""
+    rows, columns, batch = (known(axes) or 1 for axes in (c.rows, c.columns, c.batch))
+    itemsizes = c.a.dtype.itemsize, c.b.dtype.itemsize
+    least = [CHUNK // each for each in itemsizes]
+    most = WIDE_BLOCK if info.warp > 1 else BLOCK
+    step = max(*least, min(MOST_STEP, STEP // max(itemsizes), power_of_two(depth)))
+    sides = [min(most, max(low, power_of_two(n))) for low, n in zip(least, (rows, columns))]
+    shape = Shape(sides[0], sides[1], step)
+    words = -(-compute_dtype(c.acc.dtype).itemsize // 4)
+
+    def is_large(s: Shape) -> bool:
+        blocks = batch * -(-rows // s.rows) * -(-columns // s.columns)
+        return max(s.rows, s.columns) > SMALL_BLOCK and blocks < info.units
+
+    def fits(s: Shape) -> bool:
+        local_bytes = sum(_slice_bytes(factors, s)) * s.stages
+        return s.items <= info.max_group and s.registers * words <= SUMS and local_bytes <= info.local_bytes
+
+    while is_large(shape) or not fits(shape):
+        shape = shape.halved()
+        if shape.items < WARP or shape.rows < least[0] or shape.columns < least[1]:
+            return None
+    is_async = any(isinstance(f, Operand) for f in factors)
+    roomy = 2 * STAGES * sum(_slice_bytes(factors, shape)) <= info.local_bytes
+    return replace(shape, stages=STAGES) if is_async and roomy else shape
 
 
-def _count(axes: Sequence[Axis]) -> int:
-    count = dim_product(a.extent for a in axes)
-    assert isinstance(count, int), count
-    return count
+def _layouts(factors: Sequence[Factor], shape: Shape) -> list[Strided]:
+    """Of a slice of each factor: rows by depth, with the lines that it has in memory."""
+    return [_layout(f, rows, shape.depth) for f, rows in zip(factors, (shape.rows, shape.columns))]
 
 
-def _halved(rows: Side, columns: Side) -> tuple[Side, Side]:
-    """The longer side halved."""
-    return (rows.halved(), columns) if rows.block > columns.block else (rows, columns.halved())
+def _layout(f: Factor, rows: int, depth: int) -> Strided:
+    if f.transposed:
+        return Strided(rows, depth, 1, rows)
+    return Strided(rows, depth, depth + CHUNK // _dtype(f).itemsize, 1)
 
 
-def _slice_bytes(c: Contraction, rows: Side, columns: Side, step: int) -> int:
-    return step * (rows.width * c.a.dtype.itemsize + columns.width * c.b.dtype.itemsize)
+def _dtype(f: Factor) -> DType:
+    return f.array.dtype if isinstance(f, Operand) else f.dtype
+
+
+def _slice_bytes(factors: Sequence[Factor], shape: Shape) -> list[int]:
+    return [layout.size * _dtype(f).itemsize for f, layout in zip(factors, _layouts(factors, shape))]
 
 
 class _Blocks:
     """Builds the statements of one contraction."""
 
-    def __init__(self, c: Contraction, rows: Side, columns: Side, step: int) -> None:
-        self.c, self.rows, self.columns, self.step = c, rows, columns, step
-        self.depth = _count(c.depth)
-        self.items = rows.items * columns.items
-        self.block_row, self.item_row = Var("block_row", 0, rows.blocks - 1), Var("item_row", 0, rows.items - 1)
-        self.block_column = Var("block_column", 0, columns.blocks - 1)
-        self.item_column = Var("item_column", 0, columns.items - 1)
-        self.i, self.j = Var("i", 0, rows.registers - 1), Var("j", 0, columns.registers - 1)
-        self.turn = Var("step", 0, -(-self.depth // step) - 1)
+    def __init__(self, c: Contraction, factors: Sequence[Factor], shape: Shape) -> None:
+        self.c, self.factors, self.shape = c, factors, shape
+        sizes = known(c.rows) or 1, known(c.columns) or 1
+        sides = shape.rows, shape.columns
+        self.whole = sizes[0] % sides[0] == 0, sizes[1] % sides[1] == 0
+        blocks = -(-sizes[0] // sides[0]), -(-sizes[1] // sides[1])
+        self.number = Var("block", 0, blocks[0] * blocks[1] - 1)
+        places = zip(("row", "column"), grouped(self.number, *blocks, BAND))
+        self.lets = tuple(Let(Var(f"block_{name}", e.lo, e.hi), e) for name, e in places)
+        self.at = self.lets[0].var * sides[0], self.lets[1].var * sides[1]
+        self.step = Var("step", 0, -(-(known(c.depth) or 1) // shape.depth) - 1)
+        self.slices = Slices(factors, _layouts(factors, shape), self.at, self.step.hi + 1, shape.stages, shape.items)
+        runs = (self._run(f, each) for f, each in zip(factors, shape.each))
+        layout = Spread(shape.rows, shape.columns, shape.down, shape.across, *runs)
+        self.acc = Array("acc", compute_dtype(c.acc.dtype), layout.size, Scope.PRIVATE, layout=layout)
+
+    def _run(self, f: Factor, each: int) -> int:
+        """Neighbouring rows of a factor that an item reads at once."""
+        return min(each, CHUNK // _dtype(f).itemsize, MOST_RUN) if f.transposed else 1
 
     def body(self) -> tuple[Stmt, ...]:
-        inner = self._tile()
-        for var, extent, kind in (
-            (self.j, self.columns.registers, Kind.UNROLL),
-            (self.i, self.rows.registers, Kind.UNROLL),
-            (self.item_column, self.columns.items, Kind.LOCAL),
-            (self.item_row, self.rows.items, Kind.LOCAL),
-            (self.block_column, self.columns.blocks, Kind.GRID),
-            (self.block_row, self.rows.blocks, Kind.GRID),
-        ):
-            inner = (Loop(Axis(var, extent, kind), inner),)
+        inner: tuple[Stmt, ...] = (
+            *self.lets,
+            *self.slices.declared(),
+            Stage(self.acc, clear(self.acc)),
+            *self.slices.run(self.step, self._products()),
+            *epilogue(self.c, self.acc, Block(self.at, self.whole, {})),
+        )
+        inner = (Loop(Axis(self.number, self.number.hi + 1, Kind.GRID), inner),)
         for axis in reversed(self.c.batch):
             inner = (Loop(replace(axis, kind=Kind.GRID), inner),)
         return inner
 
-    def _tile(self) -> tuple[Stmt, ...]:
-        """The sum over the depth, in steps, and the stores of one element of the register tile."""
-        row, column = self.rows.place(self.i, self.item_row), self.columns.place(self.j, self.item_column)
-        a, fill_a = self._slice("a_slice", self.c.a, self.rows, self.block_row, row)
-        b, fill_b = self._slice("b_slice", self.c.b, self.columns, self.block_column, column)
-        k = Axis(Var("k", 0, self.step - 1), self.step)
-        old = self.c.acc
-        part = self._accumulator("part", substitute([old.value], {}, {self.c.a: a, self.c.b: b})[0], k.var)
-        total = self._accumulator(old.name, ref(part), self.turn)
-        staged = (Barrier(), fill_a, fill_b, Barrier(), Reduction((k,), (part,)))
-        at = self.block_row * self.rows.block + row, self.block_column * self.columns.block + column
-        variables = positions(self.c.rows, at[0]) | positions(self.c.columns, at[1])
-        stores = substitute_body(self._epilogue(total), variables)
-        inside = all_of((at[0].lt(self.rows.size), at[1].lt(self.columns.size)))
-        return (Reduction((Axis(self.turn, self.turn.hi + 1),), (total,), staged), *guarded(inside, stores))
-
-    def _accumulator(self, name: str, value: Value, reduced: Var) -> Accumulator:
-        return Accumulator(name, Combine.ADD, self.c.acc.dtype, value, value.vars - {reduced})
-
-    def _epilogue(self, total: Accumulator) -> tuple[Stmt, ...]:
-        stores: list[Stmt] = []
-        for s in self.c.body[1:]:
-            assert isinstance(s, Store)
-            stores.append(replace(s, value=substitute([s.value], {}, {ref(self.c.acc): ref(total)})[0]))
-        return tuple(stores)
-
-    def _slice(self, name: str, source: Value, side: Side, block: Var, at: Expr) -> tuple[Value, Stage]:
-        """A slice of `source` as [step][block] in local memory: its element `at` of depth k, and how it is filled."""
-        width = side.width
-        array = Array(name, source.dtype, self.step * width, Scope.LOCAL)
-        size = self.step * side.block
-        turns = -(-size // self.items)
-        turn = Var("turn", 0, turns - 1)
-        item = self.item_row * self.columns.items + self.item_column
-        position = turn * self.items + item
-        if self._runs_along_depth(source, side):
-            place, k = position // self.step, position % self.step
+    def _products(self) -> tuple[Stmt, ...]:
+        """What every item does with a slice: runs of the depth one after the other, their elements side by side."""
+        layout = self.acc.layout
+        assert isinstance(layout, Spread)
+        deep = [not f.transposed for f in self.factors]
+        each = min(MOST_RUN, *(CHUNK // _dtype(f).itemsize for f in self.factors)) if any(deep) else 1
+        item, run = Var("thread", 0, layout.items - 1), Var("run", 0, self.shape.depth // each - 1)
+        i, j = (Var(name, 0, n - 1) for name, n in zip("ij", layout.each))
+        column = Axis(j, j.hi + 1, Kind.UNROLL)
+        if all(deep):  # one column after the other: few of their runs are in registers at a time
+            columns = range(layout.each[1])
+            body = tuple(self._product(item, i, Const(n), run * each + k) for n in columns for k in range(each))
         else:
-            place, k = position % side.block, position // side.block
-        row, depth = block * side.block + place, self.turn * self.step + k
-        variables = positions(side.axes, row) | positions(self.c.depth, depth)
-        value = substitute([source], variables, {})[0]
-        fill: tuple[Stmt, ...] = (Store(array, k * width + place, value),)
-        inside = all_of((row.lt(side.size), depth.lt(self.depth)))
-        if inside.constant != 1:
-            zero = const(0.0 if compute_dtype(source.dtype).is_float else 0, source.dtype)
-            fill = (If(inside, fill, (Store(array, k * width + place, zero),)),)
-        fill = (Loop(Axis(turn, turns), guarded(position.lt(size), fill)),)
-        return load(array, Var("k", 0, self.step - 1) * width + at), Stage(array, fill)
+            body = (Loop(column, tuple(self._product(item, i, j, run * each + k) for k in range(each))),)
+        body = (Loop(Axis(i, i.hi + 1, Kind.UNROLL), body),)
+        return (Loop(Axis(item, layout.items, Kind.LOCAL), (Loop(Axis(run, run.hi + 1), body),)),)
 
-    def _runs_along_depth(self, source: Value, side: Side) -> bool:
-        """Whether neighbours in memory are neighbours along the depth, rather than along the rows or columns."""
-        addresses = [e for e, address in exprs([source]) if address]
+    def _product(self, item: Expr, i: Expr, j: Expr, k: Expr) -> Stmt:
+        """Adds the product of element `k` of a row and of a column to their sum."""
+        layout = self.acc.layout
+        assert isinstance(layout, Spread)
+        register = i * layout.each[1] + j
+        places = layout.element(item, register)
+        a, b = (self._element(array, place, k) for array, place in zip(self.slices.arrays, places))
+        (product,) = substitute([self.c.acc.value], {}, {self.c.a: a, self.c.b: b})
+        return Store(self.acc, register, alu(Op.ADD, self.acc.dtype, product, load(self.acc, register)))
 
-        def steps(axis: Axis) -> int:
-            return sum(e.coefficient(axis.var) == 1 for e in addresses)
-
-        return steps(self.c.depth[-1]) > steps(side.axes[-1])
+    def _element(self, array: Array, row: Expr, k: Expr) -> Value:
+        layout = array.layout
+        assert isinstance(layout, Strided)
+        return load(array, layout.at(row, k) + self.slices.slot(self.step) * layout.size)

@@ -7,6 +7,7 @@ binds all it needs, once for each element of the register tile that it depends o
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -121,6 +122,7 @@ class Context:
         self.filled: dict[Array, int] = {}  # scratch arrays -> the depth where they are ready
         self.fills = 0  # how often scratch arrays were filled
         self.version = 0  # of scratch memory that is written again
+        self.writes: Counter[Array] = Counter()  # stores to one array since then, which leave the others as they were
         self.arrays: dict[Array, Array] = {}  # arrays of the program -> of the kernel, with unique names
         self.declared: list[Array] = []
         self.is_rolled = False  # loops hold asynchronous work, of which one copy in the code is enough

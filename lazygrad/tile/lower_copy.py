@@ -66,7 +66,7 @@ class Copier:
     def _pointer(self, tile: Tile, row: Expr, column: Expr) -> Pointer:
         """Where element (row, column) of a tile in memory lies."""
         layout = tile.layout
-        assert not isinstance(layout, Fragment), tile.array.name
+        assert isinstance(layout, (Strided, Swizzled)), tile.array.name
         at = layout.at(tile.at[0] + row, tile.at[1] + column)
         if tile.view is None:
             at = at + tile.slot * layout.size

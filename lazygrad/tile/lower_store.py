@@ -66,7 +66,7 @@ class Storer:
         with self.context.branch(Const(1) if own else self.launch.is_first):
             self.values.access.store(s.array, place, operand, s.combine, s.stream)
         if s.array in self.values.mutable:
-            self.context.version += 1
+            self.context.writes[s.array] += 1
 
 
 def _used(s: Store) -> frozenset[Var]:

@@ -79,7 +79,9 @@ class Values:
             else:
                 bound.append((axis, element[var], None if lanes else context.lane.get(var)))
         arrays = self.facts[v].arrays
-        version = context.version if not arrays.isdisjoint(self.mutable) else context.fills if arrays else 0
+        version = context.fills if arrays else 0
+        if not arrays.isdisjoint(self.mutable):
+            version = context.version + sum(context.writes[array] for array in arrays)  # neither ever decreases
         return (v, version, *bound)
 
     def find(self, v: Value, element: Element) -> Operand | None:

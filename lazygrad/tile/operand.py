@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 from lazygrad.dtype import DType, dtypes
 from lazygrad.index.expr import Const, Expr, Var, all_of, dim_product, linear_form
 from lazygrad.ir.op import Combine
-from lazygrad.tile.array import Array, Axis, Kind, Scope
+from lazygrad.tile.array import Array, Axis, Kind, Scope, compute_dtype
 from lazygrad.tile.collective import Tile
 from lazygrad.tile.contract import Contraction
 from lazygrad.tile.factors import HALF
-from lazygrad.tile.layout import CHUNK, Fragment, Outer, Strided, Swizzled
+from lazygrad.tile.layout import CHUNK, Fragment, Outer, Spread, Strided, Swizzled
 from lazygrad.tile.program import Load, Loop, Stmt, Store, Value, const, load, ref
 from lazygrad.tile.values import substitute, substitute_body, topological
 from lazygrad.tile.workgroups import guarded, positions
@@ -107,7 +107,12 @@ def clear(acc: Array) -> tuple[Stmt, ...]:
     """Zeros in the registers of a fragment."""
     assert isinstance(acc.size, int)
     register = Var("register", 0, acc.size - 1)
-    return (Loop(Axis(register, acc.size, Kind.UNROLL), (Store(acc, register, const(0.0, acc.dtype)),)),)
+    return (Loop(Axis(register, acc.size, Kind.UNROLL), (Store(acc, register, zero(acc.dtype)),)),)
+
+
+def zero(dtype: DType) -> Value:
+    """0 of a type."""
+    return const(0.0 if compute_dtype(dtype).is_float else 0, dtype)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +135,7 @@ def epilogue(c: Contraction, acc: Array, block: Block, staged: Tile | None = Non
     It belongs inside LOCAL axes that leave one work-item per fragment holder.
     """
     fragment = acc.layout
-    assert isinstance(fragment, Fragment)
+    assert isinstance(fragment, (Fragment, Spread))
     item = Var("thread", 0, fragment.items - 1)
     piece, inside = Var("piece", 0, fragment.registers // fragment.run - 1), Var("e", 0, fragment.run - 1)
     place = fragment.element(item, piece * fragment.run + inside)
