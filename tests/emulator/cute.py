@@ -52,6 +52,9 @@ class ThreadValue:
 A_16x16 = ThreadValue(((4, 8), (2, 2, 2)), ((32, 1), (16, 8, 128)), 16)
 B_8x16 = ThreadValue(((4, 8), (2, 2)), ((16, 1), (8, 64)), 8)
 C_16x8 = ThreadValue(((4, 8), (2, 2)), ((32, 1), (16, 8)), 16)
+# mma.m16n8k8 of TF32.
+A_16x8 = ThreadValue(((4, 8), (2, 2)), ((16, 1), (8, 64)), 16)
+B_8x8 = ThreadValue(((4, 8), 2), ((8, 1), 32), 8)
 
 
 def c_64xn(columns: int) -> ThreadValue:

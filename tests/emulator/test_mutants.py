@@ -81,11 +81,18 @@ def product(rows: int, columns: int, depth: int) -> Tensor:
     return (half(small_integers(rows, depth)) @ half(small_integers(depth, columns))).relu()
 
 
+def tf32_product(rows: int, columns: int, depth: int) -> Tensor:
+    """Of factors whose fragments are loaded in both ways."""
+    with settings.override(float32_matmul_precision="high"):
+        return Tensor(small_integers(rows, depth)).realize() @ Tensor(small_integers(depth, columns)).realize()
+
+
 CASES: dict[str, tuple[str, Callable[[], Tensor], float]] = {
     "softmax": ("sm_90a", lambda: Tensor(floats(5, 501)).softmax(-1), 1.0),
     "total": ("sm_90a", lambda: Tensor(floats(5003)).sum(), 1.0),
     "products": ("sm_90a", lambda: Tensor(floats(97, 70)) @ Tensor(floats(70, 66)), 1.0),
     "warps": ("sm_80", lambda: product(128, 128, 200), 0.8),
+    "warps, TF32": ("sm_80", lambda: tf32_product(128, 128, 100), 0.8),
     "warp groups": ("sm_90a", lambda: product(768, 64, 584), 0.6),
 }
 
@@ -102,6 +109,26 @@ def test_leaving_out_a_synchronization_is_reported(name: str, launches: list[Rec
         places = list(SYNCHRONIZATION.finditer(source.text, start))
         reported = sum(is_reported(last, source, found, right) for found in places)
     assert reported >= max(1, least * len(places)), f"{reported} of {len(places)} reported"
+
+
+ROUNDING = re.compile(r"lg_load_(?P<matrix>matrix_)?tf32\((?P<to>[^,]*), (?P<place>[^;]*)\);")
+
+
+def test_leaving_out_the_rounding_to_tf32_is_reported(launches: list[Recorded]) -> None:
+    with settings.override(emulated_arch="sm_80", float32_matmul_precision="high"):
+        (Tensor(floats(64, 48)).realize() @ Tensor(floats(48, 64, seed=1)).realize()).realize()
+        last = launches[-1]
+        source = last.launch.executable.source
+        places = list(ROUNDING.finditer(source.text, source.text.index('extern "C" __global__')))
+        assert {bool(found["matrix"]) for found in places} == {True, False}
+        for found in places:
+            to, place = found["to"], found["place"]
+            exact = (
+                f"lg_load_matrix<0>((unsigned int *)({to}), {place});" if found["matrix"] else f"*({to}) = *({place});"
+            )
+            mutant = replace(source, text=source.text[: found.start()] + exact + source.text[found.end() :])
+            with pytest.raises(KernelError, match="is not rounded to TF32"):
+                last.run(mutant)
 
 
 def is_reported(last: Recorded, source: KernelSource, found: re.Match[str], right: list[Data]) -> bool:

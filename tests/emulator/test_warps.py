@@ -159,6 +159,88 @@ def test_fragments_are_those_of_cute(kind: str) -> None:
     np.testing.assert_array_equal(acc, fragments(c + a @ b.T, cute.C_16x8, 4))
 
 
+ONE_MMA_TF32 = kernel(
+    "one_mma_tf32",
+    "const float *a, const float *b, float *c",
+    """
+  float acc[4], left[4], right[2];
+  for (int i = 0; i < 4; i++) acc[i] = c[threadIdx.x * 4 + i];
+  for (int i = 0; i < 4; i++) lg_load_tf32(left + i, a + threadIdx.x * 4 + i);
+  for (int i = 0; i < 2; i++) right[i] = lg_tf32(b[threadIdx.x * 2 + i]);
+  lg_mma_tf32(acc, left, right);
+  for (int i = 0; i < 4; i++) c[threadIdx.x * 4 + i] = acc[i];
+""",
+)
+
+
+def test_fragments_of_tf32_are_those_of_cute() -> None:
+    """They are rounded as they are loaded; one that is not is reported."""
+    a, b, c = small_integers(16, 8), small_integers(8, 8, seed=1), small_integers(16, 8, seed=2)
+    step = np.float32(2.0**-12)
+    left, right = fragments(a * (1 + step), cute.A_16x8, 4), fragments(b * (1 - step / 2), cute.B_8x8, 2)
+    acc = fragments(c, cute.C_16x8, 4)
+    expected = fragments(c + a @ b.T, cute.C_16x8, 4)
+    arrays = [left, right, acc.copy()]
+    launch(ONE_MMA_TF32, arrays, 1, 32)
+    np.testing.assert_array_equal(arrays[2], expected)
+    for change in (
+        ("lg_load_tf32(left + i, a + threadIdx.x * 4 + i)", "left[i] = a[threadIdx.x * 4 + i]"),
+        ("lg_tf32(b[threadIdx.x * 2 + i])", "b[threadIdx.x * 2 + i]"),
+    ):
+        fails(planted(ONE_MMA_TF32, change), "is not rounded to TF32", [left, right, acc], 1, 32)
+    exchanged = planted(ONE_MMA_TF32, ("(left + i,", "(left + i / 2 + i % 2 * 2,"))  # two registers of a fragment
+    launch(exchanged, arrays := [left, right, acc.copy()], 1, 32)
+    assert not np.array_equal(arrays[2], expected)
+
+
+ROUND = kernel("round_tf32", "const float *x, float *y", "\n  y[threadIdx.x] = lg_tf32(x[threadIdx.x]);\n")
+
+
+def test_rounding_to_tf32() -> None:
+    """10 bits of mantissa, to nearest, halves away from 0; NaN as the conversion instruction gives it."""
+    rng = np.random.default_rng(0)
+    x = np.ldexp(rng.standard_normal(1024), rng.integers(-140, 120, 1024)).astype(np.float32)
+    ties = (rng.integers(0, 1 << 18, 512).astype(np.uint32) << 13 | 1 << 12).view(np.float32)
+    special = np.array([0, -0.0, np.inf, -np.inf, np.nan, 3.4028235e38, 1e-45, 2.0**-126, 1 + 2.0**-11], np.float32)
+    x = np.concatenate([x, ties, -ties, special])
+    x = np.pad(x, (0, -len(x) % 32))
+    y = np.zeros_like(x)
+    for at in range(0, len(x), 32):
+        launch(ROUND, [x[at : at + 32].copy(), part := y[at : at + 32].copy()], 1, 32)
+        y[at : at + 32] = part
+    wide, finite = x.astype(np.float64), np.isfinite(x)
+    _, exponent = np.frexp(wide[finite])
+    step = np.ldexp(1.0, np.maximum(exponent, -125) - 11)
+    expected = np.sign(wide[finite]) * np.floor(np.abs(wide[finite]) / step + 0.5) * step
+    with np.errstate(over="ignore"):
+        np.testing.assert_array_equal(y[finite], expected.astype(np.float32))
+    np.testing.assert_array_equal(np.signbit(y[finite]), np.signbit(x[finite]))
+    np.testing.assert_array_equal(y[~finite & ~np.isnan(x)], x[~finite & ~np.isnan(x)])
+    assert set(y[np.isnan(x)].view(np.uint32)) == {0x7FFFFFFF}
+
+
+def test_loaded_matrices_of_tf32_are_fragments() -> None:
+    source = kernel(
+        "load_matrix_tf32",
+        "const float *x, float *y",
+        """
+  __shared__ __align__(16) float tile[128];
+  for (int i = threadIdx.x; i < 128; i += 32) tile[i] = x[i];
+  __syncwarp();
+  float held[4];
+  const int lane = threadIdx.x;
+  lg_load_matrix_tf32(held, tile + lane % 16 * 8 + lane / 16 * 4);
+  for (int i = 0; i < 4; i++) y[lane * 4 + i] = held[i];
+""",
+    )
+    x, y = np.arange(1, 129, dtype=np.float32).reshape(16, 8), np.zeros((32, 4), np.float32)
+    given = x * np.float32(1 + 2.0**-12)
+    launch(source, [given, y], 1, 32)
+    np.testing.assert_array_equal(y, fragments(x, cute.A_16x8, 4))
+    fails(planted(source, ("__syncwarp();", "")), "race: |uninitialized: ", [given, y], 1, 32)
+    fails(planted(source, ("tile +", "tile + 1 +")), "misaligned|past every array", [given, y], 1, 32)
+
+
 @pytest.mark.parametrize("transposed", [0, 1])
 def test_loaded_matrices_are_fragments(transposed: int) -> None:
     """16 x 16 elements as four 8 x 8 matrices make the fragment of A, or of its transpose."""
