@@ -1,6 +1,6 @@
 // Matrix operations of a warp: ldmatrix and mma.sync (PTX ISA, "Warp-level matrix load instruction: ldmatrix" and
-// "Matrix Fragments for mma.m16n8k16 with floating point type", those for mma.m16n8k8). The layouts are compared with CuTe's in
-// the tests.
+// "Matrix Fragments for mma.m16n8k16 with floating point type", and those for mma.m16n8k8). The layouts are compared
+// with CuTe's in the tests.
 #pragma once
 #include "access.hpp"
 #include "barrier.hpp"
