@@ -8,6 +8,7 @@ lies in memory as its readers want it, in whole rows, and costs the same.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from lazygrad.ir.node import Node, node, topological, with_sources
 from lazygrad.ir.op import ELEMENTWISE, MOVEMENT, AxesArg, Op, ReduceArg
@@ -76,4 +77,4 @@ def _permuted_product(n: Node, axes: tuple[int, ...], new: dict[Node, Node]) -> 
     result = with_sources(body, tuple(node(Op.PERMUTE, (new[s],), places) for s in body.src))
     for cast in reversed(casts):
         result = with_sources(cast, (result,))
-    return node(Op.REDUCE, (result,), ReduceArg(argument.combine, tuple(range(len(axes), result.ndim))))
+    return node(Op.REDUCE, (result,), replace(argument, axes=tuple(range(len(axes), result.ndim))))
