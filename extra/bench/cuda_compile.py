@@ -5,14 +5,16 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
 
 from extra.bench.cuda_cases import CASES, Case
-from extra.bench.cuda_gpt import GPT2, Decoder, mixed_loss, model_of
+from extra.bench.cuda_gpt import Decoder, mixed_loss, model_of
+from extra.bench.cuda_place import GPT2
+from extra.bench.cuda_rows import Row
 from extra.bench.planned import compiled, graphs, kernel_sources, placeholder
 from extra.bench.torch_gpt import Sizes
 from lazygrad import Tensor, dtypes
 from lazygrad.dtype import BY_NAME
+from lazygrad.ir.node import Node
 from lazygrad.runtime.cuda_device import planned_info
 
 Make = Callable[[], list[Tensor]]
@@ -46,19 +48,19 @@ def gpt2_decode() -> list[Tensor]:
     return [decoder.step(), *decoder.keys, *decoder.values]
 
 
-def works(architectures: Sequence[str]) -> dict[str, Callable[[float], list[dict[str, Any]]]]:
+def works(architectures: Sequence[str]) -> dict[str, Callable[[], list[Row]]]:
     """Name of a case -> a function that compiles it for every architecture."""
     made: dict[str, Make] = {case.name: partial(of_case, case) for case in CASES}
     made |= {"gpt2 training step": gpt2_step, "gpt2 decode": gpt2_decode}
     return {name: partial(_rows, make, architectures) for name, make in made.items()}
 
 
-def _rows(make: Make, architectures: Sequence[str], budget_s: float) -> list[dict[str, Any]]:
+def _rows(make: Make, architectures: Sequence[str]) -> list[Row]:
     nodes = graphs(make)
     return [_row(nodes, arch) for arch in architectures]
 
 
-def _row(nodes: Any, arch: str) -> dict[str, Any]:
+def _row(nodes: Sequence[Node], arch: str) -> Row:
     start = time.perf_counter()
     cubins = compiled(kernel_sources(nodes, planned_info(arch)), arch)
     seconds = time.perf_counter() - start

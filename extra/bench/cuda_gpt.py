@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 
@@ -12,12 +13,13 @@ from extra.bench.torch_gpt import Sizes
 from lazygrad import Tensor, dtypes, no_grad, optim
 from lazygrad.models.gpt import GPT, GPTConfig
 
-GPT2 = Sizes(layers=12, heads=12, width=768, context=1024, batch=16, vocabulary=50304)
 
-
-def model_of(sizes: Sizes) -> GPT:
-    """A GPT with biases, of these sizes."""
-    return GPT(GPTConfig(sizes.vocabulary, sizes.layers, sizes.heads, sizes.width, sizes.context, bias=True))
+def model_of(sizes: Sizes, weights: Mapping[str, np.ndarray[Any, Any]] | None = None) -> GPT:
+    """A GPT with biases, of these sizes; with `weights` where they are given."""
+    model = GPT(GPTConfig(sizes.vocabulary, sizes.layers, sizes.heads, sizes.width, sizes.context, bias=True))
+    if weights is not None:
+        model.load_state_dict(weights)
+    return model
 
 
 @contextmanager
@@ -35,9 +37,10 @@ def in_bfloat16(model: GPT) -> Iterator[None]:
 
 
 def mixed_loss(model: GPT, tokens: Tensor, targets: Tensor) -> Tensor:
-    """The loss of a batch, computed in bfloat16."""
+    """The loss of a batch: in bfloat16 up to the logits, in float32 from there."""
     with in_bfloat16(model):
-        return model.loss(tokens, targets)
+        logits = model.forward(tokens)
+    return logits.reshape(-1, model.config.vocabulary).float().cross_entropy(targets.reshape(-1))
 
 
 def training_step(model: GPT) -> Callable[[Tensor, Tensor], Tensor]:
@@ -72,22 +75,31 @@ class Decoder:
         self.token = Tensor(np.zeros(1, np.int64), device=device)
         self.position = Tensor(np.zeros(1, np.int64), device=device)
 
+    def logits(self, token: Tensor, position: Tensor) -> Tensor:
+        """Of the token after `token` (1) at `position` (1): (1, vocabulary); the cache takes in its keys and values."""
+        model, heads = self.model, self.model.config.heads
+        places = Tensor.arange(self.length, device=model.device)
+        here, seen = places.eq(position), places.le(position)
+        x = model.wte.weight[token] + model.wpe.weight[position]
+        for block, keys, values in zip(model.h, self.keys, self.values):
+            parts = block.attn.c_attn(block.ln_1(x)).split(model.config.width, dim=-1)
+            q, k, v = (part.reshape(heads, 1, self.width) for part in parts)
+            keys.assign(k.where(here.reshape(-1, 1), keys))
+            values.assign(v.where(here.reshape(-1, 1), values))
+            scores = (q * (1 / math.sqrt(self.width))) @ keys.mT
+            scores = scores.where(seen, -math.inf).softmax(-1)
+            x = x + block.attn.c_proj((scores @ values).reshape(1, -1))
+            x = x + block.mlp(block.ln_2(x))
+        return model.ln_f(x).linear(model.wte.weight)
+
     def step(self) -> Tensor:
         """The token after `self.token`, which it becomes."""
-        model, heads = self.model, self.model.config.heads
         with no_grad():
-            places = Tensor.arange(self.length, device=model.device)
-            here, seen = places.eq(self.position), places.le(self.position)
-            x = model.wte.weight[self.token] + model.wpe.weight[self.position]
-            for block, keys, values in zip(model.h, self.keys, self.values):
-                parts = block.attn.c_attn(block.ln_1(x)).split(model.config.width, dim=-1)
-                q, k, v = (part.reshape(heads, 1, self.width) for part in parts)
-                keys.assign(k.where(here.reshape(-1, 1), keys))
-                values.assign(v.where(here.reshape(-1, 1), values))
-                scores = (q * (1 / math.sqrt(self.width))) @ keys.mT
-                scores = scores.where(seen, -math.inf).softmax(-1)
-                x = x + block.attn.c_proj((scores @ values).reshape(1, -1))
-                x = x + block.mlp(block.ln_2(x))
-            self.token.assign(model.ln_f(x).linear(model.wte.weight).argmax(-1).cast(dtypes.int64))
+            drawn = self.logits(self.token, self.position).argmax(-1)
+            self.token.assign(drawn.cast(dtypes.int64))
             self.position.assign(self.position + 1)
             return self.token
+
+    def restart(self) -> None:
+        """At the first position again."""
+        self.position.assign(self.position * 0)

@@ -1,4 +1,4 @@
-"""What a launch costs: the host's time to enqueue one kernel, and the GPU's time for one of a replayed graph."""
+"""What a launch costs: the host's time to enqueue one kernel, and the device's time for one of a replayed graph."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ import time
 
 import numpy as np
 
-from extra.bench.cuda_timing import cuda, our_seconds
+from extra.bench.cuda_place import Place
 from lazygrad.runtime.base import KernelSource, Launch
-from lazygrad.runtime.cuda_graph import CudaPrepared
 
 COUNT = 200
 TEXT = """extern "C" __global__ void __launch_bounds__(32, 1) nothing(
@@ -18,14 +17,18 @@ TEXT = """extern "C" __global__ void __launch_bounds__(32, 1) nothing(
 }"""
 
 
-def launch_costs() -> dict[str, float]:
+def launch_costs(place: Place) -> dict[str, float]:
     """Seconds for each kernel: enqueued by itself, and in a graph."""
-    runtime = cuda()
+    runtime = place.runtime
     (kernel,) = runtime.build([KernelSource("nothing", TEXT, "nothing")])
     memory = tuple(runtime.wrap(np.zeros(4, np.float32)) for _ in range(3))
     launch = Launch(kernel, memory, (1,), (32,), (32,))
     one, many = runtime.prepare([launch]), runtime.prepare([launch] * COUNT)
-    assert isinstance(many, CudaPrepared)
+
+    def several() -> None:
+        for _ in range(5):
+            many.run()
+
     apart = []
     for _ in range(20):
         runtime.synchronize()
@@ -33,7 +36,6 @@ def launch_costs() -> dict[str, float]:
         for _ in range(COUNT):
             one.run()
         apart.append((time.perf_counter() - start) / COUNT)
-    for _ in range(3):
-        many.run()
-    replayed = [our_seconds(lambda: [many.run() for _ in range(5)] and None) / (5 * COUNT) for _ in range(20)]
+    several()
+    replayed = [place.our_seconds(several) / (5 * COUNT) for _ in range(20)]
     return {"enqueue one kernel": statistics.median(apart), "one kernel of a graph": statistics.median(replayed)}

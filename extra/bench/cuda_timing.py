@@ -1,4 +1,4 @@
-"""Times on a GPU: several calls between two events, over inputs that no cache holds, sides in turn, medians."""
+"""Times of kernels: several calls to a sample, over inputs that no cache holds, sides in turn, medians."""
 
 from __future__ import annotations
 
@@ -12,61 +12,29 @@ import numpy as np
 import torch
 
 from extra.bench.cuda_cases import Case
+from extra.bench.cuda_place import Place, Run, void
 from lazygrad import Tensor
 from lazygrad.dtype import BY_NAME
-from lazygrad.runtime.base import Launch, Prepared
-from lazygrad.runtime.cuda import CudaRuntime
-from lazygrad.runtime.registry import open_device
+from lazygrad.engine import run as engine
+from lazygrad.runtime.base import Launch, Prepared, Runtime
 
-Run = Callable[[], None]  # enqueues every rotation of a case once
-ROUNDS = 15
-LEAST_S = 1e-3  # of GPU time between two events
+ROUNDS, LEAST_ROUNDS = 15, 5
 MOST_ROTATIONS = 16
 
 
-def cuda() -> CudaRuntime:
-    """The runtime of the first GPU."""
-    runtime = open_device("CUDA")
-    assert isinstance(runtime, CudaRuntime)
-    return runtime
-
-
-def our_seconds(run: Run) -> float:
-    """Seconds on lazygrad's stream."""
-    context = cuda().context
-    context.enter()
-    start, end = context.event(timed=True), context.event(timed=True)
-    context("cuEventRecord", start, context.stream)
-    run()
-    context.enter()
-    context("cuEventRecord", end, context.stream)
-    context("cuEventSynchronize", end)
-    seconds = float(context("cuEventElapsedTime", start, end)) * 1e-3
-    for event in (start, end):
-        context("cuEventDestroy", event)
-    return seconds
-
-
-def their_seconds(run: Run) -> float:
-    """Seconds on PyTorch's stream."""
-    start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
-    start.record()
-    run()
-    end.record()
-    end.synchronize()
-    return float(start.elapsed_time(end)) * 1e-3
-
-
-def medians(sides: dict[str, tuple[Run, Callable[[Run], float]]], calls: int, budget_s: float) -> dict[str, float]:
-    """Median seconds per call of each side; the sides take turns, `calls` to a sample at least as long as LEAST_S."""
+def medians(
+    sides: dict[str, tuple[Run, Callable[[Run], float]]], calls: int, place: Place, budget_s: float
+) -> dict[str, float]:
+    """Median seconds per call of each side; the sides take turns, with `calls` to one run."""
     repeats: dict[str, int] = {}
     for name, (run, clock) in sides.items():
-        clock(run)
-        repeats[name] = max(1, round(LEAST_S / max(clock(run), 1e-6)))
+        seconds = max(clock(run), clock(run), 1e-6)
+        clock(_repeated(run, max(1, round(place.warm_s / seconds))))
+        repeats[name] = max(1, round(place.least_s / max(clock(run), 1e-6)))
     times: dict[str, list[float]] = {name: [] for name in sides}
     end = time.perf_counter() + budget_s
     for turn in range(ROUNDS):
-        if turn >= 5 and time.perf_counter() > end:
+        if turn >= LEAST_ROUNDS and time.perf_counter() > end:
             break
         for name, (run, clock) in sides.items():
             times[name].append(clock(_repeated(run, repeats[name])) / (repeats[name] * calls))
@@ -88,15 +56,16 @@ def rotations(case: Case, l2_bytes: int) -> int:
     return min(MOST_ROTATIONS, max(2, -(-4 * l2_bytes // one)))
 
 
-def our_run(case: Case, first: Sequence[np.ndarray[Any, Any]], count: int) -> tuple[Run, Tensor]:
+def our_run(case: Case, first: Sequence[np.ndarray[Any, Any]], count: int, place: Place) -> tuple[Run, Tensor]:
     """`count` sets of inputs, `first` one of them, through one plan that replays as a graph; and the first result."""
     dtype = BY_NAME[case.dtype]
-    sets = [[Tensor(x, dtype=dtype, device="CUDA") for x in first]]
-    sets += [[Tensor.randn(*shape, device="CUDA").cast(dtype) for shape in case.inputs] for _ in range(count - 1)]
-    Tensor.realize(*(x for one in sets for x in one))
-    results = [case.ours(*one) for one in sets]
-    with _prepared() as made:
-        Tensor.realize(*results)
+    with place.chosen():
+        sets = [[Tensor(x, dtype=dtype) for x in first]]
+        sets += [[Tensor.randn(*shape).cast(dtype) for shape in case.inputs] for _ in range(count - 1)]
+        Tensor.realize(*(x for one in sets for x in one))
+        results = [case.ours(*one) for one in sets]
+        with _prepared(place.runtime) as made:
+            Tensor.realize(*results)
     (plan,) = made
 
     def run() -> None:
@@ -108,9 +77,11 @@ def our_run(case: Case, first: Sequence[np.ndarray[Any, Any]], count: int) -> tu
 
 
 @contextmanager
-def _prepared() -> Iterator[list[Prepared]]:
-    """What is prepared on the GPU meanwhile: launching it again costs the host nothing but the launch."""
-    runtime, made = cuda(), []
+def _prepared(runtime: Runtime) -> Iterator[list[Prepared]]:
+    """What is prepared on the device meanwhile: launching it again costs the host nothing but the launch. Plans that
+    are kept from before are prepared already, so none is."""
+    made: list[Prepared] = []
+    engine._runners.clear()
 
     def prepare(launches: Sequence[Launch]) -> Prepared:
         made.append(type(runtime).prepare(runtime, launches))
@@ -123,16 +94,6 @@ def _prepared() -> Iterator[list[Prepared]]:
         del runtime.prepare
 
 
-def their_run(function: Callable[..., Any], sets: Sequence[Sequence[torch.Tensor]]) -> Run:
-    """Every set of inputs, captured as a graph as well."""
-    stream = torch.cuda.Stream()
-    stream.wait_stream(torch.cuda.current_stream())
-    with torch.cuda.stream(stream):
-        for one in sets:
-            function(*one)
-    torch.cuda.current_stream().wait_stream(stream)
-    graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph):
-        kept = [function(*one) for one in sets]
-    del kept
-    return graph.replay
+def their_run(function: Callable[..., Any], sets: Sequence[Sequence[torch.Tensor]], place: Place) -> Run:
+    """Every set of inputs, each to results of its own, captured as one graph as well."""
+    return place.captured(lambda: void([function(*one) for one in sets]))
