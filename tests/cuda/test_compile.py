@@ -18,6 +18,7 @@ from lazygrad.ir.node import Node
 from lazygrad.models.gpt import GPT, GPTConfig
 from lazygrad.runtime.base import KernelSource
 from lazygrad.runtime.cuda_device import planned_info
+from lazygrad.settings import settings
 from tests.frontend.test_op_table import groups, samples, tensors, varies
 from tests.golden.programs import PROGRAMS
 from tests.op_row import Row
@@ -151,9 +152,13 @@ def test_a_small_gpt_step_compiles(arch: str) -> None:
 
 
 @ARCH
-@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
-def test_gpt2_forward_and_backward_compile(dtype: str, arch: str) -> None:
+@pytest.mark.parametrize(("dtype", "precision"), [("float32", "highest"), ("float32", "high"), ("bfloat16", "highest")])
+def test_gpt2_forward_and_backward_compile(dtype: str, precision: str, arch: str) -> None:
     """Two layers of GPT-2's sizes: the other ten have the same kernels."""
     config = GPTConfig(vocabulary=50304, layers=2, heads=12, width=768, context=1024, bias=True)
-    sources = check(graphs(lambda: training_step(config, 16, BY_NAME[dtype], False)), arch)
+    with settings.override(float32_matmul_precision=precision):
+        sources = check(graphs(lambda: training_step(config, 16, BY_NAME[dtype], False)), arch)
     assert not [c.source.name for c in compiled(sources, arch) if c.resources.problems], "nothing spills, sums included"
+    products = [s for s in sources if s.name.startswith("dot_")]
+    units = {"float32 highest": "", "float32 high": "lg_mma_tf32(", "bfloat16 highest": "mma_bf16"}
+    assert all(units[f"{dtype} {precision}"] in s.text for s in products)
