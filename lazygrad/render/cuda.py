@@ -140,7 +140,7 @@ class _Writer(Writer):
         if isinstance(step, Declare):
             return [self._declaration(step.array)]
         if isinstance(step, Ticket):
-            return ["__threadfence();", f"{_target(step.dest, True)} = atomicAdd({step.array.name}, 1);"]
+            return ["__threadfence();", f"{_target(step.dest, True)} = atomicAdd({_pointer(step.array, step.at)}, 1);"]
         if isinstance(step, Fence):
             return ["__threadfence();"]
         assert isinstance(step, Meet), step

@@ -85,10 +85,10 @@ class _Writer(Writer):
         if isinstance(step, Declare):
             return [self._declaration(step.array)]
         if isinstance(step, Ticket):
-            array = step.array.name
+            place = f"{step.array.name} + {c_number(step.at)}" if step.at.constant != 0 else step.array.name
             return [
                 "mem_fence(CLK_GLOBAL_MEM_FENCE);",
-                f"{self._target(step.dest, True)} = atomic_inc((volatile __global int *){array});",
+                f"{self._target(step.dest, True)} = atomic_inc((volatile __global int *)({place}));",
             ]
         if isinstance(step, Fence):
             return ["mem_fence(CLK_GLOBAL_MEM_FENCE);"]

@@ -17,7 +17,7 @@ from dataclasses import replace
 
 from lazygrad.dtype import dtypes
 from lazygrad.errors import GraphError
-from lazygrad.index.expr import Const, Expr, Var, as_dim
+from lazygrad.index.expr import Const, Expr, Var, as_dim, lift
 
 from .approximate import approximated
 from .collective import Copy, Mma
@@ -37,13 +37,14 @@ from .machine import (
     Immediate,
     Instruction,
     Intrinsic,
+    LoadFrom,
     MachineKernel,
     Meet,
     Register,
     StoreTo,
     Ticket,
 )
-from .program import Array, Barrier, If, Kind, Last, Loop, Program, Reduction, Search, Stage, Stmt, Store
+from .program import Array, Barrier, If, Kind, Last, Loop, Program, Reduction, Scope, Search, Stage, Stmt, Store
 from .target import PLAIN, Target
 from .values import statement_values
 from .walk import bodies
@@ -169,17 +170,34 @@ class _Lowering:
         context = self.context
         if context.here:
             raise GraphError("Last stands in no loop and in no branch")
-        before, self.launch.sharing = self.launch.sharing, 1
-        with context.branch(self.launch.local_id.eq(0)):  # who stored the group's results takes its ticket
-            name = context.names.exact("ticket")
-            context.emit(Ticket(Register(name, dtypes.int32), context.arrays[s.tickets]))
-            ticket = Var(name, 0, max(self.launch.groups.hi - 1, 0))
-            with self._block() as body:
-                context.emit(Fence())
-                context.emit(StoreTo(context.arrays[s.tickets], (Const(0),), Immediate(0, dtypes.int32), 1))
-                self._body(s.body)
-            context.emit(Branch(ticket.eq(self.launch.groups - 1), body))
-        self.launch.sharing = before
+        tickets, number = context.arrays[s.tickets], context.machine(s.number, {})
+        ticket = self._ticket(tickets, number)
+        with self._block() as body:
+            context.parted = False  # all work-items of a group have the same ticket
+            context.emit(Fence())
+            with context.branch(self.launch.local_id.eq(0)):
+                context.emit(StoreTo(tickets, (number,), Immediate(0, dtypes.int32), 1))
+            self._body(s.body)
+        groups = self.launch.groups if s.of is None else context.machine(lift(s.of), {})
+        context.emit(Branch(ticket.eq(groups - 1), body))
+
+    def _ticket(self, tickets: Array, number: Expr) -> Expr:
+        """The group's ticket, which one work-item takes when all have stored what they had to."""
+        context = self.context
+        taken = Register(context.names.exact("ticket"), dtypes.int32)
+        if self.launch.group_size > 1:
+            shared = context.declare(Array("group_ticket", dtypes.int32, 1, Scope.LOCAL))
+            context.emit(Fence())
+            context.emit(Meet())
+            with context.branch(self.launch.local_id.eq(0)):
+                own = context.register(dtypes.int32, 1, "own_ticket")
+                context.emit(Ticket(own, tickets, number))
+                context.emit(StoreTo(shared, (Const(0),), own, 1))
+            context.emit(Meet())
+            context.emit(LoadFrom(taken, shared, (Const(0),)))
+        else:
+            context.emit(Ticket(taken, tickets, number))
+        return Var(taken.name, 0, max(self.launch.groups.hi - 1, 0))
 
     # ---- branches ------------------------------------------------------------------------------
 

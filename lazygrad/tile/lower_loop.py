@@ -57,7 +57,8 @@ def run_segment(context: Context, segment: Segment) -> Iterator[TileAxis | None]
         with context.loop(var.name, segment.start, segment.start + segment.trips) as value, context.bind(var, value):
             yield None
         return
-    with context.loop(f"{var.name}_strip", Const(0), segment.trips) as strip:
+    is_enough = segment.count > 1 and context.device.warp > 1  # more in one turn would only take registers
+    with context.loop(f"{var.name}_strip", Const(0), segment.trips, is_enough) as strip:
         axis = tile_axis(var, segment.count, segment.lanes, segment.start + strip * step)
         with context.bind(var, axis):
             yield axis

@@ -157,15 +157,16 @@ class Meet:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Ticket:
-    """`dest` = the int32 `array[0]`, which is incremented in the same step; memory is consistent before and after."""
+    """`dest` = the int32 `array[at]`, which is incremented in the same step; memory is consistent before and after."""
 
     dest: Register
     array: Array
+    at: Expr
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Fence:
-    """What other work-groups stored before they took their tickets is seen from here on."""
+    """What other work-groups stored before they took their tickets is seen from here on; they see what was stored."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from lazygrad.runtime.base import DeviceInfo
 from lazygrad.settings import settings
 from lazygrad.tile.collapse import collapse
+from lazygrad.tile.columns import columns
 from lazygrad.tile.contract import contract
 from lazygrad.tile.hopper import hopper
 from lazygrad.tile.local_contract import local_contract
@@ -30,5 +31,5 @@ def _chosen(program: Program, info: DeviceInfo) -> Program:
     plain = collapse(program)
     if info.kind == "gpu":
         matrix = hopper(plain, info) or tensorize(plain, info) or local_contract(plain, info)
-        return matrix or scatter(plain, info) or work_groups(plain, info)
+        return matrix or scatter(plain, info) or columns(plain, info) or work_groups(plain, info)
     return stream(contract(separate(plain), info) or vectorize(plain, info))

@@ -40,7 +40,7 @@ from .array import Axis as Axis
 from .array import Kind as Kind
 from .array import Scope as Scope
 from .array import compute_dtype as compute_dtype
-from .collective import Copy, Done, Let, Mma, Open, Release, Wait
+from .collective import ZERO, Copy, Done, Let, Mma, Open, Release, Wait
 from .interned import Interned, comparable
 
 
@@ -246,14 +246,14 @@ class Barrier:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Last:
-    """`body` runs once, in one work-item of the work-group that comes here last; it sees what all others stored before
-    they came (outside of LOCAL axes, so by the same work-item of each group).
-
-    `tickets`: one int32 in GLOBAL memory, 0 before and after the launch: how many work-groups have come.
+    """`body` runs in the work-group that comes here last of the `of` ones (None: all) that have the same `number`, and
+    sees what the others stored. `tickets[number]`: int32, 0 before and after the launch; how many groups have come.
     """
 
     tickets: Array
     body: tuple[Stmt, ...]
+    number: Expr = ZERO
+    of: Dim | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

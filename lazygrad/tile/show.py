@@ -154,7 +154,8 @@ class _Writer:
         if isinstance(s, Stage):
             return [f"{pad}stage {_scratch(s.array)}{':' * bool(s.body)}", *self.body(s.body, depth + 1)]
         if isinstance(s, Last):
-            return [f"{pad}in the last work-group:", *self.body(s.body, depth + 1)]
+            part = "" if s.of is None else f" of {s.of} with number {s.number}"
+            return [f"{pad}in the last work-group{part}:", *self.body(s.body, depth + 1)]
         if isinstance(s, Start):
             return [f"{pad}start {_done(s.done)}:", *self.body(s.body, depth + 1)]
         if isinstance(s, Roles):

@@ -192,7 +192,9 @@ class _Substitution:
         if isinstance(s, Search):
             where = s.where.substitute(self.variables)
             return Search(self._axis(s.axis), where, self._bindings(s), self.body(s.body))
-        if isinstance(s, (Stage, Last)):
+        if isinstance(s, Last):
+            return replace(s, body=self.body(s.body), number=s.number.substitute(self.variables))
+        if isinstance(s, Stage):
             return replace(s, body=self.body(s.body))
         return s
 
@@ -221,8 +223,8 @@ def statement_exprs(body: Iterable[Stmt]) -> list[tuple[Expr, bool]]:
         elif isinstance(s, If):
             found.append((s.condition, False))
             stack.extend(s.body + s.orelse)
-        if isinstance(s, Search):
-            found.append((s.where, False))
+        if isinstance(s, (Search, Last)):
+            found.append((s.where if isinstance(s, Search) else s.number, False))
         for axis in s.axes if isinstance(s, Reduction) else (s.axis,) if isinstance(s, (Loop, Search)) else ():
             if isinstance(axis.extent, Expr):
                 found.append((axis.extent, False))

@@ -20,7 +20,7 @@ from lazygrad.index.expr import Dim, Expr, Var, as_dim, ceil_div, dim_max, dim_p
 from lazygrad.index.view import unflatten
 from lazygrad.ir.op import Combine
 from lazygrad.runtime.base import DeviceInfo
-from lazygrad.tile.program import Axis, If, Kind, Loop, Program, Reduction, Stmt, Store, compute_dtype
+from lazygrad.tile.program import Axis, If, Kind, Last, Loop, Program, Reduction, Stmt, Store, compute_dtype
 from lazygrad.tile.split import in_tasks
 from lazygrad.tile.together import together
 from lazygrad.tile.values import exchange, reads_elsewhere, statement_exprs, substitute_body
@@ -49,9 +49,9 @@ def _choose(axes: list[Axis], body: tuple[Stmt, ...], info: DeviceInfo) -> tuple
     if in_order(body):
         return _item_per_row(axes, body, info)
     count = dim_max(dim_product(a.extent for a in axes))
-    best = max(axes, key=lambda a: _contiguity(a, nests), default=None)
-    along = max((_contiguity(nest_axes(s)[-1], [s]) for s in nests if nest_axes(s)), default=0)
-    across = best is not None and _contiguity(best, nests) > along
+    best = max(axes, key=lambda a: contiguity(a, nests), default=None)
+    along = max((contiguity(nest_axes(s)[-1], [s]) for s in nests if nest_axes(s)), default=0)
+    across = best is not None and contiguity(best, nests) > along
     if _length(nests) <= SHORT or (across and count >= info.units * OVERSUBSCRIBED * WARP):
         if best is not None and across:
             axes = [*(a for a in axes if a is not best), best]
@@ -67,7 +67,7 @@ def in_order(body: Sequence[Stmt]) -> bool:
     return any(reads_elsewhere(body, array) for array in {s.array for s in stores})
 
 
-def _contiguity(axis: Axis, statements: Sequence[Stmt]) -> int:
+def contiguity(axis: Axis, statements: Sequence[Stmt]) -> int:
     """How many more addresses step by one element along `axis` than step by more."""
     steps = [e.coefficient(axis.var) for e, address in statement_exprs(statements) if address and axis.var in e.vars]
     return sum(1 if step == 1 else -1 for step in steps)
@@ -207,7 +207,7 @@ def _ordered(s: Stmt) -> tuple[Axis, ...]:
     axes = nest_axes(s)
     if not axes or not isinstance(s, Reduction):
         return axes
-    best = max(axes, key=lambda a: (_contiguity(a, [s]), axes.index(a)))
+    best = max(axes, key=lambda a: (contiguity(a, [s]), axes.index(a)))
     return (*(a for a in axes if a is not best), best)
 
 
@@ -260,7 +260,8 @@ def _total(program: Program, first: Reduction, info: DeviceInfo) -> Program:
     axes, body = grid(parted.body)
     part = body[0]
     assert isinstance(part, Reduction)
-    body = exchange(body, _in_turns(part.body if by_rows else (part,), size, info))
+    final = [s for last in body if isinstance(last, Last) for s in last.body]
+    body = exchange(body, _in_turns((*(part.body if by_rows else (part,)), *final), size, info))
     for axis in reversed(axes):
         body = (Loop(axis, body),)
     return replace(parted, body=body)
