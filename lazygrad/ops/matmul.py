@@ -49,6 +49,8 @@ class Matmul(Reduce):
         """self @ other, by NumPy's rules: vectors act as a row on the left and a column on the right, and the
         dimensions before the last two broadcast. ShapeError where the inner sizes differ; DTypeError for two dtypes.
 
+        With the setting `float32_matmul_precision` at "high", GPUs may round float32 factors to TF32 (10 bits).
+
         >>> (Tensor([[1, 2, 3], [4, 5, 6]]) @ Tensor([[7, 8], [9, 10], [11, 12]])).tolist()
         [[58, 64], [139, 154]]
         """
