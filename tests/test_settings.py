@@ -46,6 +46,7 @@ def test_read_at_first_use_and_kept(fresh: Settings, monkeypatch: pytest.MonkeyP
         ("TARGET", "tpu", "cpu or gpu"),
         ("CACHE_LIMIT", "0", "at least 1"),
         ("MEMORY_LIMIT", "-1", "at least 0"),
+        ("FLOAT32_MATMUL_PRECISION", "medium", "highest or high"),
     ],
 )
 def test_bad_value(fresh: Settings, monkeypatch: pytest.MonkeyPatch, name: str, value: str, allowed: str) -> None:
