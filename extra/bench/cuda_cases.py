@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch.nn import functional
+
+from lazygrad.settings import settings
 
 Shape = tuple[int, ...]
 Function = Callable[..., Any]
@@ -64,6 +67,25 @@ def product(size: int, dtype: str, tolerance: float = 2e-2) -> Case:
     )
 
 
+@contextmanager
+def _tf32() -> Iterator[None]:
+    """Factors of float32 products may be rounded to TF32, on both sides."""
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("high")
+    try:
+        with settings.override(float32_matmul_precision="high"):
+            yield
+    finally:
+        torch.set_float32_matmul_precision(before)
+
+
+def tf32_product(size: int) -> Case:
+    """A square product of float32 matrices on matrix units."""
+    exact = product(size, "float32", 2e-3)
+    rounded = _tf32()(exact.theirs)
+    return replace(exact, name=f"gemm tf32 {size}", ours=rounded, theirs=rounded)
+
+
 def linear(name: str, depth: int, width: int, *, act: bool = False, residual: bool = False, rows: int = 8192) -> Case:
     """One of GPT-2's linear layers with what follows it: bias, GELU, or the residual stream."""
     inputs: tuple[Shape, ...] = ((rows, depth), (width, depth), (width,))
@@ -99,6 +121,7 @@ CASES = [
     product(4096, "bfloat16"),
     product(4096, "float16"),
     product(4096, "float32", 1e-4),
+    tf32_product(4096),
     linear("gpt2 768->2304 bias", 768, 2304),
     linear("gpt2 768->3072 bias gelu", 768, 3072, act=True),
     linear("gpt2 3072->768 bias residual", 3072, 768, residual=True),
