@@ -106,7 +106,7 @@ class _Writer(Writer):
         parameters = [self._parameter(array) for array in kernel.params]
         parameters += [f"const int {var.name}" for var in kernel.scalars]
         parameters += [f"const __grid_constant__ lg_tensor_map {p.name}" for p in kernel.tensor_maps]
-        head = f'extern "C" __global__ void __launch_bounds__({kernel.group_size}, 1) {kernel.name}('
+        head = f'extern "C" __global__ void __launch_bounds__({kernel.group_size}, {kernel.resident}) {kernel.name}('
         shared = ["  extern __shared__ __align__(1024) unsigned char lg_dynamic[];"] if self.offsets else []
         return "\n".join([head + ", ".join(parameters) + ")", "{", *shared, *self.lines, "}", ""])
 

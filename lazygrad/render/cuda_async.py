@@ -6,8 +6,8 @@ memory of this work-group. Words are 32 bits.
 
 For sm_80 and later, by one work-item:
 
-    lg_copy_async(shared, from, valid)
-        starts to copy 16 bytes; 0 where not `valid` (then nothing is read)
+    lg_copy_async<bytes>(shared, from, valid)
+        starts to copy 16 bytes (or 8, or 4), aligned to so many; 0 where not `valid` (then nothing is read)
     lg_copy_commit()
         what this work-item started since the last commit is one batch
     lg_copy_wait<n>()
@@ -160,7 +160,15 @@ ASYNC = {
     ),
     "lg_copy_async": _function(
         "lg_copy_async(void *to, const void *from, int valid)",
+        "if constexpr (N == 16)",
         _asm("cp.async.cg.shared.global [%0], [%1], 16, %2;", "", '"r"(lg_shared(to)), "l"(from), "r"(valid ? 16 : 0)'),
+        "else",
+        _asm(
+            "cp.async.ca.shared.global [%0], [%1], %2, %3;",
+            "",
+            '"r"(lg_shared(to)), "l"(from), "n"(N), "r"(valid ? N : 0)',
+        ),
+        template="int N = 16",
         needs=_SHARED,
     ),
     "lg_copy_commit": _function("lg_copy_commit()", _asm("cp.async.commit_group;")),

@@ -61,6 +61,19 @@ class Strided:
         inside = row * self.row_step + column * self.column_step
         return sum((o.index * o.step for o in self.outer), inside)
 
+    def chunk(self, itemsize: int) -> int:
+        """Elements that one asynchronous copy can take, 16, 8 or 4 bytes: aligned neighbours; 0 where there are none.
+
+        >>> [Strided(4, n, n, 1).chunk(4) for n in (8, 6, 7)], Strided(4, 7, 7, 1).chunk(2)
+        ([4, 2, 1], 0)
+        """
+        along = (self.columns, self.row_step) if self.column_step == 1 else (self.rows, self.column_step)
+        if 1 not in (self.row_step, self.column_step) or min(self.row_step, self.column_step) < 1:
+            return 0
+        sizes = [*along, *(o.step for o in self.outer)]
+        counts = (nbytes // itemsize for nbytes in (CHUNK, 8, 4) if nbytes >= itemsize)
+        return next((each for each in counts if all(isinstance(n, int) and n % each == 0 for n in sizes)), 0)
+
     @property
     def size(self) -> int:
         """Elements from the first to the last, the padding after the last row included."""
@@ -183,13 +196,12 @@ class Fragment:
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """A tile in the registers of `down` x `across` work-items, each with as many rows and columns as the others.
+    """A tile in the registers of `down` x `across` work-items, with as many rows and columns each.
 
-    Neighbours in memory should be read by neighbouring items: an item has `height` rows together, then those as many
-    rows further on as all items have, and so on; `run` columns together likewise. Of 32 items that run in step, up to
-    4 lie below each other and the rest across, so that they read few rows and columns of slices in local memory. Items
-    2k and 2k + 1 share their columns, k and k + 2 their rows: where pairs of neighbours read the same 16 bytes, two
-    accesses of 16 items each serve all 32 of them, rather than four.
+    An item has `height` rows together, the next item the next ones, then the first one again, and so on; `run` columns
+    likewise. A warp is 4 items high and 8 wide, so that it reads few rows and columns of slices in local memory. Items
+    2k and 2k + 1 share their columns, k and k + 2 their rows: where such pairs read the same 16 bytes, local memory
+    serves 16 items at a time rather than 8.
 
     >>> row, column = Spread(128, 128, 16, 16, 4, 4).element(Const(35), Const(12))
     >>> print(row, column)
@@ -229,15 +241,11 @@ class Spread:
         row = warp // (self.across // across) * down + lane // (pair * across) * pair + lane % pair
         column = warp % (self.across // across) * across + lane // pair % across
         i, j = register // self.each[1], register % self.each[1]
-        return _stretched(i, row, self.down, self.height), _stretched(j, column, self.across, self.run)
+        row = (i // self.height * self.down + row) * self.height + i % self.height
+        return row, (j // self.run * self.across + column) * self.run + j % self.run
 
     def __str__(self) -> str:
         return f"{self.rows} x {self.columns} in registers of {self.down} x {self.across} items"
-
-
-def _stretched(register: Expr, item: Expr, items: int, run: int) -> Expr:
-    """Where a register of an item lies: `run` of one item together, then those of the next."""
-    return register // run * (items * run) + item * run + register % run
 
 
 Layout = Strided | Swizzled | Fragment | Spread

@@ -30,7 +30,8 @@ from lazygrad.tile.collective import Let
 from lazygrad.tile.computed import Computed, runs_along_rows
 from lazygrad.tile.contract import Contraction, contraction
 from lazygrad.tile.layout import CHUNK, Spread, Strided
-from lazygrad.tile.operand import Block, Operand, clear, epilogue, known, matrix
+from lazygrad.tile.lower_tiles import REGISTER_FILE
+from lazygrad.tile.operand import Block, Operand, clear, epilogue, known, strided
 from lazygrad.tile.order import grouped
 from lazygrad.tile.program import Load, Loop, Program, Stage, Stmt, Store, Value, alu, load
 from lazygrad.tile.slices import Factor, Slices
@@ -42,10 +43,11 @@ BLOCK = 64  # rows and columns of the largest block of a work-group
 WIDE_BLOCK = 128  # where accesses are wide
 SMALL_BLOCK = 16
 ITEMS = 16  # work-items along the rows of a block, and along its columns, at most
+REGISTERS = 128  # of a work-item, with which 16 warps share a multiprocessor
 SUMS = 64  # 32-bit registers of a work-item for sums, at most
 STEP = 64  # bytes of the depth, brought to local memory at a time
 MOST_STEP = 16  # elements
-STAGES = 3  # slots for slices that are copied, where two groups have room for them
+STAGES = 4  # slots for slices that are copied, where two groups have room for them
 MOST_RUN = 4  # neighbouring elements that an item reads at once
 MIN_DEPTH = 8  # below, the caches do as well
 
@@ -98,15 +100,17 @@ def local_contract(program: Program, info: DeviceInfo) -> Program | None:
         return None
     factors = _factor(c, c.a, c.rows, info), _factor(c, c.b, c.columns, info)
     shape = _shape(c, factors, depth, info)
-    return None if shape is None else replace(program, body=_Blocks(c, factors, shape).body())
+    if shape is None:
+        return None
+    return replace(program, body=_Blocks(c, factors, shape).body(), resident=REGISTER_FILE // (REGISTERS * shape.items))
 
 
 def _factor(c: Contraction, source: Value, axes: Sequence[Axis], info: DeviceInfo) -> Factor:
     """A factor as a matrix that asynchronous copies can bring, or else by its value."""
     if isinstance(source, Load) and source.valid is None and not source.binds and architecture(info) >= ARCHITECTURE:
-        found = matrix(c, source.array, source.index, axes, c.depth)
-        if found is not None:
-            return found
+        view = strided(c, source.index, axes, c.depth)
+        if view is not None and view.chunk(source.dtype.itemsize):
+            return Operand(source.array, view)
     return Computed(source, source.dtype, tuple(axes), c.depth, runs_along_rows(source, axes, c.depth))
 
 
@@ -144,9 +148,15 @@ def _layouts(factors: Sequence[Factor], shape: Shape) -> list[Strided]:
 
 
 def _layout(f: Factor, rows: int, depth: int) -> Strided:
-    if f.transposed:
-        return Strided(rows, depth, 1, rows)
-    return Strided(rows, depth, depth + CHUNK // _dtype(f).itemsize, 1)
+    padding = CHUNK // _dtype(f).itemsize
+    if _is_deep(f):
+        return Strided(rows, depth, depth + padding, 1)
+    return Strided(rows, depth, 1, rows if f.transposed else rows + padding)
+
+
+def _is_deep(f: Factor) -> bool:
+    """Whether neighbours along the depth stay together: where several of them are copied at once."""
+    return isinstance(f, Operand) and not f.transposed and f.view.chunk(f.array.dtype.itemsize) > 1
 
 
 def _dtype(f: Factor) -> DType:
@@ -178,7 +188,7 @@ class _Blocks:
 
     def _run(self, f: Factor, each: int) -> int:
         """Neighbouring rows of a factor that an item reads at once."""
-        return min(each, CHUNK // _dtype(f).itemsize, MOST_RUN) if f.transposed else 1
+        return 1 if _is_deep(f) else min(each, CHUNK // _dtype(f).itemsize, MOST_RUN)
 
     def body(self) -> tuple[Stmt, ...]:
         inner: tuple[Stmt, ...] = (
@@ -197,7 +207,7 @@ class _Blocks:
         """What every item does with a slice: runs of the depth one after the other, their elements side by side."""
         layout = self.acc.layout
         assert isinstance(layout, Spread)
-        deep = [not f.transposed for f in self.factors]
+        deep = [_is_deep(f) for f in self.factors]
         each = min(MOST_RUN, *(CHUNK // _dtype(f).itemsize for f in self.factors)) if any(deep) else 1
         item, run = Var("thread", 0, layout.items - 1), Var("run", 0, self.shape.depth // each - 1)
         i, j = (Var(name, 0, n - 1) for name, n in zip("ij", layout.each))

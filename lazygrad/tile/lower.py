@@ -88,7 +88,8 @@ class _Lowering:
         name, whole = context.names.exact(program.name), scratch + context.scopes[0].body
         maps = tuple(self.tiles.tensors.made.values())
         groups = as_dim(launch.groups)
-        return MachineKernel(name, params, self.scalars, whole, groups, launch.group_size, launch.cluster, maps)
+        sizes = groups, launch.group_size, launch.cluster
+        return MachineKernel(name, params, self.scalars, whole, *sizes, maps, program.resident)
 
     # ---- statements ----------------------------------------------------------------------------
 

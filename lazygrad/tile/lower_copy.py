@@ -75,9 +75,11 @@ class Copier:
     # ---- by the work-items ---------------------------------------------------------------------
 
     def load_chunks(self, s: Copy) -> None:
-        """The work-items copy 16 bytes each, in turns."""
-        view, items = _view(s.source), self.launch.sharing
-        each = CHUNK // s.dest.array.dtype.itemsize
+        """The work-items copy 16 bytes each, in turns; fewer where they do not lie so."""
+        view, items, itemsize = _view(s.source), self.launch.sharing, s.dest.array.dtype.itemsize
+        each = view.chunk(itemsize)
+        if not each:
+            raise GraphError(f"work-items cannot copy {s.source.array.name!r} asynchronously, seen as {view}")
         along_columns = view.column_step == 1
         per_line = (s.dest.columns if along_columns else s.dest.rows) // each
         chunks = s.dest.elements // each
@@ -86,14 +88,15 @@ class Copier:
             line, inside = chunk // per_line, chunk % per_line * each
             row, column = (line, inside) if along_columns else (inside, line)
             with self.context.branch(chunk.lt(chunks)):
-                self._load_chunk(s, view, row, column)
+                self._load_chunk(s, view, row, column, each * itemsize)
 
-    def _load_chunk(self, s: Copy, view: Strided, row: Expr, column: Expr) -> None:
+    def _load_chunk(self, s: Copy, view: Strided, row: Expr, column: Expr, nbytes: int) -> None:
         in_view = all_of(((s.source.at[0] + row).lt(view.rows), (s.source.at[1] + column).lt(view.columns)))
         valid = self.context.machine(in_view, {})
         source = self._pointer(s.source, row, column)
         source = Pointer(source.array, select(valid, source.at, lift(0)))
-        self.context.emit(Intrinsic("lg_copy_async", (self._pointer(s.dest, row, column), source, valid)))
+        numbers = () if nbytes == CHUNK else (nbytes,)
+        self.context.emit(Intrinsic("lg_copy_async", (self._pointer(s.dest, row, column), source, valid), numbers))
 
     def load_fragment(self, s: Copy) -> None:
         """A warp loads pieces of 8 rows by 16 bytes of local memory to registers, four at a time. Elements of 32 bits

@@ -211,6 +211,7 @@ class MachineKernel:
         groups: number of work-groups to launch, over `scalars`.
         group_size: work-items in each.
         cluster: how many neighbouring work-groups share their local memory.
+        resident: how many work-groups the registers of a multiprocessor should be enough for.
         tensor_maps: parameters that follow the scalars; their `memory` numbers `params`.
     """
 
@@ -222,6 +223,7 @@ class MachineKernel:
     group_size: int
     cluster: int = 1
     tensor_maps: tuple[TensorMapParameter, ...] = ()
+    resident: int = 1
 
 
 def memory_dtype(dtype: DType) -> DType:

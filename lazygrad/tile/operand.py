@@ -77,6 +77,13 @@ def operand(c: Contraction, source: Value, axes: Sequence[Axis]) -> Operand | No
 
 def matrix(c: Contraction, array: Array, at: Expr, rows: Sequence[Axis], columns: Sequence[Axis]) -> Operand | None:
     """The elements of `array` at index `at` as a matrix of rows by columns in chunks of 16 bytes, or None."""
+    view = strided(c, at, rows, columns)
+    is_aligned = view is not None and view.chunk(array.dtype.itemsize) * array.dtype.itemsize == CHUNK
+    return Operand(array, view) if view is not None and is_aligned else None
+
+
+def strided(c: Contraction, at: Expr, rows: Sequence[Axis], columns: Sequence[Axis]) -> Strided | None:
+    """The elements at index `at` of an array as a matrix of rows by columns, if that is what they are."""
     high, wide = known(rows), known(columns)
     if high is None or wide is None or high < 2 or wide < 2:
         return None
@@ -90,17 +97,7 @@ def matrix(c: Contraction, array: Array, at: Expr, rows: Sequence[Axis], columns
     outer += (Outer(Const(1), 2, offset),) if offset else ()  # a part of a larger array, that begins later
     if known(c.batch) is None or len(outer) > MOST_OUTER or any(o.index.lo < 0 or o.step < 0 for o in outer):
         return None
-    view = Strided(high, wide, steps[0], steps[1], outer)
-    return Operand(array, view) if _is_aligned(view, CHUNK // array.dtype.itemsize) else None
-
-
-def _is_aligned(view: Strided, each: int) -> bool:
-    """Whether neighbours along one axis lie together, whole chunks of them, each chunk aligned."""
-    along = (view.columns, view.row_step) if view.column_step == 1 else (view.rows, view.column_step)
-    if 1 not in (view.row_step, view.column_step) or any(n < 1 for n in (view.row_step, view.column_step)):
-        return False
-    sizes = [*along, *(o.step for o in view.outer)]
-    return all(isinstance(n, int) and n % each == 0 for n in sizes)
+    return Strided(high, wide, steps[0], steps[1], outer)
 
 
 def clear(acc: Array) -> tuple[Stmt, ...]:

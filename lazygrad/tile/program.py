@@ -297,3 +297,4 @@ class Program:
     workspace: tuple[Array, ...] = ()  # further parameters: GLOBAL scratch, all zero before the first launch
     bytes: Dim = 0  # moved to and from memory at least
     flops: Dim = 0
+    resident: int = 1  # work-groups that registers of one multiprocessor should be enough for

@@ -3,7 +3,7 @@
 #pragma once
 
 extern "C" {
-void emu_copy_async(void *to, const void *from, int valid);
+void emu_copy_async(void *to, const void *from, int valid, unsigned bytes);
 void emu_copy_commit();
 void emu_copy_wait(unsigned left);
 void emu_load_matrix(unsigned *words, const void *row, bool transposed, unsigned line);
@@ -33,7 +33,10 @@ struct alignas(64) lg_tensor_map {
 };
 typedef unsigned long lg_descriptor;
 
-EMU_INLINE void lg_copy_async(void *to, const void *from, int valid) { emu_copy_async(to, from, valid); }
+template <int N = 16>
+EMU_INLINE void lg_copy_async(void *to, const void *from, int valid) {
+  emu_copy_async(to, from, valid, N);
+}
 EMU_INLINE void lg_copy_commit() { emu_copy_commit(); }
 template <int N>
 EMU_INLINE void lg_copy_wait() {

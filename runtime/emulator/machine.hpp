@@ -42,7 +42,7 @@ struct SharedArray {
 struct Copy {
   char *to;
   const char *from;  // null: zeros
-  unsigned batch;
+  unsigned batch, bytes;
 };
 
 struct Thread {

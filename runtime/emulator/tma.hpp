@@ -163,10 +163,10 @@ inline void finish_copies(unsigned batch) {
       me.copies[kept++] = c;
       continue;
     }
-    c.from ? std::memcpy(c.to, c.from, 16) : std::memset(c.to, 0, 16);
+    c.from ? std::memcpy(c.to, c.from, c.bytes) : std::memset(c.to, 0, c.bytes);
     if (!w.shadow) continue;
-    mark(c.to, 16, written, arriving);
-    each_word(place_of(c.to), 16,
+    mark(c.to, c.bytes, written, arriving);
+    each_word(place_of(c.to), c.bytes,
               [&](Word &word, uint8_t mask, const char *) { note(word, me.place, mask, true, false); });
   }
   me.copies.resize(kept);
@@ -175,16 +175,16 @@ inline void finish_copies(unsigned batch) {
 }  // namespace emu
 
 extern "C" {
-void emu_copy_async(char *to, const char *from, int valid) {
+void emu_copy_async(char *to, const char *from, int valid, unsigned bytes) {
   REMEMBER;
   emu::Worker &w = *emu::worker;
   if (!w.in_window(to)) emu::fail("lg_copy_async copies to shared memory");
   if (w.launch->checks) {
-    emu::check_access(to, 16, 16, true);
-    if (valid) emu::check_access(from, 16, 16, false);
-    emu::mark(to, 16, emu::arriving, emu::written);
+    emu::check_access(to, bytes, bytes, true);
+    if (valid) emu::check_access(from, bytes, bytes, false);
+    emu::mark(to, bytes, emu::arriving, emu::written);
   }
-  w.current->copies.push_back({to, valid ? from : nullptr, w.current->copy_batch});
+  w.current->copies.push_back({to, valid ? from : nullptr, w.current->copy_batch, bytes});
 }
 void emu_copy_commit() { emu::worker->current->copy_batch++; }
 void emu_copy_wait(unsigned left) {
