@@ -32,6 +32,7 @@ from tests.frontend import test_op_table as op_tests
 from tests.op_row import Row
 from tests.op_table import TABLE
 from tests.programs import Program, random_program, with_stores
+from tests.tile.test_tf32 import NUMBERS, rounded
 
 pytestmark = pytest.mark.cuda
 ROOT = Path(__file__).parents[2]
@@ -102,6 +103,26 @@ def test_matrix_products(dtype: str, shape: tuple[int, int, int]) -> None:
     ):
         scale = {"float32": 1e-6, "float16": 1e-3, "bfloat16": 8e-3}[dtype] * np.abs(want).max()
         np.testing.assert_allclose(got.float().numpy(), want, atol=2 * scale, err_msg=name)
+
+
+@pytest.mark.parametrize("shape", [(33, 65, 17), (128, 256, 64), (1000, 768, 2304)], ids=str)
+def test_products_that_may_be_rounded_to_tf32(shape: tuple[int, int, int]) -> None:
+    """In every layout those of factors rounded to nearest, and exactly so where no sum is rounded."""
+    m, k, n = shape
+    a, b, eye = floats(m, k), floats(k, n), np.eye(32, dtype=np.float32)
+    special = eye * np.resize(np.array([x for x in NUMBERS if abs(x) > 1e-30], np.float32), 32)
+    want = rounded(a).astype(np.float64) @ rounded(b)
+    with settings.override(float32_matmul_precision="high"):
+        for left in (Tensor(a), Tensor(a.T.copy()).realize().T):
+            for right in (Tensor(b), Tensor(b.T.copy()).realize().T):
+                np.testing.assert_allclose((left @ right).numpy(), want, atol=1e-5 * np.abs(want).max())
+        for left, right in ((special, eye), (eye, special)):
+            for product in (
+                Tensor(left) @ Tensor(right),
+                (Tensor(left).T @ Tensor(right)),
+                Tensor(left) @ Tensor(right).T,
+            ):
+                np.testing.assert_array_equal(product.numpy(), rounded(special))
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16"])

@@ -25,9 +25,9 @@ HALF_STEP = 2.0**-11  # what rounding to 10 bits changes of a number, at most
 
 def rounded(x: Data) -> Data:
     """The nearest numbers with 10 bits of mantissa, halves away from 0."""
-    mantissa, exponent = np.frexp(x.astype(np.float64))
-    scaled = np.ldexp(mantissa, 11)
-    return np.ldexp(np.sign(scaled) * np.floor(np.abs(scaled) + 0.5), exponent - 11).astype(np.float32)
+    _, exponent = np.frexp(x.astype(np.float64))
+    step = np.ldexp(1.0, np.maximum(exponent, -125) - 11)  # of the smallest numbers all steps are alike
+    return np.asarray(np.sign(x) * np.floor(np.abs(x) / step + 0.5) * step, np.float32)
 
 
 def normal(*shape: int, seed: int = 0) -> Data:
