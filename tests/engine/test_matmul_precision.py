@@ -10,7 +10,10 @@ import pytest
 from lazygrad import Tensor, jit
 from lazygrad.engine import run
 from lazygrad.engine.counters import counters
+from lazygrad.engine.run import over_buffers
+from lazygrad.ir.op import Combine, Op, ReduceArg
 from lazygrad.ir.show import text
+from lazygrad.schedule.kernel import schedule
 from lazygrad.settings import settings
 
 PRECISE, ROUNDED = np.float32(1 + 2.0**-12), np.float32(1.0)  # a number, and what TF32 has for it
@@ -107,3 +110,24 @@ def test_graphs_show_it() -> None:
         others = [a.amax(0), a.double() @ b.double(), a.prod(0)]
     assert all(" tf32" in text([y.node]) for y in sums)
     assert not any(" tf32" in text([y.node]) for y in [*others, a @ b])
+
+
+def losses() -> list[Tensor]:
+    """Graphs that passes rearrange: heads that are permuted, axes of size 1, repeated elements, and their gradients."""
+    q, k, v = (Tensor(np.ones((2, 3, 8, 4), np.float32), requires_grad=True) for _ in range(3))
+    heads = q.scaled_dot_product_attention(k, v, is_causal=True).transpose(1, 2).reshape(2, 8, 12)
+    y = heads.linear(Tensor(np.ones((1, 12), np.float32), requires_grad=True)).layernorm()
+    (y.expand(2, 8, 5).sum() + y.sum()).backward()
+    return [y, *(x.grad for x in (q, k, v) if x.grad is not None)]
+
+
+@pytest.mark.parametrize("precision", ["high", "highest"])
+def test_passes_over_graphs_keep_it(precision: str) -> None:
+    with settings.override(device="NUMPY", float32_matmul_precision=precision):
+        roots = over_buffers([t.node for t in losses()], "NUMPY")
+    assert len(roots) == 4
+    nodes = [m.node for k in schedule(roots).kernels for m in k.group.members if m.node.op is Op.REDUCE]
+    found = [n.argument(ReduceArg) for n in nodes]
+    sums = [a.tf32 for a in found if a.combine is Combine.ADD]
+    assert len(sums) > 8 and set(sums) == {precision == "high"}
+    assert not any(a.tf32 for a in found if a.combine is not Combine.ADD)
