@@ -2,9 +2,9 @@
 
 One work-group for each multiprocessor computes block after block of the output (persistent, in an order that finds
 operands in the L2 cache), two of them as a cluster that shares the slice of the second operand. One role fills a ring
-of slices with the copy engine; two warp groups multiply them out of local memory, half of the rows each, evaluate what
-follows the sum (the epilogue) on their registers, and hand their part to the copy engine, which stores it while the
-next block is computed.
+of slices with the copy engine; two warp groups multiply them out of local memory, evaluate what follows the sum (the
+epilogue) on their registers, and hand their part to the copy engine, which stores it while the next block is computed.
+`hopper_shape` says how they divide the work.
 
 The division of labour follows NVIDIA's CUTLASS, "Efficient GEMM in CUDA", section "Warp specialization".
 """
@@ -20,34 +20,17 @@ from lazygrad.tile.array import Array, Axis, Kind, Scope
 from lazygrad.tile.collective import ZERO, Copy, Let, Mma, Open, Release, Ring, Tile, Token, Turn, Wait
 from lazygrad.tile.contract import Contraction, contraction
 from lazygrad.tile.factors import HALF
+from lazygrad.tile.hopper_shape import CLUSTER, DEPTH, GROUP_ROWS, READERS, ROWS, Shape, best_shape
 from lazygrad.tile.layout import Fragment
-from lazygrad.tile.operand import Block, Operand, clear, epilogue, factor_dtype, known, operands, stored
+from lazygrad.tile.operand import Block, Operand, clear, epilogue, factor_dtype, known, operands
 from lazygrad.tile.order import grouped
 from lazygrad.tile.program import Barrier, If, Loop, Program, Role, Roles, Stage, Start, Stmt
 from lazygrad.tile.workgroups import positions
 
-GROUP_ROWS = 64  # of one warp group
-READERS = 2  # warp groups that multiply
-ROWS = GROUP_ROWS * READERS
-# Columns of a block, and the part of its speed that a multiprocessor reaches: wider ones read local memory less often.
-COLUMNS = {256: 1.0, 192: 0.97, 128: 0.9, 64: 0.65}
-DEPTH = 64
-CLUSTER = 2
 WARP_GROUP = 128
 FILL_REGISTERS, MULTIPLY_REGISTERS = 40, 232  # of 65536, with one role of 128 and one of 256 work-items
 BAND = 8  # pairs of blocks that are computed column by column
-RESERVED_BYTES = 1 << 10  # of local memory, for barriers
-MOST_SLOTS = 8
 ARCHITECTURE = "sm_90a"
-
-
-@dataclass(frozen=True, slots=True)
-class Shape:
-    """Columns of a block, slots of the ring, and whether the output goes through local memory."""
-
-    columns: int
-    slots: int
-    staged: bool
 
 
 def hopper(program: Program, info: DeviceInfo) -> Program | None:
@@ -56,26 +39,19 @@ def hopper(program: Program, info: DeviceInfo) -> Program | None:
     found = operands(c) if c is not None and factor_dtype(c) in HALF else None
     if c is None or found is None or known(c.batch) is None:
         return None
-    shape = _shape(c, info)
+    shape = best_shape(c, info)
     return None if shape is None else replace(program, body=_Persistent(c, found, shape, info.units).body())
 
 
-def _shape(c: Contraction, info: DeviceInfo) -> Shape | None:
-    """The columns with which all blocks are done first; None where most multiprocessors would have none."""
-    rows, columns, batch = known(c.rows) or 1, known(c.columns) or 1, known(c.batch) or 1
-    pairs = -(-rows // (ROWS * CLUSTER)) * batch
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """What a warp group computes of a block: `rows` from `row` on, in `acc`; stored through slot `slot` of `staged`."""
 
-    def time(width: int) -> float:
-        turns = -(-pairs * -(-columns // width) // (info.units // CLUSTER))
-        return turns * width / COLUMNS[width]
-
-    width = min(COLUMNS, key=time)
-    if pairs * -(-columns // width) * CLUSTER < info.units // 2 or rows < ROWS or columns < min(COLUMNS):
-        return None
-    staged = stored(c) is not None
-    free = info.local_bytes - RESERVED_BYTES - 2 * ROWS * width * staged
-    slots = min(MOST_SLOTS, free // (2 * DEPTH * (ROWS + width)))
-    return Shape(width, slots, staged) if slots > 1 else None
+    rows: int
+    row: Expr
+    slot: Expr
+    acc: Array
+    staged: tuple[Array, ...]
 
 
 class _Persistent:
@@ -92,8 +68,8 @@ class _Persistent:
         self.clusters = min(units // CLUSTER, self.tiles)
         self.cluster, self.rank = Var("cluster", 0, self.clusters - 1), Var("rank", 0, CLUSTER - 1)
         self.turn = Var("turn", 0, -(-self.tiles // self.clusters) - 1)
+        self.turns = (self.tiles - 1 - self.cluster) // self.clusters + 1  # of this cluster
         self.step = Var("step", 0, self.steps - 1)
-        self.reader = Var("reader", 0, READERS - 1)
         number = self.turn * self.clusters + self.cluster
         pair, column = grouped(number % (pairs * across), pairs, across, BAND)
         tile = [Let(Var(name, e.lo, e.hi), e) for name, e in (("pair", pair), ("column", column))]
@@ -104,15 +80,8 @@ class _Persistent:
         self.outer = positions(c.batch, self.lets[2].var) if batch > 1 else {a.var: ZERO for a in c.batch}
         own, shared = (0, ROWS, Scope.LOCAL), (1, shape.columns, Scope.CLUSTER)
         self.slices = self._slice("a_slice", *own), self._slice("b_slice", *shared)
-        self.ring = Ring("slices", self.slices, shape.slots, READERS)
-        fragment = Fragment(GROUP_ROWS, shape.columns, WARP_GROUP)
-        self.acc = Array("acc", dtypes.float32, fragment.registers, Scope.PRIVATE, layout=fragment)
+        self.ring = Ring("slices", self.slices, shape.slots, 1 if shape.alternates else READERS)
         self.products, self.stores = Token("products"), Token("stores")
-        self.out = stored(c) if shape.staged else None
-        if self.out is not None:
-            layout = self.out.tile(GROUP_ROWS, shape.columns)
-            size = READERS * layout.size
-            self.part = Array("out_part", self.out.array.dtype, size, Scope.LOCAL, layout=layout)
 
     def _slice(self, name: str, which: int, rows: int, scope: Scope) -> Array:
         layout = self.operands[which].tile(rows, DEPTH)
@@ -120,17 +89,14 @@ class _Persistent:
         return Array(name, dtype, layout.size * self.shape.slots, scope, layout=layout)
 
     def body(self) -> tuple[Stmt, ...]:
+        rings, roles = self._alternating() if self.shape.alternates else self._together()
         fill = Role("fill", WARP_GROUP, self._turns(self._fill()), FILL_REGISTERS, alone=True)
-        begin, end = ((Stage(self.part, ()),), (Wait(self.stores),)) if self.out is not None else ((), ())
-        readers = Loop(Axis(self.reader, READERS, Kind.LOCAL), (*begin, *self._turns(self._multiply()), *end))
-        multiply = Role("multiply", READERS * WARP_GROUP, (readers,), MULTIPLY_REGISTERS)
-        inner: tuple[Stmt, ...] = (Open(self.ring), Roles((fill, multiply)))
+        inner: tuple[Stmt, ...] = (*(Open(ring) for ring in (self.ring, *rings)), Roles((fill, *roles)))
         inner = (Loop(Axis(self.rank, CLUSTER, Kind.CLUSTER), inner),)
         return (Loop(Axis(self.cluster, self.clusters, Kind.GRID), inner),)
 
     def _turns(self, body: tuple[Stmt, ...]) -> tuple[Stmt, ...]:
-        count = as_dim((self.tiles - 1 - self.cluster) // self.clusters + 1)
-        return (Loop(Axis(self.turn, count), (*self.lets, *body)),)
+        return (Loop(Axis(self.turn, as_dim(self.turns)), (*self.lets, *body)),)
 
     def _slot(self, back: int = 0) -> Turn:
         """The turn of the ring that this step is, or the one `back` before it."""
@@ -154,39 +120,83 @@ class _Persistent:
         source = Tile(o.array, rows, depth, at, view=o.moved(self.outer))
         return Copy(Tile(self.slices[which], rows, depth, first, self._slot().slot), source)
 
-    # ---- the role that multiplies --------------------------------------------------------------
+    # ---- the roles that multiply ---------------------------------------------------------------
 
-    def _multiply(self) -> tuple[Stmt, ...]:
+    def _together(self) -> tuple[list[Ring], list[Role]]:
+        """One role: each warp group has half of the rows of every block."""
+        reader = Var("reader", 0, READERS - 1)
+        part = self._part("", reader * GROUP_ROWS, reader, READERS)
+        turns = self._turns((*self._sum(part), Wait(self.products), self._release(), *self._store(part)))
+        readers = Loop(Axis(reader, READERS, Kind.LOCAL), self._staging(part, turns))
+        return [], [Role("multiply", READERS * WARP_GROUP, (readers,), MULTIPLY_REGISTERS)]
+
+    def _alternating(self) -> tuple[list[Ring], list[Role]]:
+        """A role for each warp group, which has every second block, and hands the matrix units over to the other one:
+        by a ring without memory, which it fills when its last products have been started."""
+        over = [Ring(f"after_{name}", (), 1) for name in ("even", "odd")]
+        roles = []
+        for k, name in enumerate(("even", "odd")):
+            part, own = self._part(f"_{name}", ZERO, ZERO, 1), Var("own", 0, self.turn.hi // 2)
+            before = Turn(over[1 - k], own - (1 - k))
+            block: tuple[Stmt, ...] = (
+                Let(self.turn, own * 2 + k),
+                *self.lets,
+                If(self.turn.ge(1), (Wait(before), Release(before))),
+                *self._sum(part),
+                If((self.turn + 1).lt(self.turns), (Start(Turn(over[k], own), ()),)),
+                Wait(self.products),
+                self._release(),
+                *self._store(part),
+            )
+            turns = (Loop(Axis(own, as_dim((self.turns + (1 - k)) // 2)), block),)
+            roles.append(Role(name, WARP_GROUP, self._staging(part, turns), MULTIPLY_REGISTERS))
+        return over, roles
+
+    def _part(self, name: str, row: Expr, slot: Expr, slots: int) -> _Part:
+        rows, columns = self.shape.part_rows, self.shape.columns
+        fragment = Fragment(rows, columns, WARP_GROUP)
+        acc = Array(f"acc{name}", dtypes.float32, fragment.registers, Scope.PRIVATE, layout=fragment)
+        staged = []
+        for out in self.shape.staged:
+            layout, own = out.tile(rows, columns), f"{out.array.name}_part{name}"
+            staged.append(Array(own, out.array.dtype, slots * layout.size, Scope.LOCAL, layout=layout))
+        return _Part(rows, row, slot, acc, tuple(staged))
+
+    def _staging(self, part: _Part, turns: tuple[Stmt, ...]) -> tuple[Stmt, ...]:
+        end = (Wait(self.stores),) if part.staged else ()
+        return (*(Stage(array, ()) for array in part.staged), *turns, *end)
+
+    def _sum(self, part: _Part) -> tuple[Stmt, ...]:
+        """The products of all slices are started, and all slices but the last one are released."""
         slot = self._slot().slot
-        a = Tile(self.slices[0], GROUP_ROWS, DEPTH, (self.reader * GROUP_ROWS, ZERO), slot)
+        a = Tile(self.slices[0], part.rows, DEPTH, (part.row, ZERO), slot)
         b = Tile(self.slices[1], self.shape.columns, DEPTH, slot=slot)
-        acc = Tile(self.acc, GROUP_ROWS, self.shape.columns)
+        acc = Tile(part.acc, part.rows, self.shape.columns)
         step: tuple[Stmt, ...] = (
             Wait(self._slot()),
             Start(self.products, (Mma(acc, a, b),)),
             Wait(self.products, 1),
             If(self.step.ge(1), (Release(self._slot(1)),)),
         )
-        last = Turn(self.ring, self.turn * self.steps + (self.steps - 1))
-        return (
-            Stage(self.acc, clear(self.acc)),
-            Loop(Axis(self.step, self.steps), step),
-            Wait(self.products),
-            Release(last),
-            *self._store(),
-        )
+        return Stage(part.acc, clear(part.acc)), Loop(Axis(self.step, self.steps), step)
 
-    def _store(self) -> tuple[Stmt, ...]:
-        row, column = self.at[0] + self.reader * GROUP_ROWS, self.at[1]
-        block = Block((row, column), self.whole, self.outer)
-        if self.out is None:
-            return epilogue(self.c, self.acc, block)
-        own = Tile(self.part, GROUP_ROWS, self.shape.columns, slot=self.reader)
-        dest = Tile(self.out.array, own.rows, own.columns, (row, column), view=self.out.moved(self.outer))
+    def _release(self) -> Release:
+        return Release(Turn(self.ring, self.turn * self.steps + (self.steps - 1)))
+
+    def _store(self, part: _Part) -> tuple[Stmt, ...]:
+        at = self.at[0] + part.row, self.at[1]
+        block = Block(at, self.whole, self.outer)
+        if not part.staged:
+            return epilogue(self.c, part.acc, block)
+        own = [Tile(array, part.rows, self.shape.columns, slot=part.slot) for array in part.staged]
+        copies = [
+            Copy(Tile(out.array, tile.rows, tile.columns, at, view=out.moved(self.outer)), tile)
+            for out, tile in zip(self.shape.staged, own)
+        ]
         return (
             Wait(self.stores),
             Barrier(together=True),
-            *epilogue(self.c, self.acc, block, own),
+            *epilogue(self.c, part.acc, block, own),
             Barrier(together=True),
-            Start(self.stores, (Copy(dest, own),)),
+            Start(self.stores, tuple(copies)),
         )

@@ -38,6 +38,7 @@ class Tiles:
         self.tensors = Tensors(context, memories)
         self.copier = Copier(context, launch, self.tensors)
         self.barriers: dict[Ring, tuple[Array, Array]] = {}  # turns filled, turns released
+        self.is_ready = True  # whether all know of the rings opened so far
         self.into: Done | None = None
         self.role = 0  # of those being lowered, from 1 on
         self.work = _work([s for s in flattened(program) if isinstance(s, Start)])
@@ -46,6 +47,9 @@ class Tiles:
         launch.is_uniform = launch.is_uniform or bool(self.work)
 
     def statement(self, s: Stmt) -> None:
+        if not self.is_ready and not isinstance(s, Open):
+            self._call("lg_cluster_sync") if self.launch.cluster > 1 else self.context.emit(Meet())
+            self.is_ready = True
         if isinstance(s, Open):
             self._open(s.ring)
         elif isinstance(s, Start):
@@ -75,7 +79,7 @@ class Tiles:
             context.depth[s.var] = context.here
         context.env[s.var] = value
 
-    def _call(self, name: str, *args: Expr | Pointer, numbers: tuple[int, ...] = ()) -> None:
+    def _call(self, name: str, *args: Expr | Pointer | Intrinsic, numbers: tuple[int, ...] = ()) -> None:
         self.context.emit(Intrinsic(name, args, numbers))
 
     def _machine(self, e: Expr) -> Expr:
@@ -95,7 +99,7 @@ class Tiles:
                 arrivals = Const(ring.readers * self._sharers(ring))
                 self._call("lg_barrier_init", Pointer(self.barriers[ring][1], Const(slot)), arrivals)
             self._call("lg_barrier_ready")
-        self._call("lg_cluster_sync") if self.launch.cluster > 1 else context.emit(Meet())
+        self.is_ready = False
 
     def _sharers(self, ring: Ring) -> int:
         """Work-groups that fill the ring together."""
@@ -109,8 +113,10 @@ class Tiles:
     def _release(self, turn: Turn) -> None:
         """One work-item tells each work-group that fills the ring."""
         with self.context.branch(self.launch.is_first):
-            for block in range(self._sharers(turn.ring)):
-                self._call("lg_barrier_arrive", self._barrier(turn, 1), Const(block))
+            sharers = self._sharers(turn.ring)
+            own = Intrinsic("lg_cluster_rank") if self.launch.cluster > 1 else Const(0)
+            for block in map(Const, range(sharers)) if sharers > 1 else (own,):
+                self._call("lg_barrier_arrive", self._barrier(turn, 1), block)
 
     # ---- asynchronous work ---------------------------------------------------------------------
 

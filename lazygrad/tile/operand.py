@@ -126,8 +126,8 @@ class Block:
     outer: Mapping[Var, Expr]
 
 
-def epilogue(c: Contraction, acc: Array, block: Block, staged: Tile | None = None) -> tuple[Stmt, ...]:
-    """The stores of a contraction, of the sums in the fragment `acc`; its only store goes to `staged`, where given.
+def epilogue(c: Contraction, acc: Array, block: Block, staged: Sequence[Tile] = ()) -> tuple[Stmt, ...]:
+    """The stores of a contraction, of the sums in the fragment `acc`; each goes to one of `staged`, where given.
 
     It belongs inside LOCAL axes that leave one work-item per fragment holder.
     """
@@ -145,15 +145,20 @@ def epilogue(c: Contraction, acc: Array, block: Block, staged: Tile | None = Non
         stores.append(replace(s, value=substitute([s.value], {}, {ref(c.acc): value})[0]))
     body = substitute_body(stores, variables)
     is_inside = _inside(c, block, row, column, inside)
-    if staged is None:
+    if staged:  # the copy engine keeps what is outside from being stored
+        body = tuple(_to_tile(s, tile, place, is_inside) for s, tile in zip(body, staged))
+    else:
         body = guarded(is_inside, body)
-    else:  # the copy engine keeps what is outside from being stored
-        assert len(body) == 1 and isinstance(body[0], Store) and isinstance(staged.layout, Swizzled)
-        index = staged.layout.at(*place) + staged.slot * staged.layout.size
-        body = (replace(body[0], array=staged.array, index=index, value=_masked(body[0].value, is_inside)),)
     for var in (inside, piece):
         body = (Loop(Axis(var, var.hi + 1, Kind.UNROLL), body),)
     return (Loop(Axis(item, fragment.items, Kind.LOCAL), body),)
+
+
+def _to_tile(s: Stmt, tile: Tile, place: tuple[Expr, Expr], is_inside: Expr) -> Store:
+    """The store `s` to (row, column) of a tile in local memory instead."""
+    assert isinstance(s, Store) and isinstance(tile.layout, Swizzled)
+    index = tile.layout.at(*place) + tile.slot * tile.layout.size
+    return replace(s, array=tile.array, index=index, value=_masked(s.value, is_inside))
 
 
 def _masked(value: Value, condition: Expr) -> Value:
@@ -177,11 +182,15 @@ def _inside(c: Contraction, block: Block, row: Expr, column: Expr, e: Var) -> Ex
     return all_of(limits) if limits else Const(1)
 
 
-def stored(c: Contraction) -> Operand | None:
-    """The output as a matrix that the copy engine can write, if it is one, of 16-bit elements, with rows together."""
-    s = c.body[1]
-    assert isinstance(s, Store)
-    if len(c.body) != 2 or s.combine is not Combine.SET or s.valid is not None or s.array.dtype not in HALF:
-        return None
-    found = matrix(c, s.array, s.index, c.rows, c.columns)
-    return found if found is not None and not found.transposed else None
+def stored(c: Contraction) -> tuple[Operand, ...]:
+    """The outputs as matrices that the copy engine can write: of 16-bit elements, rows together; () if one is not."""
+    found: list[Operand] = []
+    for s in c.body[1:]:
+        assert isinstance(s, Store)
+        if s.combine is not Combine.SET or s.valid is not None or s.array.dtype not in HALF:
+            return ()
+        out = matrix(c, s.array, s.index, c.rows, c.columns)
+        if out is None or out.transposed:
+            return ()
+        found.append(out)
+    return tuple(found)

@@ -152,10 +152,10 @@ class _Agent:
     def _all_turns_were_read(self) -> None:
         for ring, count in self.shared.filled.items():
             for number in range(count):
-                if self.shared.waited[ring, number] != ring.readers:
+                done = self.shared.waited[ring, number]
+                if done != ring.readers:
                     raise GraphError(
-                        f"turn {number} of ring {ring.name!r} is waited for by {self.shared.waited[ring, number]} of its "
-                        f"{ring.readers} readers"
+                        f"turn {number} of ring {ring.name!r} is waited for by {done} of its {ring.readers} readers"
                     )
 
     # ---- asynchronous work ---------------------------------------------------------------------

@@ -22,6 +22,7 @@ from lazygrad.runtime.emulator.launch import EmulatedPrepared
 from lazygrad.runtime.emulator.runtime import EmulatedRuntime
 from lazygrad.runtime.registry import open_device
 from lazygrad.settings import settings
+from tests.tile.matrix_programs import warp_groups
 
 from .harness import Data, floats, small_integers
 
@@ -87,13 +88,19 @@ def tf32_product(rows: int, columns: int, depth: int) -> Tensor:
         return Tensor(small_integers(rows, depth)).realize() @ Tensor(small_integers(depth, columns)).realize()
 
 
+def by_groups(alternate: bool) -> Tensor:
+    with warp_groups(alternate):
+        return product(768, 64, 584).realize()
+
+
 CASES: dict[str, tuple[str, Callable[[], Tensor], float]] = {
     "softmax": ("sm_90a", lambda: Tensor(floats(5, 501)).softmax(-1), 1.0),
     "total": ("sm_90a", lambda: Tensor(floats(5003)).sum(), 1.0),
     "products": ("sm_90a", lambda: Tensor(floats(97, 70)) @ Tensor(floats(70, 66)), 1.0),
     "warps": ("sm_80", lambda: product(128, 128, 200), 0.8),
     "warps, TF32": ("sm_80", lambda: tf32_product(128, 128, 100), 0.8),
-    "warp groups": ("sm_90a", lambda: product(768, 64, 584), 0.6),
+    "warp groups together": ("sm_90a", lambda: by_groups(alternate=False), 0.6),
+    "warp groups in turns": ("sm_90a", lambda: by_groups(alternate=True), 0.6),
 }
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from unittest.mock import patch
 
 import numpy as np
 
@@ -13,7 +15,9 @@ from lazygrad.engine.compile import plain_program
 from lazygrad.runtime.base import DeviceInfo
 from lazygrad.schedule.kernel import schedule
 from lazygrad.tile.collapse import collapse
+from lazygrad.tile.contract import Contraction
 from lazygrad.tile.hopper import hopper
+from lazygrad.tile.hopper_shape import Shape, best_shape, shapes
 from lazygrad.tile.program import Program, Roles, Stmt
 from lazygrad.tile.tensorize import tensorize
 
@@ -56,8 +60,26 @@ def linear(rows: int, depth: int, columns: int) -> Tensor:
     return (matrix(rows, depth) @ matrix(depth, columns) + matrix(columns)).relu()
 
 
-def on_hopper(y: Tensor) -> Program:
-    program = hopper(plain(y), HOPPER)
+@contextmanager
+def warp_groups(alternate: bool) -> Iterator[None]:
+    """Products on warp groups that compute blocks in turns, or that share every block; plans from here are not kept."""
+
+    def chosen(c: Contraction, info: DeviceInfo) -> Shape | None:
+        wanted = [s for s in shapes(c, info) if s.alternates is alternate]
+        return None if best_shape(c, info) is None else wanted[0]
+
+    with ExitStack() as changed:
+        changed.enter_context(patch("lazygrad.tile.hopper.best_shape", chosen))
+        changed.enter_context(patch("lazygrad.engine.compile._stages", {}))
+        changed.enter_context(patch("lazygrad.engine.run._runners", {}))
+        changed.enter_context(patch("lazygrad.engine.plan_store.load", return_value=None))
+        changed.enter_context(patch("lazygrad.engine.plan_store.save"))
+        yield
+
+
+def on_hopper(y: Tensor, alternate: bool = False) -> Program:
+    with warp_groups(alternate):
+        program = hopper(plain(y), HOPPER)
     assert program is not None
     return program
 

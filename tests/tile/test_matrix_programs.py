@@ -31,9 +31,22 @@ from tests.tile.matrix_programs import AMPERE, HOPPER, linear, matrix, on_ampere
 
 GOLDEN = Path(__file__).parent / "golden"
 UPDATE = os.environ.get("UPDATE_GOLDEN", "") not in ("", "0")
+
+
+def with_tf32(make: Callable[[], Tensor]) -> Tensor:
+    with settings.override(float32_matmul_precision="high"):
+        return make()
+
+
+def single(*shape: int) -> Tensor:
+    return matrix(*shape, dtype=dtypes.float32)
+
+
 PROGRAMS: dict[str, Callable[[], Program]] = {
     "hopper": lambda: on_hopper(linear(4096, 1024, 4096)),
+    "hopper_alternating": lambda: on_hopper(linear(4096, 1024, 4096), alternate=True),
     "ampere": lambda: on_ampere(linear(1024, 512, 1024)),
+    "ampere_tf32": lambda: on_ampere(with_tf32(lambda: (single(1024, 512) @ single(512, 1024) + single(1024)).relu())),
 }
 
 
@@ -80,17 +93,46 @@ def compiled(program: Program, info: DeviceInfo) -> tuple[KernelSource, Resource
 
 
 @pytest.mark.parametrize("name", SHAPES)
-@pytest.mark.parametrize("arch", ["sm_80", "sm_90a"])
+@pytest.mark.parametrize("arch", ["sm_80", "sm_90a", "sm_90a alternating"])
 def test_nothing_is_spilled_or_serialized(name: str, arch: str) -> None:
-    info, made = (AMPERE, on_ampere) if arch == "sm_80" else (HOPPER, on_hopper)
-    program = made(SHAPES[name]())
+    made = SHAPES[name]()
+    if arch == "sm_80":
+        check(on_ampere(made), AMPERE, ("HMMA.16816", "LDGSTS", "LDSM"))
+    else:
+        program = on_hopper(made, alternate="alternating" in arch)
+        check(program, HOPPER, ("HGMMA", "UTMALDG", "MULTICAST", "USETMAXREG"))
+
+
+def check(program: Program, info: DeviceInfo, wanted: tuple[str, ...]) -> None:
+    """The program compiles without spills, in the local memory that it was planned with, to these instructions."""
     source, used, image = compiled(program, info)
     assert used.problems == (), source.text
     assert resources(program).local_bytes <= info.local_bytes
     assert source.attributes.shared_bytes + used.shared_bytes <= info.local_bytes
-    wanted = {"sm_80": ("HMMA.16816", "LDGSTS", "LDSM"), "sm_90a": ("HGMMA", "UTMALDG", "MULTICAST", "USETMAXREG")}
-    for instruction in wanted[arch] if shutil.which("nvdisasm") else ():
+    for instruction in wanted if shutil.which("nvdisasm") else ():
         assert instruction in disassembled(image), instruction
+
+
+TF32: dict[str, Callable[[], Tensor]] = {
+    "plain": lambda: single(4096, 4096) @ single(4096, 4096),
+    "first transposed": lambda: single(4096, 4096).T @ single(4096, 4096),
+    "second transposed": lambda: single(4096, 4096) @ single(4096, 4096).T,
+    "both transposed": lambda: single(4096, 4096).T @ single(4096, 4096).T,
+    "768 to 3072, gelu": lambda: (single(8192, 768) @ single(3072, 768).T + single(3072)).gelu(),
+    "3072 to 768, residual": lambda: single(8192, 3072) @ single(768, 3072).T + single(768) + single(8192, 768),
+    "scores of attention": lambda: single(96, 1024, 64) @ single(96, 1024, 64).transpose(1, 2),
+    "odd sizes": lambda: single(4001, 1001) @ single(1001, 4007) + single(4001, 1),
+    "a factor computed": lambda: (single(4096, 4096) * 2 + 1) @ single(4096, 4096),
+}
+
+
+@pytest.mark.parametrize("name", TF32)
+@pytest.mark.parametrize("info", [AMPERE, HOPPER], ids=lambda info: info.arch)
+def test_nothing_is_spilled_with_tf32(name: str, info: DeviceInfo) -> None:
+    program = tensorize(plain(with_tf32(TF32[name])), info)
+    assert program is not None
+    copies = ("LDGSTS",) if name != "odd sizes" else ()
+    check(program, info, ("HMMA.1688.F32.TF32", *copies))
 
 
 def disassembled(image: bytes) -> str:
@@ -107,7 +149,7 @@ def test_devices_without_what_a_pass_needs_get_other_programs() -> None:
     assert hopper(product, HOPPER) is not None
     assert hopper(product, AMPERE) is None and tensorize(product, AMPERE) is not None
     assert hopper(product, replace(HOPPER, units=1)) is None  # no cluster of two
-    assert hopper(product, replace(HOPPER, local_bytes=64 << 10)) is None
+    assert hopper(product, replace(HOPPER, local_bytes=32 << 10)) is None
     assert tensorize(product, replace(AMPERE, arch="sm_75")) is None
     assert tensorize(product, replace(AMPERE, arch="")) is None
     assert tensorize(plain(matrix(64, 64, dtype=dtypes.float32) @ matrix(64, 64, dtype=dtypes.float32)), AMPERE) is None

@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 
 from lazygrad import Tensor, dtypes
+from lazygrad.engine.explain import kernels
 from lazygrad.settings import settings
+from tests.tile.matrix_programs import warp_groups
 
 Product = Callable[..., Tensor]
-MATRIX_UNIT = {"sm_80": "lg_mma_", "sm_90a": "lg_wgmma_"}
+MATRIX_UNIT = {"sm_80": "lg_mma_", "sm_90a": "lg_wgmma_", "sm_90a alternating": "lg_wgmma_"}
 FUNCTION = {
     "attention's scores": lambda qkv: _heads(qkv, 0) @ _heads(qkv, 1).transpose(-1, -2),
     "attention's values": lambda p, qkv: p @ _heads(qkv, 2),
@@ -57,8 +59,10 @@ COMPUTED: dict[str, tuple[Product, tuple[tuple[int, ...], ...]]] = {
 
 @pytest.fixture(params=MATRIX_UNIT)
 def arch(request: pytest.FixtureRequest) -> Iterator[str]:
-    with settings.override(device="CUDA_EMULATED", emulated_arch=request.param, verify=True):
-        yield request.param
+    given = str(request.param)
+    own = settings.override(device="CUDA_EMULATED", emulated_arch=given.split()[0], verify=True)
+    with own, warp_groups(alternate="alternating" in given):
+        yield given
 
 
 @pytest.mark.parametrize(
@@ -72,11 +76,29 @@ def test_products_are_right(arch: str, name: str, shapes: tuple[tuple[int, ...],
     result = FUNCTION[name](*given)
     (kernel,) = result.schedule()
     assert MATRIX_UNIT[arch] in kernel.source
+    assert ("after_even" in kernel.source) is ("alternating" in arch)
     exact = [Tensor(x.float().numpy().astype("float64"), device="NUMPY") for x in given]
     expected = FUNCTION[name](*exact).numpy() if name != "wider output" else exact[0].numpy() @ exact[1].numpy() * 2
     step = 2.0**-8 if result.dtype is dtypes.bfloat16 else 2.0**-11 if result.dtype is dtypes.float16 else 1e-6
     got = result.float().numpy()
     np.testing.assert_allclose(got, expected, rtol=step, atol=1e-6 * np.abs(expected).max())
+
+
+def test_a_kernel_may_store_a_product_and_what_follows_it(arch: str) -> None:
+    """As training does: the input of an activation is needed again. The last rows and columns fill no block."""
+    rng = np.random.default_rng(3)
+    a, b, c = (rng.standard_normal(s).astype("float32") for s in ((200, 72), (72, 264), (264,)))
+    x, y, z = (Tensor(v).cast(dtypes.bfloat16).realize() for v in (a, b, c))
+    before = x @ y + z
+    after = before.gelu()
+    (kernel,) = kernels([before.node, after.node], before.device)
+    if "sm_90a" in arch:
+        assert kernel.source.count("lg_tensor_store(&out0_map") == kernel.source.count("lg_tensor_store(&out1_map") > 0
+    Tensor.realize(before, after)
+    exact = sum(np.asarray(v) for v in (x.float().numpy().astype(float) @ y.float().numpy(), z.float().numpy()))
+    wanted = Tensor(exact, device="NUMPY").gelu().numpy()
+    for got, want in ((before, exact), (after, wanted)):
+        np.testing.assert_allclose(got.float().numpy(), want, rtol=2.0**-8, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", COMPUTED)

@@ -18,6 +18,7 @@ from lazygrad.tile.walk import flattened
 from tests.tile.matrix_programs import changed, linear, matrix, on_ampere, on_hopper
 
 HOPPER = on_hopper(linear(8192, 128, 4096))  # several blocks for each work-group
+ALTERNATING = on_hopper(linear(8192, 512, 4096), alternate=True)
 AMPERE = on_ampere(linear(1024, 512, 1024))
 
 
@@ -31,6 +32,9 @@ AMPERE = on_ampere(linear(1024, 512, 1024))
         on_hopper(matrix(3000, 768) @ matrix(2304, 768).transpose(0, 1)),
         on_hopper(matrix(512, 4096).transpose(0, 1) @ matrix(512, 4096)),
         on_hopper(matrix(24, 512, 64) @ matrix(24, 64, 512)),
+        ALTERNATING,
+        on_hopper(linear(2000, 520, 1032), alternate=True),
+        on_hopper(matrix(24, 512, 64) @ matrix(24, 64, 512), alternate=True),
         on_ampere(matrix(24, 512, 64) @ matrix(24, 64, 512)),
         on_ampere(matrix(512, 96).transpose(0, 1) @ matrix(512, 96)),
     ],
@@ -41,6 +45,14 @@ def test_programs_of_the_passes_pass(program: Program) -> None:
 
 
 Edit = Callable[[Stmt], Sequence[Stmt]]
+
+
+def uses_ring(name: str) -> Callable[[Stmt], bool]:
+    def uses(s: Stmt) -> bool:
+        turn = s.turn if isinstance(s, Release) else s.done if isinstance(s, (Start, Wait)) else None
+        return isinstance(turn, Turn) and turn.ring.name == name
+
+    return uses
 
 
 def without(what: Callable[[Stmt], bool]) -> Edit:
@@ -149,7 +161,7 @@ def unwrapped(s: Stmt) -> Sequence[Stmt]:
 
 WRONG: dict[str, tuple[Program, Edit, str]] = {
     "a turn is not waited for": (HOPPER, without(is_turn), "read without a wait for its turn"),
-    "a later turn is waited for": (HOPPER, instead(is_turn, later), "waits for turn 1 .* where 0 is next"),
+    "a later turn is waited for": (HOPPER, instead(is_turn, later), "read without a wait for its turn"),
     "no turn is released": (HOPPER, without(only(Release)), "wait forever: .*release of turn 0|never released"),
     "the last turn is not released": (HOPPER, without(is_last_release), "wait forever|never released"),
     "a turn is released while it may be read": (
@@ -184,6 +196,16 @@ WRONG: dict[str, tuple[Program, Edit, str]] = {
     "a ring that is not opened": (HOPPER, without(only(Open)), "before it is (opened|declared)"),
     "a copy that is not started": (HOPPER, unwrapped, "put it into a Start"),
     "a product of other shape": (HOPPER, instead(only(Mma), mma_of("a")), "times the transpose of"),
+    "the other warp group is not waited for": (
+        ALTERNATING,
+        without(uses_ring("after_even")),
+        "role odd: waits for turn .*, which it cannot tell from turn",
+    ),
+    "a warp group's end is not told": (
+        ALTERNATING,
+        without(lambda s: isinstance(s, Start) and uses_ring("after_odd")(s)),
+        "wait forever: .*role even for turn 0 of ring 'after_odd' to be filled",
+    ),
     "slices are not waited for": (AMPERE, without(waits_for("loads")), "read before the wait for token 'loads'"),
     "slices are waited for too late": (
         AMPERE,
