@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lazygrad.index.expr import ceil_div
 from lazygrad.ir.op import Op
 from lazygrad.runtime.base import DeviceInfo
 from lazygrad.tile.array import Scope
@@ -57,7 +56,7 @@ class Shape:
 def best_shape(c: Contraction, info: DeviceInfo) -> Shape | None:
     """The one that is done first; None where most multiprocessors would have nothing to do."""
     rows, columns, batch = known(c.rows) or 1, known(c.columns) or 1, known(c.batch) or 1
-    pairs = ceil_div(rows, ROWS * CLUSTER) * batch
+    pairs = -(-rows // (ROWS * CLUSTER)) * batch
     found = [s for s in shapes(c, info) if pairs * -(-columns // s.columns) * CLUSTER >= info.units // 2]
     if rows < ROWS or columns < min(COLUMNS) or not found:
         return None
