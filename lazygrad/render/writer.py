@@ -31,7 +31,7 @@ class Writer(ABC):
             if isinstance(step, For):
                 pending.append(("}", level))
                 pending.extend((s, level + 1) for s in reversed(step.body))
-                lines = [*(("#pragma unroll 1",) if step.rolled else ()), self._for(step)]
+                lines = [*((f"#pragma unroll {step.copies}",) if step.copies else ()), self._for(step)]
             elif isinstance(step, Branch):
                 pending.append(("}", level))
                 if step.orelse:

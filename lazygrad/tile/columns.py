@@ -35,23 +35,25 @@ from .program import (
     ref,
 )
 from .split import stretch_length
-from .together import together
-from .values import substitute, substitute_body
-from .walk import grid
-from .workgroups import GROUP, Turns, contiguity, group_limit, guarded, positions
+from .together import contiguous, together
+from .values import substitute, substitute_body, topological
+from .walk import grid, nest
+from .workgroups import GROUP, Turns, contiguity, group_limit, guarded, in_order, positions
 
 BUSY = 512  # work-items of a unit that keep it busy without dividing the rows
 GROUPS = 3  # of a unit, where rows are divided: all of them run at once
 ACROSS = 16  # work-items side by side, each with an access of its own: lines of memory are read as a whole
-AHEAD = 4  # rows of one work-item in flight
+AHEAD = 4  # accesses of one work-item in flight
 RUNNING = 128  # bytes of running values of one work-item: 32 registers
+SIDE_BY_SIDE = 64  # bytes of them for one row
 
 
 def columns(program: Program, info: DeviceInfo) -> Program | None:
     """`program`, if it is one reduction that memory runs across and what is stored of it; None for other ones."""
     axes, body = grid(program.body)
-    first, stores = body[0], [s for s in body[1:] if isinstance(s, Store)]
-    if not axes or not isinstance(first, Reduction) or first.body or len(stores) < len(body) - 1:
+    stores = [s for s in body if isinstance(s, Store)]
+    first = _one_pass([s for s in body if not isinstance(s, Store)])
+    if not axes or first is None or in_order(body):
         return None
     if not all(isinstance(a.extent, int) for a in (*axes, *first.axes)):
         return None
@@ -59,6 +61,25 @@ def columns(program: Program, info: DeviceInfo) -> Program | None:
     if contiguity(across, [first]) <= max(0, *(contiguity(a, [first]) for a in first.axes)):
         return None
     return _Columns([*(a for a in axes if a is not across), across], first, stores, info).program(program)
+
+
+def _one_pass(statements: Sequence[Stmt]) -> Reduction | None:
+    """A reduction and loops over the same rows as one reduction, which stores in each turn what the loops store."""
+    first = statements[0] if statements else None
+    if not isinstance(first, Reduction) or first.body:
+        return None
+    read = {getattr(v, "array", None) for v in topological(a.value for a in first.accumulators)}
+    stores: list[Stmt] = []
+    for s in statements[1:]:
+        axes, inside = nest(s) if isinstance(s, Loop) else ((), ())
+        if [a.extent for a in axes] != [a.extent for a in first.axes]:
+            return None
+        if not all(
+            isinstance(t, Store) and not t.bindings and not t.value.accs and t.array not in read for t in inside
+        ):
+            return None
+        stores += substitute_body(inside, {a.var: b.var for a, b in zip(axes, first.axes)})
+    return replace(first, body=tuple(stores))
 
 
 def _size(axes: Sequence[Axis]) -> int:
@@ -81,7 +102,7 @@ class _Columns:
         self.count, self.rows = _size(axes), _size(first.axes)
         running = sum(max(4, compute_dtype(a.dtype).itemsize) for a in first.accumulators)
         self.each = together(axes, [first], info)
-        while self.each > 1 and (self.count % self.each or self.each * running > RUNNING):
+        while self.each > 1 and (self.count % self.each or self.each * running > SIDE_BY_SIDE):
             self.each //= 2
         self.chunks = self.count // self.each
         self.size = min(GROUP, group_limit(info))
@@ -95,7 +116,8 @@ class _Columns:
         parts = min(most, max(1, info.units * GROUPS // self.blocks))
         self.length = -(-self.rows // (parts * self.down)) * self.down
         self.parts = -(-self.rows // self.length)
-        self.ahead = max(1, min(AHEAD, RUNNING // (self.each * running)))
+        accesses = max(1, len(contiguous([first], axes[-1].var)))
+        self.ahead = max(1, min(AHEAD // accesses, RUNNING // (self.each * running)))
         self.block, self.part = index_variable("block", self.blocks), index_variable("part", self.parts)
         self.partial = [self._partial(k, a) for k, a in enumerate(first.accumulators)] if self.parts > 1 else []
 
@@ -124,7 +146,8 @@ class _Columns:
         column = minimum(own, self.chunks - 1) * self.each + k
         at = positions(self.first.axes, self.part * self.length + turns.position) | positions(self.axes, column)
         reduction = Reduction((replace(turns.turn, unroll=self.ahead),), self.first.accumulators)
-        (found,) = substitute_body([reduction], at)
+        each_row = guarded(own.lt(self.chunks), self.first.body)
+        (found,) = substitute_body([replace(reduction, body=each_row)], at)
         assert isinstance(found, Reduction)
         if self.down == 1:
             body: tuple[Stmt, ...] = (found, *guarded(own.lt(self.chunks), self._stored(found.accumulators, column)))

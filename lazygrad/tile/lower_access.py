@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lazygrad.dtype import DType, dtypes
-from lazygrad.index.expr import And, Const, Expr, Less, Var, all_of, lift, select
+from lazygrad.index.expr import And, Const, Expr, Less, Sum, Var, all_of, lift, select
 from lazygrad.ir.elements import array_type, to_storage
 from lazygrad.ir.op import Combine
 
@@ -126,7 +126,7 @@ class Access:
         if place.valid.constant == 1:
             return self._elements(array, place)
         if place.lanes == 1:
-            guarded = Place(select(place.valid, place.index, 0), Const(1), None, 1, {})
+            guarded = Place(self._in_bounds(array, place), Const(1), None, 1, {})
             return self._choose(self._elements(array, guarded), place, fill)
         inside = place.valid if place.uniform_mask else place.all_valid()
         if inside is None or place.step not in (1, -1, *range(2, LONGEST + 1)):
@@ -136,6 +136,18 @@ class Access:
         whole, parts = self._both_ways(array, place, dest, fill)
         context.emit(Branch(inside, whole, parts))
         return dest
+
+    def _in_bounds(self, array: Array, place: Place) -> Expr:
+        """An element that can be read: the one of `place`, or where that is not valid, one of the first few.
+
+        Neighbours have neighbouring ones even there, so that they can be read in one access (`widen`).
+        """
+        index, most = place.index, self.context.device.access_bytes
+        offset = index.offset if isinstance(index, Sum) else 0
+        rest = offset % most if most else 0
+        return (
+            select(place.valid, index - rest, 0) + rest if lift(array.size).lo > rest else select(place.valid, index, 0)
+        )
 
     def _both_ways(
         self, array: Array, place: Place, dest: Register, fill: Immediate

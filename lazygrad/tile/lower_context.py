@@ -187,10 +187,10 @@ class Context:
             self.emit(Branch(condition, body))
 
     @contextmanager
-    def loop(self, name: str, start: Expr, stop: Expr, is_rolled: bool = False) -> Iterator[Expr]:
+    def loop(self, name: str, start: Expr, stop: Expr, copies: int = 0) -> Iterator[Expr]:
         """A block that runs for every value from `start` to `stop`; yields the loop variable, or the only value.
 
-        Where it may run for none, loads in it stay in it. `is_rolled`: one copy of it in the code is enough.
+        Where it may run for none, loads in it stay in it. `copies` of it in the code are best (0: any number).
         """
         if (stop - start).constant == 1:
             yield start
@@ -207,7 +207,7 @@ class Context:
         self.fault_depth, self.parted = before
         self.version += 1
         if body:
-            self.emit(For(counter, start, stop, body, is_rolled or self.is_rolled))
+            self.emit(For(counter, start, stop, body, 1 if self.is_rolled else copies))
 
     @contextmanager
     def bind(self, var: Var, value: Expr | TileAxis) -> Iterator[None]:

@@ -13,6 +13,7 @@ from .lower_context import Context, TileAxis
 from .program import Axis, Kind
 
 MAX_LANES = 16  # of an OpenCL vector
+FEW_TURNS = 4  # of a loop, to be written out
 FEWEST_LANES = 4  # of a vector for what longer ones leave over
 
 
@@ -54,14 +55,27 @@ def run_segment(context: Context, segment: Segment) -> Iterator[TileAxis | None]
     """The loop over a segment, in which the axis is bound; yields the register tile that it is, if it is one."""
     var, step = segment.axis.var, segment.count * segment.lanes
     if step == 1:
-        with context.loop(var.name, segment.start, segment.start + segment.trips) as value, context.bind(var, value):
+        loop = context.loop(var.name, segment.start, segment.start + segment.trips, _copies(context, segment))
+        with loop as value, context.bind(var, value):
             yield None
         return
-    is_enough = segment.count > 1 and context.device.warp > 1  # more in one turn would only take registers
-    with context.loop(f"{var.name}_strip", Const(0), segment.trips, is_enough) as strip:
+    with context.loop(f"{var.name}_strip", Const(0), segment.trips, _copies(context, segment)) as strip:
         axis = tile_axis(var, segment.count, segment.lanes, segment.start + strip * step)
         with context.bind(var, axis):
             yield axis
+
+
+def _copies(context: Context, segment: Segment) -> int:
+    """Copies of a loop that are wanted where work-items are threads and every register counts.
+
+    All turns of a short one, so that what several loops load is loaded once; one turn where it has several elements.
+    """
+    if context.device.warp == 1:
+        return 0
+    trips = segment.trips.constant
+    if segment.count > 1:
+        return 1
+    return trips if trips is not None and trips <= FEW_TURNS else 0
 
 
 def tile_axis(var: Var, count: int, lanes: int, base: Expr) -> TileAxis:

@@ -56,7 +56,7 @@ class Searcher:
             found = self._register(f"{name}_found", (1 << each) - 1)
             context.emit(IndexValue(found[0], self._found(s, first, each, extent)))
             met = self._call("lg_any", 1, found[1])
-            with context.branch(met.ge(1)), context.loop(f"{name}_row", Const(0), Const(each), True) as row:
+            with context.branch(met.ge(1)), context.loop(f"{name}_row", Const(0), Const(each), copies=1) as row:
                 self._in_order(s, first + row * warp, self._call("lg_vote", None, found[1], row))
 
     def _found(self, s: Search, first: Expr, each: int, extent: Expr) -> Expr:

@@ -127,13 +127,15 @@ class StoreTo:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class For:
-    """`body` for every `var` in start..stop-1; `rolled`: the compiler after us is not to repeat it in the code."""
+    """`body` for every `var` in start..stop-1; `copies` of it in the code are wanted of the compiler after us, or any
+    number (0).
+    """
 
     var: Var
     start: Expr
     stop: Expr
     body: list[Instruction]
-    rolled: bool = False
+    copies: int = 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)

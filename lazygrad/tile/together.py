@@ -25,7 +25,7 @@ def together(axes: Sequence[Axis], body: Iterable[Stmt], info: DeviceInfo) -> in
     if info.warp == 1 or not axes:
         return 1
     last = axes[-1]
-    sizes = [array.dtype.itemsize for array in _contiguous(body, last.var)]
+    sizes = [array.dtype.itemsize for array in contiguous(body, last.var)]
     count = min(MOST, info.vector_bytes // min(sizes)) if sizes else 1
     while count > 1 and not _divides(count, last, len(axes) == 1):
         count //= 2
@@ -36,7 +36,7 @@ def _divides(count: int, axis: Axis, alone: bool) -> bool:
     return alone or (isinstance(axis.extent, int) and axis.extent % count == 0)
 
 
-def _contiguous(body: Iterable[Stmt], var: Var) -> list[Array]:
+def contiguous(body: Iterable[Stmt], var: Var) -> list[Array]:
     """The arrays in device memory that `body` goes through one element at a time along `var`."""
     body = list(body)
     found = [

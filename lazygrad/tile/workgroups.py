@@ -30,6 +30,7 @@ GROUP = 256  # work-items of a group: enough to fill a multiprocessor together w
 WARP = 32  # work-items that run in step; groups are multiples of it
 EACH = 4  # elements of a work-item in large elementwise programs, read side by side
 SHORT = 32  # rows up to this length are not worth a work-group
+HELD = 32  # elements of a row that a work-item can hold in registers
 MAX_TASKS = 256  # of one sum: a single work-item combines their results
 OVERSUBSCRIBED = 8  # work-groups per unit that keep a device busy
 
@@ -48,7 +49,7 @@ def _choose(axes: list[Axis], body: tuple[Stmt, ...], info: DeviceInfo) -> tuple
         return _elements(axes, body, info)
     if in_order(body):
         return _item_per_row(axes, body, info)
-    count = dim_max(dim_product(a.extent for a in axes))
+    count = dim_max(_count(axes))
     best = max(axes, key=lambda a: contiguity(a, nests), default=None)
     along = max((contiguity(nest_axes(s)[-1], [s]) for s in nests if nest_axes(s)), default=0)
     across = best is not None and contiguity(best, nests) > along
@@ -56,7 +57,11 @@ def _choose(axes: list[Axis], body: tuple[Stmt, ...], info: DeviceInfo) -> tuple
         if best is not None and across:
             axes = [*(a for a in axes if a is not best), best]
         return _item_per_row(axes, body, info)
-    return _group_per_row(axes, best if across else None, body, info)
+    return _warp_per_row(axes, body, info) or _group_per_row(axes, best if across else None, body, info)
+
+
+def _count(axes: Sequence[Axis]) -> Dim:
+    return as_dim(dim_product(a.extent for a in axes))
 
 
 def in_order(body: Sequence[Stmt]) -> bool:
@@ -124,7 +129,7 @@ def _launch(groups: Dim, task: Var, item: Var, size: int, body: tuple[Stmt, ...]
 
 def _elements(axes: list[Axis], body: tuple[Stmt, ...], info: DeviceInfo) -> tuple[Stmt, ...]:
     """A flat range: each group takes a stretch, in which each item takes every `size`-th element."""
-    count = as_dim(dim_product(a.extent for a in axes))
+    count = _count(axes)
     size = min(GROUP, group_limit(info), max(WARP, power_of_two(dim_max(count))))
     if count == 1:
         return body
@@ -147,7 +152,7 @@ def _elements(axes: list[Axis], body: tuple[Stmt, ...], info: DeviceInfo) -> tup
 
 def _item_per_row(axes: list[Axis], body: tuple[Stmt, ...], info: DeviceInfo) -> tuple[Stmt, ...]:
     """Each work-item computes a row of its own from beginning to end; the innermost axis gives neighbours."""
-    count = as_dim(dim_product(a.extent for a in axes))
+    count = _count(axes)
     if count == 1:
         return body
     size = min(GROUP, group_limit(info), max(WARP, power_of_two(dim_max(count) // (info.units * OVERSUBSCRIBED))))
@@ -156,6 +161,28 @@ def _item_per_row(axes: list[Axis], body: tuple[Stmt, ...], info: DeviceInfo) ->
     position = task * size + item
     inside = guarded(position.lt(count), substitute_body(body, positions(axes, position)))
     return _launch(groups, task, item, size, inside)
+
+
+def _warp_per_row(axes: list[Axis], body: tuple[Stmt, ...], info: DeviceInfo) -> tuple[Stmt, ...] | None:
+    """Many rows that the registers of a warp can hold: each warp has its own, and what it finds stays in registers.
+
+    All passes over a row read the same elements in each work-item, so that they read them from memory once.
+    """
+    warp = info.warp
+    if warp == 1 or not axes or dim_max(_count(axes)) < info.units * OVERSUBSCRIBED:
+        return None
+    last, passes = axes[-1], [(s, _count(nest_axes(s))) for s in body if nest_axes(s)]
+    if not isinstance(last.extent, int) or not all(
+        isinstance(n, int) and n <= warp * HELD and n % (warp * _strip(s, info)) == 0 for s, n in passes
+    ):
+        return None
+    rows = next(n for n in (GROUP // WARP, 4, 2, 1) if last.extent % n == 0)
+    outside, row = Var(last.var.name, 0, last.extent // rows - 1), Var("row", 0, rows - 1)
+    body = substitute_body(exchange(body, _in_turns(body, warp, info)), {last.var: outside * rows + row})
+    body = (Loop(Axis(row, rows, Kind.LOCAL), body),)
+    for axis in reversed([*axes[:-1], Axis(outside, last.extent // rows)]):
+        body = (Loop(replace(axis, kind=Kind.GRID), body),)
+    return body
 
 
 def _group_per_row(axes: list[Axis], across: Axis | None, body: tuple[Stmt, ...], info: DeviceInfo) -> tuple[Stmt, ...]:
@@ -230,7 +257,7 @@ def _in_turns(
         axes = _ordered(s)
         if not axes or size == 1:
             continue
-        count = as_dim(dim_product(a.extent for a in axes))
+        count = _count(axes)
         each = 1 if info is None else _strip(s, info)
         turns = Turns.of(count // each if isinstance(count, int) else count, size)
         local, k = Axis(turns.item, size, Kind.LOCAL), Var("k", 0, each - 1)
