@@ -26,6 +26,8 @@ def pytest_configure(config: pytest.Config) -> None:
     from extra.tools.checkout import make_importable
 
     make_importable()
+    if config.getoption("markexpr") == "cuda":  # what packages that happen to be there warn of is no failure
+        config.addinivalue_line("filterwarnings", "default")
     os.environ["LAZYGRAD_VERIFY"] = "1"
     os.environ.pop("LAZYGRAD_DEBUG", None)
     if IN_WORKER:
@@ -38,9 +40,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """`-m cuda` reads its own folder only: machines with a GPU need not have what other tests import."""
-    elsewhere = collection_path.is_file() and collection_path.parent.name != "cuda"
-    return True if config.getoption("markexpr") == "cuda" and elsewhere else None
+    """`-m cuda` reads only files with such tests: machines with a GPU need not have what other tests import."""
+    if config.getoption("markexpr") != "cuda" or not collection_path.is_file():
+        return None
+    return True if "mark.cuda" not in collection_path.read_text(encoding="utf-8") else None
 
 
 def cuda_is_usable() -> bool:

@@ -208,15 +208,22 @@ def version_of(package: str) -> str:
         return "not installed"
 
 
+def commit() -> str:
+    """Which version of the project this is, where git can say it."""
+    command = ["git", "describe", "--always", "--dirty"]
+    try:
+        found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    except OSError:
+        return "unknown"
+    return found.stdout.strip() or "unknown"
+
+
 def machine() -> dict[str, Any]:
     """What a reader needs to know to compare with another machine."""
-    commit = subprocess.run(
-        ["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True, check=False
-    )
     packages = ("numpy", "torch", "pyopencl", "pocl-binary-distribution", "cuda-python")
     return {
         "date": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
-        "commit": commit.stdout.strip() or "unknown",
+        "commit": commit(),
         "cpu": cpu_name(),
         "threads": threads(),
         "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1)

@@ -25,8 +25,6 @@ HANDLES = {
     "cuStreamCreate": real.CUstream,
     "cuDevicePrimaryCtxRetain": real.CUcontext,
     "cuDeviceGetDefaultMemPool": real.CUmemoryPool,
-    "cuGraphCreate": real.CUgraph,
-    "cuGraphInstantiate": real.CUgraphExec,
 }
 
 
@@ -81,6 +79,7 @@ class Kernel:
 
 @dataclass
 class Node:
+    graph: int
     kernel: Kernel
     enabled: bool = True
 
@@ -114,7 +113,7 @@ class Recorder(HostMemory):
         self.modules: dict[int, bytes] = {}
         self.nodes: dict[int, Node] = {}
         self.started = False
-        self._graphs: set[int] = set()  # and executable ones
+        self._graphs: dict[int, int] = {}  # and executable ones: of which graph each is made
         self._current = threading.local()
         self._encode = DIRECT["cuTensorMapEncodeTiled"](self._encode_tiled)
 
@@ -146,13 +145,18 @@ class Recorder(HostMemory):
     def _new_handle(self, name: str) -> Callable[..., Any]:
         """Work that gives a new handle of the type that a function gives."""
 
-        def work(*_: Any) -> Any:
-            handle = next(self._handles)
-            if name.startswith("cuGraph"):
-                self._graphs.add(handle)
-            return HANDLES[name](handle)
+        return lambda *_: HANDLES[name](next(self._handles))
 
-        return work
+    def _cuGraphCreate(self, flags: int) -> Any:
+        handle = next(self._handles)
+        self._graphs[handle] = handle
+        return real.CUgraph(handle)
+
+    def _cuGraphInstantiate(self, graph: Any, flags: int) -> Any:
+        require(int(graph) in self._graphs, "INVALID_VALUE")
+        handle = next(self._handles)
+        self._graphs[handle] = int(graph)
+        return real.CUgraphExec(handle)
 
     def named(self, name: str) -> list[Arguments]:
         """The arguments of every call of a function."""
@@ -234,7 +238,7 @@ class Recorder(HostMemory):
         require(int(graph) in self._graphs and len(after) == count, "INVALID_VALUE")
         require(all(int(node) in self.nodes for node in after), "INVALID_VALUE")
         handle = next(self._handles)
-        self.nodes[handle] = Node(self._node_kernel(parameters))
+        self.nodes[handle] = Node(int(graph), self._node_kernel(parameters))
         return real.CUgraphNode(handle)
 
     def _cuGraphAddDependencies(
@@ -247,7 +251,7 @@ class Recorder(HostMemory):
 
     def _cuGraphDestroy(self, graph: Any) -> None:
         require(int(graph) in self._graphs, "INVALID_VALUE")
-        self._graphs.remove(int(graph))
+        del self._graphs[int(graph)]
 
     _cuGraphExecDestroy = _cuGraphDestroy  # noqa: N815
 
@@ -270,7 +274,8 @@ class Recorder(HostMemory):
 
     def _cuGraphLaunch(self, executable: int, stream: Any) -> None:
         require(int(executable) in self._graphs, "INVALID_VALUE")
-        enabled = [node.kernel for node in self.nodes.values() if node.enabled]
+        graph = self._graphs[int(executable)]
+        enabled = [node.kernel for node in self.nodes.values() if node.graph == graph and node.enabled]
         for kernel in enabled:
             (function,) = (f for f in self.functions.values() if f.entry == kernel.entry)
             check_launch(kernel.grid, kernel.block, kernel.attributes, function.allowed)
