@@ -30,12 +30,11 @@ from .cuda_device import ALIGNMENT, MODELS, Model, architecture, describe
 from .cuda_driver import Context, Driver, load_driver, version_text
 from .cuda_graph import CudaPrepared
 from .cuda_launch import CudaExecutable
-from .cuda_memory import Staging, as_bytes, new_block
+from .cuda_memory import Staging, as_bytes, new_block, new_block_in_stream
 from .nvrtc import Compiler, Cubin
 from .pool import Pool
 
 GRANULE = 512  # block sizes; what the driver aligns allocations to
-KEEP_ALL = (1 << 64) - 1  # bytes that the driver's own pool may keep between uses
 
 
 class CudaRuntime(Runtime):
@@ -63,16 +62,10 @@ class CudaRuntime(Runtime):
         self.cache = cache
         self._executables: dict[KernelSource, CudaExecutable] = {}
         self._staging = Staging(context)
-        self._in_stream = bool(context.attribute("MEMORY_POOLS_SUPPORTED"))
-        if self._in_stream:
-            self._own_pool = context("cuDeviceGetDefaultMemPool", context.device)
-            threshold = context.driver.api.CUmemPool_attribute.CU_MEMPOOL_ATTR_RELEASE_THRESHOLD
-            context("cuMemPoolSetAttribute", self._own_pool, threshold, context.driver.api.cuuint64_t(KEEP_ALL))
         total = self.info.max_alloc
         limit = min(total, settings.memory_limit << 20) if settings.memory_limit else total
-        self.pool = Pool(
-            name, lambda size: new_block(context, size, self._in_stream), self._settle, limit, total, GRANULE
-        )
+        make = new_block_in_stream if context.attribute("MEMORY_POOLS_SUPPORTED") else new_block
+        self.pool = Pool(name, lambda size: make(context, size), self.synchronize, limit, total, GRANULE)
         atexit.register(_finish, weakref.ref(context))
 
     @property
@@ -168,12 +161,6 @@ class CudaRuntime(Runtime):
         """See `Runtime.stats`."""
         vars(self._counters).update(self.pool.counters())
         return self._counters
-
-    def _settle(self) -> None:
-        """Before blocks go back: nothing uses them, and the driver may give them to other processes."""
-        self.synchronize()
-        if self._in_stream:
-            self.context("cuMemPoolTrimTo", self._own_pool, 0)
 
 
 def device_info(context: Context) -> DeviceInfo:

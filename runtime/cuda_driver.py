@@ -127,6 +127,8 @@ class Context:
             if error.code == "CUDA_ERROR_OUT_OF_MEMORY":
                 raise MemoryError(str(error)) from error
             what = f"{self.name} ({self.description}) failed: {error}"
+            if error.code == "CUDA_ERROR_NOT_INITIALIZED":
+                what = f"{what}. A process that was forked cannot use a GPU of its parent's: have it started by `spawn`"
             if error.is_sticky:
                 self.lost = what = f"{what}. The device is lost for this process, with what was on it: start again"
             raise DeviceError(what) from error

@@ -36,9 +36,23 @@ class DeviceBlock:
             self._context.give_back(("cuMemFree", self.address))
 
 
-def new_block(context: Context, nbytes: int, in_stream: bool) -> Block:
-    """A block for the pool."""
-    return Block(DeviceBlock(context, nbytes, in_stream), None, nbytes)
+def new_block(context: Context, nbytes: int) -> Block:
+    """A block for the pool, allocated at once."""
+    return Block(DeviceBlock(context, nbytes, False), None, nbytes)
+
+
+def new_block_in_stream(context: Context, nbytes: int) -> Block:
+    """A block for the pool, allocated in the order of the stream.
+
+    What was freed in that order belongs to the driver's own pool until the stream has come there; where that is what is
+    missing, it is waited for.
+    """
+    try:
+        return Block(DeviceBlock(context, nbytes, True), None, nbytes)
+    except MemoryError:
+        context("cuStreamSynchronize", context.stream)
+        context("cuMemPoolTrimTo", context("cuDeviceGetDefaultMemPool", context.device), 0)
+    return Block(DeviceBlock(context, nbytes, True), None, nbytes)
 
 
 class Staging:

@@ -35,15 +35,17 @@ def measured(
 
     Args:
         limits: name of a work -> seconds after which it hangs.
-        seconds: for all of them together.
+        seconds: for all of them together; those that are not begun by then are told as errors.
         about: takes in what a child says of its machine.
     """
     left, end = list(limits), time.monotonic() + seconds
-    while left:
-        with start(left, max(1.0, end - time.monotonic())) as process:
-            for name, rows in _of_child(process, left, limits, about):
+    while left and time.monotonic() < end:
+        with start(left, end - time.monotonic()) as process:
+            for name, rows in _of_child(process, tuple(left), limits, about):
                 left.remove(name)
                 yield name, rows
+    for name in left:
+        yield name, [{"side": "all", "error": f"not begun: the {seconds:.0f} s for all were over"}]
 
 
 def _of_child(

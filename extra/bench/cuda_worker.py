@@ -1,7 +1,7 @@
 """Measures works one after the other in a process of its own, and writes a line of JSON before and after each.
 
 `python -m extra.bench.cuda_worker KIND DEVICE SECONDS NAME ...`; see `cuda_children` for who reads the lines. It ends
-after the first work that fails: a GPU that one kernel has lost is lost for the process.
+after the first work that fails, because a GPU that one kernel has lost is lost for the process, and when time is over.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def main(arguments: Sequence[str]) -> None:
             traceback.print_exc()
             rows = [failed("all", error)]
         say(name=name, rows=rows)
-        if any("error" in row for row in rows):
+        if any("error" in row for row in rows) or time.perf_counter() > end:
             return
         place.clear()
 

@@ -28,13 +28,14 @@ class HostMemory:
     def __init__(self, memory: int) -> None:
         self.memory = memory
         self.blocks: Blocks = {}
+        self._freed = 0  # bytes that the driver's own pool holds until the stream has come there
         self.events: dict[int, Event] = {}
         self._pinned: Blocks = {}
         self._handles = itertools.count(1000)
 
     @property
     def held(self) -> int:
-        return sum(block.nbytes for block in self.blocks.values())
+        return self._freed + sum(block.nbytes for block in self.blocks.values())
 
     def _cuMemAllocAsync(self, nbytes: int, *stream: Any) -> Any:
         require(nbytes > 0, "INVALID_VALUE")
@@ -48,9 +49,14 @@ class HostMemory:
 
     def _cuMemFreeAsync(self, address: int, *stream: Any) -> None:
         require(address in self.blocks, "INVALID_VALUE")
-        del self.blocks[address]
+        self._freed += self.blocks.pop(address).nbytes
 
-    _cuMemFree = _cuMemFreeAsync  # noqa: N815
+    def _cuMemFree(self, address: int) -> None:
+        self._cuMemFreeAsync(address)
+        self._freed = 0
+
+    def _cuStreamSynchronize(self, stream: Any) -> None:
+        self._freed = 0
 
     def _cuMemHostAlloc(self, nbytes: int, flags: int) -> int:
         block = np.zeros(nbytes, np.uint8)

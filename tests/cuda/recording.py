@@ -167,7 +167,7 @@ class Recorder(HostMemory):
     def _nothing(self, *arguments: Any) -> None:
         return None
 
-    _cuStreamWaitEvent = _cuStreamSynchronize = _cuMemPoolSetAttribute = _cuMemPoolTrimTo = _nothing  # noqa: N815
+    _cuStreamWaitEvent = _cuMemPoolTrimTo = _nothing  # noqa: N815
 
     def _cuInit(self, flags: int) -> None:
         self.started = True

@@ -149,6 +149,15 @@ def test_a_child_that_cannot_start_is_told_once_for_each_case() -> None:
     assert [rows[0]["error"] for rows in found.values()] == ["its process ended with status 3"] * 2
 
 
+def test_what_is_not_begun_in_time_is_told() -> None:
+    def start(names: Sequence[str], seconds: float) -> subprocess.Popen[str]:
+        return subprocess.Popen([sys.executable, "-c", CHILD, names[0]], stdout=subprocess.PIPE, text=True)
+
+    found = dict(cuda_children.measured({"a": 1.0, "b": 1.0}, start, 1e-3, {}))
+    assert "seconds" in found["a"][0]
+    assert found["b"][0]["error"] == "not begun: the 0 s for all were over"
+
+
 def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert bench.main(["--list", "--only", "decode", "launch"]) == 0
     assert capsys.readouterr().out.split("\n")[:-1] == ["gpt2 decode", "launch cost"]
