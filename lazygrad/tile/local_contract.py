@@ -48,6 +48,7 @@ SUMS = 64  # 32-bit registers of a work-item for sums, at most
 STEP = 64  # bytes of the depth, brought to local memory at a time
 MOST_STEP = 16  # elements
 STAGES = 4  # slots for slices that are copied, where two groups have room for them
+LEAST_COPY = 4  # bytes
 MOST_RUN = 4  # neighbouring elements that an item reads at once
 MIN_DEPTH = 8  # below, the caches do as well
 
@@ -155,8 +156,11 @@ def _layout(f: Factor, rows: int, depth: int) -> Strided:
 
 
 def _is_deep(f: Factor) -> bool:
-    """Whether neighbours along the depth stay together: where several of them are copied at once."""
-    return isinstance(f, Operand) and not f.transposed and f.view.chunk(f.array.dtype.itemsize) > 1
+    """Whether neighbours along the depth stay together: where so many are copied at once as an item reads at once."""
+    if not isinstance(f, Operand) or f.transposed:
+        return False
+    each = f.view.chunk(f.array.dtype.itemsize)
+    return each >= MOST_RUN or f.array.dtype.itemsize < LEAST_COPY
 
 
 def _dtype(f: Factor) -> DType:
@@ -208,7 +212,7 @@ class _Blocks:
         layout = self.acc.layout
         assert isinstance(layout, Spread)
         deep = [_is_deep(f) for f in self.factors]
-        each = min(MOST_RUN, *(CHUNK // _dtype(f).itemsize for f in self.factors)) if any(deep) else 1
+        each = min(MOST_RUN, *(CHUNK // _dtype(f).itemsize for f in self.factors))
         item, run = Var("thread", 0, layout.items - 1), Var("run", 0, self.shape.depth // each - 1)
         i, j = (Var(name, 0, n - 1) for name, n in zip("ij", layout.each))
         column = Axis(j, j.hi + 1, Kind.UNROLL)

@@ -77,10 +77,12 @@ class Copier:
     def load_chunks(self, s: Copy) -> None:
         """The work-items copy 16 bytes each, in turns; fewer where they do not lie so."""
         view, items, itemsize = _view(s.source), self.launch.sharing, s.dest.array.dtype.itemsize
-        each = view.chunk(itemsize)
-        if not each:
-            raise GraphError(f"work-items cannot copy {s.source.array.name!r} asynchronously, seen as {view}")
         along_columns = view.column_step == 1
+        assert isinstance(s.dest.layout, (Strided, Swizzled))
+        is_turned = _along_columns(s.dest.layout) is not along_columns
+        each = min(1, view.chunk(itemsize)) if is_turned else view.chunk(itemsize)
+        if not each or each * itemsize < WORD:
+            raise GraphError(f"work-items cannot copy {s.source.array.name!r}, seen as {view}, asynchronously")
         per_line = (s.dest.columns if along_columns else s.dest.rows) // each
         chunks = s.dest.elements // each
         for turn in range(-(-chunks // items)):
@@ -156,6 +158,11 @@ class Copier:
             raise GraphError(f"{near.array.name!r} is {layout}, but {far.array.name!r} runs the other way: {view}")
         coordinates = [self.context.machine(e, {}) for e in (*at, *(o.index for o in view.outer))]
         return self.tensors.find(far.array, view, box, layout.swizzle), coordinates
+
+
+def _along_columns(layout: Strided | Swizzled) -> bool:
+    """Whether neighbours in memory are neighbours in a row."""
+    return not layout.transposed if isinstance(layout, Swizzled) else layout.column_step == 1
 
 
 def _view(tile: Tile) -> Strided:

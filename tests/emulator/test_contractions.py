@@ -103,6 +103,8 @@ def test_what_is_fused() -> None:
     products.add("sum", total, exact)
     products.add("and what follows", (total + Tensor(c)).tanh(), np.tanh(exact + c))
     products.add("prologue", (Tensor(a) * 2).exp() @ Tensor(b), np.exp(a.astype(np.float64) * 2) @ b, 1e-3)
+    half = a.astype("float16")
+    products.add("of two types", Tensor(half).float() @ Tensor(b), half.astype(np.float64) @ b)
     masked = Tensor(a).pad((3, 0, 1, 0)) @ Tensor(b).pad((0, 0, 0, 3))
     products.add("padded", masked, np.pad(a.astype(np.float64), ((1, 0), (3, 0))) @ np.pad(b, ((0, 3), (0, 0))))
     x, w = normal(2, 5, 11, 14), normal(12, 5, 3, 3)

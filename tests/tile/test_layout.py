@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from lazygrad.index.expr import Const, Expr, Var
-from lazygrad.tile.layout import Fragment, Layout, Strided, Swizzled, bank_turns, is_bijective
+from lazygrad.tile.layout import Fragment, Layout, Spread, Strided, Swizzled, bank_turns, is_bijective
 from lazygrad.tile.order import grouped, hilbert
 
 SWIZZLED = [
@@ -21,9 +21,13 @@ FRAGMENTS = [
     Fragment(16, 8), Fragment(64, 32), Fragment(16, 16), Fragment(64, 16, halves=1), Fragment(16, 8, run=1),
     Fragment(8, 8, run=1, halves=1), Fragment(64, 8, 128), Fragment(64, 256, 128), Fragment(128, 192, 128),
 ]  # fmt: skip
+SPREAD = [
+    Spread(128, 128, 16, 16, 4, 4), Spread(128, 128, 16, 16, 1, 4), Spread(128, 64, 16, 16, 2, 1), Spread(16, 8, 16, 8),
+    Spread(64, 4, 16, 4, 4, 1), Spread(2, 128, 2, 16, 1, 4), Spread(128, 2, 16, 2, 1, 1),
+]  # fmt: skip
 
 
-@pytest.mark.parametrize("layout", [*SWIZZLED, *FRAGMENTS, Strided(7, 5, 6, 1), Strided(7, 5, 1, 9)], ids=str)
+@pytest.mark.parametrize("layout", [*SWIZZLED, *FRAGMENTS, *SPREAD, Strided(7, 5, 6, 1), Strided(7, 5, 1, 9)], ids=str)
 def test_every_element_has_a_place_of_its_own(layout: Layout) -> None:
     assert is_bijective(layout)
 
@@ -58,6 +62,31 @@ def test_pieces_that_are_read_by_elements_lie_in_different_banks(layout: Swizzle
             assert first % 4 == 0 and [layout.place(row + r, column) - first for r in range(4)] == [0, 1, 2, 3]
 
 
+@pytest.mark.parametrize(
+    ("each", "slices"),
+    [
+        ((4, 4), (Strided(128, 16, 1, 128), Strided(128, 16, 1, 128))),
+        ((1, 4), (Strided(128, 16, 20, 1), Strided(128, 16, 1, 128))),
+        ((1, 1), (Strided(128, 16, 20, 1), Strided(128, 16, 20, 1))),
+    ],
+)
+def test_warps_read_slices_without_conflicts(each: tuple[int, int], slices: tuple[Strided, Strided]) -> None:
+    """16 bytes for each item, from different banks or the same; pairs of neighbours read the same ones."""
+    layout = Spread(128, 128, 16, 16, *each)
+    for register in range(0, 64, 4):
+        ij = register // 8, register % 8
+        for side, part in enumerate(slices):
+            if ij[side] % each[side]:
+                continue
+            for first in range(0, 256, 32):
+                rows = [held(layout, first + item, register)[side] for item in range(32)]
+                k = 4 * (register % 4) if part.column_step == 1 else register % 16
+                places = [part.at(Const(row), Const(k)).lo * 4 for row in rows]
+                assert bank_turns(places, 16) == 4 and all(place % 16 == 0 for place in places)
+                distance = 1 if side else 2
+                assert all(places[i] == places[i ^ distance] for i in range(32))
+
+
 def test_rows_without_a_swizzle_share_banks() -> None:
     assert bank_turns([row * 128 for row in range(8)], 16) == 8
 
@@ -73,7 +102,7 @@ def test_a_swizzle_permutes_the_chunks_of_a_line(swizzle: int) -> None:
             assert layout.place(row, column) * 2 == address ^ (address >> 3 & mask)
 
 
-def held(fragment: Fragment, item: int, register: int) -> tuple[int, int]:
+def held(fragment: Fragment | Spread, item: int, register: int) -> tuple[int, int]:
     row, column = fragment.element(Const(item), Const(register))
     return row.lo, column.lo
 
