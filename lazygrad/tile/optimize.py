@@ -14,6 +14,7 @@ from lazygrad.tile.scatter import scatter
 from lazygrad.tile.separate import separate
 from lazygrad.tile.stream import stream
 from lazygrad.tile.tensorize import tensorize
+from lazygrad.tile.total import total
 from lazygrad.tile.vectorize import vectorize
 from lazygrad.tile.verify import verify
 from lazygrad.tile.workgroups import work_groups
@@ -31,5 +32,6 @@ def _chosen(program: Program, info: DeviceInfo) -> Program:
     plain = collapse(program)
     if info.kind == "gpu":
         matrix = hopper(plain, info) or tensorize(plain, info) or local_contract(plain, info)
-        return matrix or scatter(plain, info) or columns(plain, info) or work_groups(plain, info)
+        special = matrix or scatter(plain, info) or columns(plain, info) or total(plain, info)
+        return special or work_groups(plain, info)
     return stream(contract(separate(plain), info) or vectorize(plain, info))

@@ -20,26 +20,30 @@ from lazygrad.index.expr import Dim, Expr, Var, as_dim, ceil_div, dim_max, dim_p
 from lazygrad.index.view import unflatten
 from lazygrad.ir.op import Combine
 from lazygrad.runtime.base import DeviceInfo
-from lazygrad.tile.program import Axis, If, Kind, Last, Loop, Program, Reduction, Stmt, Store, compute_dtype
-from lazygrad.tile.split import in_tasks
+from lazygrad.tile.program import Axis, If, Kind, Load, Loop, Program, Reduction, Stmt, Store, compute_dtype
 from lazygrad.tile.together import together
-from lazygrad.tile.values import exchange, reads_elsewhere, statement_exprs, substitute_body
+from lazygrad.tile.values import (
+    exchange,
+    reads_elsewhere,
+    statement_exprs,
+    statement_values,
+    substitute_body,
+    topological,
+)
 from lazygrad.tile.walk import flattened, grid, nest, nest_axes
 
 GROUP = 256  # work-items of a group: enough to fill a multiprocessor together with a few others
 WARP = 32  # work-items that run in step; groups are multiples of it
-EACH = 4  # elements of a work-item in large elementwise programs, read side by side
+EACH = 4  # elements of a work-item in large elementwise programs
+IN_FLIGHT = 2  # accesses of a work-item: 2,048 of them then wait for 64 KiB in each unit, more than latency asks for
 SHORT = 32  # rows up to this length are not worth a work-group
 HELD = 32  # elements of a row that a work-item can hold in registers
-MAX_TASKS = 256  # of one sum: a single work-item combines their results
 OVERSUBSCRIBED = 8  # work-groups per unit that keep a device busy
 
 
 def work_groups(program: Program, info: DeviceInfo) -> Program:
     """`program` (GRID loops around plain statements) as groups of work-items."""
     axes, body = grid(program.body)
-    if not axes and isinstance(body[0], Reduction) and all(isinstance(s, Store) for s in body[1:]):
-        return _total(program, body[0], info)
     return replace(program, body=_choose(axes, body, info))
 
 
@@ -53,7 +57,7 @@ def _choose(axes: list[Axis], body: tuple[Stmt, ...], info: DeviceInfo) -> tuple
     best = max(axes, key=lambda a: contiguity(a, nests), default=None)
     along = max((contiguity(nest_axes(s)[-1], [s]) for s in nests if nest_axes(s)), default=0)
     across = best is not None and contiguity(best, nests) > along
-    if _length(nests) <= SHORT or (across and count >= info.units * OVERSUBSCRIBED * WARP):
+    if length(nests) <= SHORT or (across and count >= info.units * OVERSUBSCRIBED * WARP):
         if best is not None and across:
             axes = [*(a for a in axes if a is not best), best]
         return _item_per_row(axes, body, info)
@@ -133,13 +137,16 @@ def _elements(axes: list[Axis], body: tuple[Stmt, ...], info: DeviceInfo) -> tup
     size = min(GROUP, group_limit(info), max(WARP, power_of_two(dim_max(count))))
     if count == 1:
         return body
-    each, neighbours = together(axes, body, info), True
-    if each == 1 or dim_max(count) < each * size * info.units:
-        each, neighbours = (EACH if dim_max(count) >= EACH * size * info.units * OVERSUBSCRIBED else 1), False
+    side = together(axes, body, info)  # neighbours of one access
+    if dim_max(count) < side * size * info.units:
+        side = 1
+    each, is_large = side, dim_max(count) >= max(side * 2, EACH) * size * info.units * OVERSUBSCRIBED
+    if is_large:
+        each = EACH if side == 1 else side * max(1, IN_FLIGHT // _reads(body))
     stretch = size * each
     groups = ceil_div(count, stretch)
     task, item, k = Var("task", 0, dim_max(groups) - 1), Var("item", 0, size - 1), Var("k", 0, each - 1)
-    position = task * stretch + (item * each + k if neighbours else k * size + item)
+    position = task * stretch + k // side * (size * side) + item * side + k % side
     one = substitute_body(body, positions(axes, position))
     if each == 1:
         return _launch(groups, task, item, size, guarded(position.lt(count), one))
@@ -148,6 +155,11 @@ def _elements(axes: list[Axis], body: tuple[Stmt, ...], info: DeviceInfo) -> tup
     is_whole = (task * stretch + (stretch - 1)).lt(count)
     inside = (whole,) if is_whole.constant == 1 else (If(is_whole, (whole,), (tail,)),)
     return _launch(groups, task, item, size, inside)
+
+
+def _reads(body: Sequence[Stmt]) -> int:
+    """How many loads there are for one element, at least 1."""
+    return max(1, sum(isinstance(v, Load) for v in topological(statement_values(body))))
 
 
 def _item_per_row(axes: list[Axis], body: tuple[Stmt, ...], info: DeviceInfo) -> tuple[Stmt, ...]:
@@ -178,7 +190,7 @@ def _warp_per_row(axes: list[Axis], body: tuple[Stmt, ...], info: DeviceInfo) ->
         return None
     rows = next(n for n in (GROUP // WARP, 4, 2, 1) if last.extent % n == 0)
     outside, row = Var(last.var.name, 0, last.extent // rows - 1), Var("row", 0, rows - 1)
-    body = substitute_body(exchange(body, _in_turns(body, warp, info)), {last.var: outside * rows + row})
+    body = substitute_body(exchange(body, in_turns(body, warp, info)), {last.var: outside * rows + row})
     body = (Loop(Axis(row, rows, Kind.LOCAL), body),)
     for axis in reversed([*axes[:-1], Axis(outside, last.extent // rows)]):
         body = (Loop(replace(axis, kind=Kind.GRID), body),)
@@ -200,8 +212,8 @@ def _group_per_row(axes: list[Axis], across: Axis | None, body: tuple[Stmt, ...]
         side = Var("side", 0, width - 1)
         inner = substitute_body(body, {across.var: outside * width + side} if width > 1 else {across.var: outside})
         rows.append(Axis(outside, across.extent if width == 1 else dim_max(across.extent) // width, Kind.GRID))
-    size = _row_group(inner, width, dim_max(dim_product(a.extent for a in rows)) >= info.units, info)
-    inner = exchange(inner, _in_turns(inner, size, None if across else info))
+    size = row_group(inner, width, dim_max(dim_product(a.extent for a in rows)) >= info.units, info)
+    inner = exchange(inner, in_turns(inner, size, None if across else info))
     if width > 1:
         inner = (Loop(Axis(side, width, Kind.UNROLL), inner),)
     for axis in reversed(rows):
@@ -209,12 +221,12 @@ def _group_per_row(axes: list[Axis], across: Axis | None, body: tuple[Stmt, ...]
     return inner
 
 
-def _row_group(body: Sequence[Stmt], width: int, is_many: bool, info: DeviceInfo) -> int:
+def row_group(body: Sequence[Stmt], width: int, is_many: bool, info: DeviceInfo) -> int:
     """Work-items for a row: as many as it is long, more where rows are few, and what local memory is enough for."""
     most = 2 if width > 1 and info.warp > 1 else 4  # a thousand items have 64 registers each, too few for several rows
     largest = GROUP if is_many else most * GROUP
     strip = 1 if width > 1 else min((_strip(s, info) for s in body if nest_axes(s)), default=1)
-    size = min(largest, group_limit(info), max(WARP, power_of_two(_length(body) // strip)))
+    size = min(largest, group_limit(info), max(WARP, power_of_two(length(body) // strip)))
     partials = [a for s in body if isinstance(s, Reduction) for a in s.accumulators]
     each = width * sum(max(4, compute_dtype(a.dtype).itemsize) for a in partials)
     while size > 1 and size * each > info.local_bytes:
@@ -222,7 +234,7 @@ def _row_group(body: Sequence[Stmt], width: int, is_many: bool, info: DeviceInfo
     return size
 
 
-def _length(body: Sequence[Stmt]) -> int:
+def length(body: Sequence[Stmt]) -> int:
     """The elements of the longest pass over a row."""
     return max(
         (dim_max(dim_product(a.extent for a in nest_axes(s))) for s in body if not isinstance(s, Store)), default=1
@@ -242,10 +254,10 @@ def _strip(s: Stmt, info: DeviceInfo) -> int:
     """How many neighbours of a row a work-item takes in each turn of a pass."""
     axes = _ordered(s)
     count, each = dim_product(a.extent for a in axes), together(axes, [s], info)
-    return each if isinstance(count, int) and count % each == 0 and count >= each * WARP else 1
+    return each if lift(count).divisible_by(each) and dim_max(count) >= each * WARP else 1
 
 
-def _in_turns(
+def in_turns(
     statements: Sequence[Stmt], size: int, info: DeviceInfo | None
 ) -> dict[Stmt, tuple[Stmt, Mapping[Var, Expr]]]:
     """The passes over a row among `statements`, each shared by `size` work-items, for `exchange`.
@@ -259,7 +271,7 @@ def _in_turns(
             continue
         count = _count(axes)
         each = 1 if info is None else _strip(s, info)
-        turns = Turns.of(count // each if isinstance(count, int) else count, size)
+        turns = Turns.of(as_dim(lift(count) // each), size)
         local, k = Axis(turns.item, size, Kind.LOCAL), Var("k", 0, each - 1)
         shared: Stmt
         if isinstance(s, Reduction):
@@ -272,23 +284,3 @@ def _in_turns(
             shared = Loop(local, (Loop(turns.turn, inside),))
         changes[s] = shared, positions(axes, turns.position * each + k)
     return changes
-
-
-def _total(program: Program, first: Reduction, info: DeviceInfo) -> Program:
-    """A reduction to a few numbers: every group takes a stretch, the last one to finish combines their results.
-
-    What is reduced may be rows that are reduced themselves: then a group goes through long rows one after the other.
-    """
-    by_rows = _length(first.body) > SHORT
-    size = _row_group(first.body if by_rows else (first,), 1, False, info)
-    count = dim_max(first.axes[0].extent) if by_rows else _length((first,)) // (size * EACH)
-    tasks = min(MAX_TASKS, info.units * OVERSUBSCRIBED, count)
-    parted = in_tasks(program, tasks) or program
-    axes, body = grid(parted.body)
-    part = body[0]
-    assert isinstance(part, Reduction)
-    final = [s for last in body if isinstance(last, Last) for s in last.body]
-    body = exchange(body, _in_turns((*(part.body if by_rows else (part,)), *final), size, info))
-    for axis in reversed(axes):
-        body = (Loop(axis, body),)
-    return replace(parted, body=body)
