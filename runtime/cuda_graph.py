@@ -53,7 +53,8 @@ class CudaPrepared(Prepared):
         self._changed.add(launch)
 
     def _replay(self) -> None:
-        if self._graph is None:
+        # A node's cluster may be lost where its arguments are set again, so such kernels are put into a graph anew.
+        if self._graph is None or any(self._calls[number].attributes.cluster > 1 for number in self._changed):
             self._graph = Graph(self._context, self._calls)
         else:
             for number in sorted(self._changed):

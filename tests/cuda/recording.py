@@ -264,7 +264,8 @@ class Recorder(HostMemory):
 
     def _cuGraphExecKernelNodeSetParams(self, executable: int, node: Any, parameters: Any) -> None:
         require(int(executable) in self._graphs, "INVALID_VALUE")
-        attributes = self.nodes[int(node)].kernel.attributes  # which stay the node's
+        attributes = dict(self.nodes[int(node)].kernel.attributes)
+        attributes.pop("CU_LAUNCH_ATTRIBUTE_CLUSTER_DIMENSION", None)  # as reported of graphs that are updated
         self.nodes[int(node)].kernel = self._node_kernel(parameters)
         self.nodes[int(node)].kernel.attributes = attributes
 

@@ -258,6 +258,24 @@ def test_launch_attributes(runtime: CudaRuntime, api: Recorder, in_graph: bool) 
         assert (edges[3][0].from_port, edges[3][0].type) == (1, 1), "starts when its forerunner lets it"
 
 
+def test_clusters_stay_when_arguments_change(runtime: CudaRuntime, api: Recorder) -> None:
+    a, b, c = (runtime.allocate(4096) for _ in range(3))
+    prepared = runtime.prepare(
+        [launch(runtime, source("grouped", cluster=2), a, b), launch(runtime, source("k"), b, a)]
+    )
+    for n in range(4):
+        if n == 3:
+            prepared.rebind(0, 1, c)
+        api.launched.clear()
+        prepared.run()
+        first, second = api.launched
+        assert [name.rpartition("_")[0] for name in first.attributes] == ["CU_LAUNCH_ATTRIBUTE_CLUSTER"]
+        assert not second.attributes
+    assert first.values == [a.handle, c.handle, 5]
+    assert len(api.named("cuGraphInstantiate")) == 2
+    assert len(api.named("cuGraphExecDestroy")) == 1
+
+
 def test_tensor_maps_follow_their_memory(runtime: CudaRuntime, api: Recorder) -> None:
     tensor_map = TensorMap(1, "bfloat16", (64, 32), (128,), (64, 8), swizzle=128)
     text = TEXT.replace("const int n)", "const int n, const __grid_constant__ int map)")
