@@ -166,20 +166,21 @@ def build(name: str, group: Group, arrays: Arrays, outputs: Sequence[Node]) -> t
 
 
 def _held(loaded: tp.Value, var: Var) -> tp.Value:
-    """An integer within the bounds of `var`: those outside of them become the nearest one."""
+    """An integer within the bounds of `var`, of 32 bits where that is enough: those outside become the nearest one."""
     low = loaded
     if loaded.dtype.kind == "int":
         low = tp.alu(Op.MAX, loaded.dtype, loaded, tp.const(var.lo, loaded.dtype))
     high = tp.const(var.hi, loaded.dtype)
-    return tp.alu(Op.WHERE, loaded.dtype, tp.alu(Op.LT, dtypes.bool, low, high), low, high)
+    held = tp.alu(Op.WHERE, loaded.dtype, tp.alu(Op.LT, dtypes.bool, low, high), low, high)
+    is_wide = loaded.dtype.itemsize > dtypes.int32.itemsize and var.hi <= dtypes.int32.max
+    return tp.alu(Op.CAST, dtypes.int32, held) if is_wide else held
 
 
-def _narrow(loaded: tp.Value, var: Var) -> tp.Value:
-    """An int32 that is within the bounds of `var`, as far as these fit, where `loaded` is."""
+def _compared(loaded: tp.Value, var: Var) -> tp.Value:
+    """An integer that is within the bounds of `var` where `loaded` is; signed, to be compared with these bounds."""
     if loaded.dtype.itemsize > dtypes.int32.itemsize:
-        loaded = _held(loaded, var)
-    is_small = var.hi <= dtypes.int32.max and loaded.dtype is not dtypes.int32
-    return tp.alu(Op.CAST, dtypes.int32, loaded) if is_small else loaded
+        return _held(loaded, var)
+    return loaded if loaded.dtype is dtypes.int32 else tp.alu(Op.CAST, dtypes.int32, loaded)
 
 
 def _loops(index: Index, sizes: Sequence[Dim], kind: tp.Kind, body: tuple[tp.Stmt, ...]) -> tuple[tp.Stmt, ...]:
@@ -283,7 +284,7 @@ def _scatter(values: Values, n: Node, arrays: Arrays) -> tuple[tp.Stmt, ...]:
     masked = None if has_update.constant == 1 else has_update
     size = n.shape[arg.axis]
     target = Var("at", -1, dim_max(size))
-    values.bindings[target] = _narrow(values.at(index_node, from_, masked), target)
+    values.bindings[target] = _compared(values.at(index_node, from_, masked), target)
     to = (*at[: arg.axis], target, *at[arg.axis + 1 :])
     update = tp.Store(
         arrays[n],
