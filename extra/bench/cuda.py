@@ -99,6 +99,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, default=harness.RESULTS, help="folder of the results")
     given = parser.parse_args(arguments)
     about = harness.machine()
+    about["packages"] |= {name: harness.version_of(name) for name in ("cuda-bindings", "nvidia-cuda-nvrtc", "triton")}
     kind = "cuda-profile" if given.profile else "cuda" if given.compile_only is None else "cuda-compile"
     if kind == "cuda-compile":
         names, source = compiled_here(given.compile_only or ["sm_90a"])

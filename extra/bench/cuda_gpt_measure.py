@@ -11,7 +11,7 @@ import torch
 
 from extra.bench import cuda_torch
 from extra.bench.cuda_gpt import Decoder, model_of, training_step
-from extra.bench.cuda_place import Place, Run
+from extra.bench.cuda_place import Place, Run, void
 from extra.bench.cuda_rows import Row, failed, timed
 from extra.bench.torch_gpt import CharGPT
 from lazygrad import Tensor, dtypes, jit, no_grad
@@ -107,7 +107,7 @@ def decoding(place: Place, budget_s: float) -> list[Row]:
         ours = Decoder(model_of(place.gpt, weights).to(dtypes.bfloat16), length)
     makes: dict[str, Callable[[], tuple[Run, Run, str]]] = {
         "torch.compile": lambda: (place.captured(theirs.step), theirs.restart, ""),
-        "lazygrad": lambda: (our_token(place, ours), ours.restart, _wrong_logits(place, theirs, ours)),
+        "lazygrad": lambda: (our_token(ours), ours.restart, _wrong_logits(place, theirs, ours)),
     }
     rows: list[Row] = []
     for side, make in makes.items():
@@ -135,15 +135,10 @@ def _wrong_logits(place: Place, theirs: cuda_torch.Decoder, ours: Decoder) -> st
     return ""
 
 
-def our_token(place: Place, ours: Decoder) -> Run:
+def our_token(ours: Decoder) -> Run:
     """One token by lazygrad, compiled by `jit`."""
     step = jit(ours.step)
-
-    def run() -> None:
-        with place.chosen():
-            step().realize()
-
-    return run
+    return lambda: void(step().realize())
 
 
 def _token_seconds(run: Run, restart: Run, place: Place, budget_s: float) -> float:
@@ -155,9 +150,10 @@ def _token_seconds(run: Run, restart: Run, place: Place, budget_s: float) -> flo
             run()
         place.wait()
 
-    for n in range(COMPARED):
-        several(n)
-    return _median_seconds(several, budget_s) / place.decoded
+    with place.chosen():
+        for n in range(COMPARED):
+            several(n)
+        return _median_seconds(several, budget_s) / place.decoded
 
 
 def _median_seconds(step: Callable[[int], Any], budget_s: float) -> float:
