@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from lazygrad import Tensor, manual_seed, optim
+from lazygrad import Tensor, cat, manual_seed, optim
 from lazygrad.ir.op import Combine
 from lazygrad.models.gpt import GPT, GPTConfig
 from lazygrad.runtime.registry import open_device
@@ -200,8 +200,39 @@ def scatters(p: Programs, n: int) -> None:
     p.add("half", Tensor(half).scatter_add(0, Tensor(rows), Tensor(few)), scattered(half, 0, rows, few, Combine.ADD), 0)
 
 
+def columns(p: Programs, n: int) -> None:
+    """What memory runs across: few and many columns, rows in one part and in several, and what else is stored."""
+    for rows, wide in ((200 + n, 24), (1000, 3), (130 + n, 260), (300, 1), (17, 129 + n), (5, 4000 + n), (2500, 16)):
+        x = floats(rows, wide)
+        exact = x.astype(np.float64)
+        total, largest = Tensor(x).sum(0), Tensor(x).amax(0)
+        p.add(f"sum {rows}x{wide}", total, exact.sum(0), 1e-4)
+        p.add(f"max {rows}x{wide}", largest, x.max(0), 0)
+        half = x.astype(np.float16)
+        p.add(f"half {rows}x{wide}", Tensor(half).sum(0), half.astype(np.float64).sum(0).astype(np.float16), 1e-3)
+    x, y, scale = floats(330 + n, 40), floats(330 + n, 40), floats(330 + n, 1)
+    exact = (x.astype(np.float64) - 1) * scale
+    p.add("scaled", ((Tensor(x) - 1) * Tensor(scale)).sum(0).exp2() + 1, np.exp2(exact.sum(0)) + 1, 1e-4)
+    both = Tensor(x) * Tensor(y)
+    p.add("stored too", both, x * y, 0)
+    p.add("and summed", both.sum(0), (x.astype(np.float64) * y).sum(0), 1e-4)
+    joined = cat([Tensor(x), Tensor(y)], dim=1).contiguous()
+    p.add("joined", joined, np.concatenate([x, y], 1), 0)
+    p.add("and summed there", joined.sum(0), np.concatenate([x, y], 1).astype(np.float64).sum(0), 1e-4)
+    cube = floats(30, 20 + n, 8)
+    p.add("two axes", Tensor(cube).sum((0, 1)), cube.astype(np.float64).sum((0, 1)), 1e-4)
+    p.add("first axis", Tensor(cube).sum(0), cube.astype(np.float64).sum(0), 1e-4)
+    p.add("any", (Tensor(x) > 2.5).any(0), (x > 2.5).any(0), 0)
+    whole = np.random.default_rng(n).integers(-1000, 1000, (700, 12 + n))
+    p.add("integers", Tensor(whole).sum(0), whole.sum(0), 0)
+    for rows, long in ((1100, 128 + n), (1100, 256), (1060 + n, 96), (2112, 64)):  # a warp each, where there are warps
+        z = floats(rows, long)
+        e = np.exp(z.astype(np.float64) - z.max(1, keepdims=True))
+        p.add(f"softmax {rows}x{long}", Tensor(z).softmax(-1), e / e.sum(1, keepdims=True))
+
+
 Family = Callable[[Programs, int], None]
-FAMILIES: list[Family] = [elementwise, reductions, contractions, in_order, scatters]
+FAMILIES: list[Family] = [elementwise, reductions, contractions, in_order, scatters, columns]
 
 
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda f: f.__name__)
