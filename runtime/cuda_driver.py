@@ -23,7 +23,7 @@ STICKY = frozenset(
     for name in (
         "ILLEGAL_ADDRESS", "LAUNCH_TIMEOUT", "LAUNCH_FAILED", "ILLEGAL_INSTRUCTION", "MISALIGNED_ADDRESS",
         "INVALID_ADDRESS_SPACE", "INVALID_PC", "HARDWARE_STACK_ERROR", "ASSERT", "ECC_UNCORRECTABLE", "CONTAINED",
-        "CONTEXT_IS_DESTROYED", "EXTERNAL_DEVICE", "TENSOR_LEAK", "UNKNOWN",
+        "CONTEXT_IS_DESTROYED", "EXTERNAL_DEVICE", "TENSOR_MEMORY_LEAK", "MPS_CLIENT_TERMINATED", "UNKNOWN",
     )
 )  # fmt: skip
 # Called past the binding: it has the map written into a Python object, whose address is a multiple of 16 only, and the

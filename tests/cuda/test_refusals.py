@@ -11,7 +11,10 @@ import pytest
 
 pytest.importorskip("cuda.bindings", reason="cuda-python is not installed: no wheel for this platform")
 
+from cuda.bindings import driver as real
+
 from lazygrad.errors import DeviceError
+from lazygrad.runtime import cuda_driver
 from lazygrad.runtime.base import KernelSource, Launch, LaunchAttributes, Memory, TensorMap
 from lazygrad.runtime.cuda import CudaRuntime
 from lazygrad.runtime.cuda_driver import start
@@ -86,6 +89,15 @@ def test_tensor_maps(runtime: CudaRuntime, wrong: dict[str, Any]) -> None:
 def test_kernels_of_one_text_keep_what_their_launches_need(runtime: CudaRuntime) -> None:
     sources = [source(), source(shared_bytes=100), source(cluster=2), mapped(), mapped(swizzle=0)]
     assert [kernel.source for kernel in runtime.build(sources)] == sources
+
+
+def test_what_loses_a_device_is_what_the_driver_says_does() -> None:
+    """The newer bindings carry the documentation of every result."""
+    assert {name for name in cuda_driver.STICKY if not hasattr(real.CUresult, name)} == set()
+    words = ("inconsistent state", "must be terminated")
+    documented = {r.name for r in real.CUresult if any(word in " ".join((r.__doc__ or "").split()) for word in words)}
+    assert documented <= cuda_driver.STICKY
+    assert documented or not real.CUresult.CUDA_SUCCESS.__doc__.startswith("The API call"), "the words have changed"
 
 
 def test_any_thread_may_use_and_drop_a_device(runtime: CudaRuntime, api: Recorder) -> None:
