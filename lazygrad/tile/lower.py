@@ -15,14 +15,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
-from lazygrad.dtype import dtypes
 from lazygrad.errors import GraphError
-from lazygrad.index.expr import Const, Expr, Var, as_dim, lift
+from lazygrad.index.expr import Const, Expr, Var, as_dim
 
 from .approximate import approximated
 from .collective import Copy, Mma
 from .lower_access import Place
 from .lower_context import Context, Element
+from .lower_last import Lasts
 from .lower_launch import Launch, grid_axes
 from .lower_loop import register_axis, run_segment, segments
 from .lower_reduce import Items, Reducer
@@ -30,21 +30,8 @@ from .lower_search import Searcher
 from .lower_store import Storer
 from .lower_tiles import Tiles, declared
 from .lower_value import Values
-from .machine import (
-    Branch,
-    Declare,
-    Fence,
-    Immediate,
-    Instruction,
-    Intrinsic,
-    LoadFrom,
-    MachineKernel,
-    Meet,
-    Register,
-    StoreTo,
-    Ticket,
-)
-from .program import Array, Barrier, If, Kind, Last, Loop, Program, Reduction, Scope, Search, Stage, Stmt, Store
+from .machine import Branch, Declare, Instruction, Intrinsic, MachineKernel, Meet
+from .program import Array, Barrier, If, Kind, Last, Loop, Program, Reduction, Search, Stage, Stmt, Store
 from .target import PLAIN, Target
 from .values import statement_values
 from .walk import bodies
@@ -76,6 +63,7 @@ class _Lowering:
         self.storer = Storer(context, self.values, self.launch)
         self.searcher = Searcher(context, self.values, self.launch, self._body)
         self.tiles = Tiles(context, self.launch, self._body, program.body, (*program.params, *program.workspace))
+        self.lasts = Lasts(context, self.launch, self.tiles.barrier, self._block, self._body)
 
     def kernel(self) -> MachineKernel:
         context, program = self.context, self.program
@@ -117,7 +105,7 @@ class _Lowering:
         elif isinstance(s, Search):
             self.searcher.search(s)
         elif isinstance(s, Last):
-            self._last(s)
+            self.lasts.last(s)
         elif isinstance(s, Barrier):
             self._barrier(s)
         else:
@@ -166,39 +154,6 @@ class _Lowering:
         self._body(s.body)
         context.filled[s.array] = context.here
         context.fills += 1
-
-    def _last(self, s: Last) -> None:
-        context = self.context
-        if context.here:
-            raise GraphError("Last stands in no loop and in no branch")
-        tickets, number = context.arrays[s.tickets], context.machine(s.number, {})
-        ticket = self._ticket(tickets, number)
-        with self._block() as body:
-            context.parted = False  # all work-items of a group have the same ticket
-            context.emit(Fence())
-            with context.branch(self.launch.local_id.eq(0)):
-                context.emit(StoreTo(tickets, (number,), Immediate(0, dtypes.int32), 1))
-            self._body(s.body)
-        groups = self.launch.groups if s.of is None else context.machine(lift(s.of), {})
-        context.emit(Branch(ticket.eq(groups - 1), body))
-
-    def _ticket(self, tickets: Array, number: Expr) -> Expr:
-        """The group's ticket, which one work-item takes when all have stored what they had to."""
-        context = self.context
-        taken = Register(context.names.exact("ticket"), dtypes.int32)
-        if self.launch.group_size > 1:
-            shared = context.declare(Array("group_ticket", dtypes.int32, 1, Scope.LOCAL))
-            context.emit(Fence())
-            context.emit(Meet())
-            with context.branch(self.launch.local_id.eq(0)):
-                own = context.register(dtypes.int32, 1, "own_ticket")
-                context.emit(Ticket(own, tickets, number))
-                context.emit(StoreTo(shared, (Const(0),), own, 1))
-            context.emit(Meet())
-            context.emit(LoadFrom(taken, shared, (Const(0),)))
-        else:
-            context.emit(Ticket(taken, tickets, number))
-        return Var(taken.name, 0, max(self.launch.groups.hi - 1, 0))
 
     # ---- branches ------------------------------------------------------------------------------
 

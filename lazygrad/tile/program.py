@@ -19,9 +19,9 @@ Reduction inside them runs once, carrying the whole tile. A blocked matrix produ
 > Reduction(k) > Store`: its accumulator is spread over i and j.
 
 Matrix units and copy engines work on *tiles* (`Tile`: a part of an array, with a layout), by the hands of work-items
-that have the same LOCAL variables (`Copy`, `Mma`); asynchronously inside a `Start`, until a `Wait` for its token or its
-turn of a ring (`collective`). `Roles` gives work-items different bodies. The order of an output's tiles is a matter of
-index expressions (`order`), and so are layouts (`layout`). `verify` checks what such a program must keep to.
+that have the same LOCAL variables (`Copy`, `Mma`); asynchronously inside a `Start`, until a `Wait` (`collective`).
+`Roles` gives work-items different bodies. The order of an output's tiles is a matter of index expressions (`order`),
+and so are layouts (`layout`). `verify` checks what such a program must keep to.
 """
 
 from __future__ import annotations
@@ -246,14 +246,14 @@ class Barrier:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Last:
-    """`body` runs in the work-group that comes here last of the `of` ones (None: all) that have the same `number`, and
-    sees what the others stored. `tickets[number]`: int32, 0 before and after the launch; how many groups have come.
-    """
+    """`body` runs in the work-group (`together`: the items of the same LOCAL variables) that comes last of the `of` ones
+    (None: all) with this `number`; it sees what they stored. `tickets[number]`: int32, 0 before and after a launch."""
 
     tickets: Array
     body: tuple[Stmt, ...]
     number: Expr = ZERO
     of: Dim | None = None
+    together: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -155,7 +155,8 @@ class _Writer:
             return [f"{pad}stage {_scratch(s.array)}{':' * bool(s.body)}", *self.body(s.body, depth + 1)]
         if isinstance(s, Last):
             part = "" if s.of is None else f" of {s.of} with number {s.number}"
-            return [f"{pad}in the last work-group{part}:", *self.body(s.body, depth + 1)]
+            who = "of these items" if s.together else "work-group"
+            return [f"{pad}in the last {who}{part}:", *self.body(s.body, depth + 1)]
         if isinstance(s, Start):
             return [f"{pad}start {_done(s.done)}:", *self.body(s.body, depth + 1)]
         if isinstance(s, Roles):
