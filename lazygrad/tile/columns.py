@@ -112,12 +112,13 @@ class _Columns:
         self.across = self.size if is_busy else min(self.size, ACROSS, 1 << (self.chunks.bit_length() - 1))
         self.down, self.width = self.size // self.across, self.across * self.each
         self.blocks = -(-self.chunks // self.across)
-        most = 1 if is_busy else -(-self.rows // (self.down * AHEAD))
-        parts = min(most, max(1, info.units * GROUPS // self.blocks))
-        self.length = -(-self.rows // (parts * self.down)) * self.down
-        self.parts = -(-self.rows // self.length)
         accesses = max(1, len(contiguous([first], axes[-1].var)))
         self.ahead = max(1, min(AHEAD // accesses, RUNNING // (self.each * running)))
+        most = 1 if is_busy else -(-self.rows // (self.down * AHEAD))
+        parts = min(most, max(1, info.units * GROUPS // self.blocks))
+        turn = self.down * self.ahead
+        self.length = -(-self.rows // (parts * turn)) * turn
+        self.parts = -(-self.rows // self.length)
         self.block, self.part = index_variable("block", self.blocks), index_variable("part", self.parts)
         self.partial = [self._partial(k, a) for k, a in enumerate(first.accumulators)] if self.parts > 1 else []
 
@@ -140,7 +141,7 @@ class _Columns:
     def _group(self) -> tuple[Stmt, ...]:
         """What a group does with its rows: it ends with the stores of what it has found for each of its columns."""
         k = index_variable("k", self.each)
-        turns = Turns.of(stretch_length(self.rows, self.part, self.length), self.down)
+        turns = self._turns()
         chunk = Var("chunk", 0, self.across - 1)
         own = self.block * self.across + chunk
         column = minimum(own, self.chunks - 1) * self.each + k
@@ -157,6 +158,14 @@ class _Columns:
         kept: tuple[Stmt, ...] = (found, *(Store(array, place, ref(a)) for array, a in zip(arrays, found.accumulators)))
         rows = _local(turns.item, self.down, (_local(chunk, self.across, _side_by_side(k, kept)),))
         return (*(Stage(a, ()) for a in arrays), rows, Barrier(), *self._combined(arrays, self.down, self.width))
+
+    def _turns(self) -> Turns:
+        """Who takes which of a group's rows; the same number of them each where the rows can be divided so."""
+        turns = Turns.of(stretch_length(self.rows, self.part, self.length), self.down)
+        if self.rows % self.down:
+            return turns
+        count = stretch_length(self.rows // self.down, self.part, self.length // self.down)
+        return replace(turns, turn=replace(turns.turn, extent=count))
 
     def _combined(self, arrays: Sequence[Array], count: int, step: int, is_last: bool = False) -> tuple[Stmt, ...]:
         """For each column of the group, the combination of `count` elements of each array, `step` apart."""

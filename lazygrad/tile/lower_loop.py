@@ -46,7 +46,9 @@ def segments(context: Context, axis: Axis) -> list[Segment]:
         trips = (extent - start) // (count * width)
         if trips.constant != 0:
             found.append(Segment(axis, count, width, start, trips))
-            start = start + trips * (count * width)
+        if (extent - start).divisible_by(count * width):
+            break
+        start = start + trips * (count * width)
     return found
 
 

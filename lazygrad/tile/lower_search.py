@@ -15,6 +15,7 @@ from .machine import IndexValue, Intrinsic, Register
 from .program import Search, Stmt
 
 EACH = 8  # turns that one work-item looks at before they all tell: loads in flight
+AHEAD = 4  # turns that were found, in the code: the next one's loads need not wait for what one stores
 
 
 class Searcher:
@@ -73,7 +74,7 @@ class Searcher:
     def _in_order(self, s: Search, first: Expr, votes: Expr) -> None:
         """The body for each bit of `votes`, the lowest first."""
         context, warp = self.context, self.launch.sharing
-        with context.loop("found", Const(0), self._call("lg_count", warp, votes)):
+        with context.loop("found", Const(0), self._call("lg_count", warp, votes), copies=AHEAD):
             turn = first + self._call("lg_take", warp - 1, votes)
             with context.bind(s.axis.var, turn):
                 self.body(s.body)
