@@ -34,7 +34,8 @@ class Axis:
     """A loop variable and how it runs over [0, extent).
 
     `lanes` and `unroll` strip-mine a SERIAL axis: it advances `lanes * unroll` elements a turn, `lanes` of them as one
-    vector and `unroll` such vectors side by side; what is left over at the end runs one element at a time.
+    vector and `unroll` such vectors side by side; what is left over at the end runs one element at a time. `rolled`:
+    its body is long, and once in the code of a GPU is enough.
     """
 
     var: Var
@@ -42,6 +43,7 @@ class Axis:
     kind: Kind = Kind.SERIAL
     lanes: int = 1
     unroll: int = 1
+    rolled: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)

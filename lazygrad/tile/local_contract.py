@@ -6,11 +6,11 @@ has them and the factor lies in memory so that they fit, else through registers.
 is evaluated on the sums in registers and stored.
 
 What limits such a product is how often local memory is read: for one step of the depth an item reads 8 + 8 elements
-for 64 multiplications. So it reads 16 bytes at a time. Where neighbours in memory run along the rows, a slice keeps
-them together, and an item has runs of neighbouring rows. Where they run along the depth, they stay so too: an item
-reads runs of the depth instead, of rows that are far apart, and multiplies one element of each run after the other.
-That is as many reads; nothing has to be transposed on its way, which asynchronous copies could not do. Lines of a
-slice then are padded by 16 bytes, so that eight items that read neighbouring ones find them in different banks.
+for 64 multiplications. So it reads runs of 4 neighbouring rows at once, 16 bytes, and slices keep the rows of one step
+together. Where a factor has neighbours along the depth instead, it is turned around on its way, by copies of single
+elements: 4 times as many of them, but a reading item needs few registers, and so two groups share a multiprocessor.
+(Keeping such factors as they are and reading runs of the depth takes as many reads, but 8 runs at a time.) The lines
+of a slice that is turned around are padded, so that its elements do not all arrive in the same bank.
 
 The hierarchy of tiles, and slices that arrive while others are multiplied, are those of NVIDIA's CUTLASS ("Efficient
 GEMM in CUDA", in its documentation).
@@ -22,20 +22,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from lazygrad.dtype import DType
-from lazygrad.index.expr import Const, Expr, Var
+from lazygrad.index.expr import Expr, Var
 from lazygrad.ir.op import Op
 from lazygrad.runtime.base import DeviceInfo
 from lazygrad.tile.array import Array, Axis, Kind, Scope, compute_dtype
-from lazygrad.tile.collective import Let
+from lazygrad.tile.blocks import Grid
 from lazygrad.tile.computed import Computed, runs_along_rows
 from lazygrad.tile.contract import Contraction, contraction
 from lazygrad.tile.layout import CHUNK, Spread, Strided
 from lazygrad.tile.lower_tiles import REGISTER_FILE
-from lazygrad.tile.operand import Block, Operand, clear, epilogue, known, strided
-from lazygrad.tile.order import grouped
+from lazygrad.tile.operand import Operand, clear, epilogue, known, strided
 from lazygrad.tile.program import Load, Loop, Program, Stage, Stmt, Store, Value, alu, load
 from lazygrad.tile.slices import Factor, Slices
-from lazygrad.tile.tensorize import ARCHITECTURE, BAND, architecture
+from lazygrad.tile.tensorize import ARCHITECTURE, architecture
 from lazygrad.tile.values import substitute
 from lazygrad.tile.workgroups import WARP, power_of_two
 
@@ -49,7 +48,8 @@ STEP = 64  # bytes of the depth, brought to local memory at a time
 MOST_STEP = 16  # elements
 STAGES = 4  # slots for slices that are copied, where two groups have room for them
 LEAST_COPY = 4  # bytes
-MOST_RUN = 4  # neighbouring elements that an item reads at once
+MOST_RUN = 4  # neighbouring rows that an item reads at once, and steps of the depth in the code of a loop
+LONG = 64  # products in the code of a loop that is long enough
 MIN_DEPTH = 8  # below, the caches do as well
 
 
@@ -110,9 +110,14 @@ def _factor(c: Contraction, source: Value, axes: Sequence[Axis], info: DeviceInf
     """A factor as a matrix that asynchronous copies can bring, or else by its value."""
     if isinstance(source, Load) and source.valid is None and not source.binds and architecture(info) >= ARCHITECTURE:
         view = strided(c, source.index, axes, c.depth)
-        if view is not None and view.chunk(source.dtype.itemsize):
+        if view is not None and _can_copy(view, source.dtype.itemsize):
             return Operand(source.array, view)
     return Computed(source, source.dtype, tuple(axes), c.depth, runs_along_rows(source, axes, c.depth))
+
+
+def _can_copy(view: Strided, itemsize: int) -> bool:
+    """Whether asynchronous copies can take its rows, or turn it around element by element."""
+    return view.chunk(itemsize) > 0 and (view.column_step != 1 or itemsize >= LEAST_COPY)
 
 
 def _shape(c: Contraction, factors: Sequence[Factor], depth: int, info: DeviceInfo) -> Shape | None:
@@ -144,23 +149,9 @@ def _shape(c: Contraction, factors: Sequence[Factor], depth: int, info: DeviceIn
 
 
 def _layouts(factors: Sequence[Factor], shape: Shape) -> list[Strided]:
-    """Of a slice of each factor: rows by depth, with the lines that it has in memory."""
-    return [_layout(f, rows, shape.depth) for f, rows in zip(factors, (shape.rows, shape.columns))]
-
-
-def _layout(f: Factor, rows: int, depth: int) -> Strided:
-    padding = CHUNK // _dtype(f).itemsize
-    if _is_deep(f):
-        return Strided(rows, depth, depth + padding, 1)
-    return Strided(rows, depth, 1, rows if f.transposed else rows + padding)
-
-
-def _is_deep(f: Factor) -> bool:
-    """Whether neighbours along the depth stay together: where so many are copied at once as an item reads at once."""
-    if not isinstance(f, Operand) or f.transposed:
-        return False
-    each = f.view.chunk(f.array.dtype.itemsize)
-    return each >= MOST_RUN or f.array.dtype.itemsize < LEAST_COPY
+    """Of a slice of each factor: neighbouring rows together, padded where they are not so in memory."""
+    sides = zip(factors, (shape.rows, shape.columns))
+    return [Strided(n, shape.depth, 1, n if f.transposed else n + CHUNK // _dtype(f).itemsize) for f, n in sides]
 
 
 def _dtype(f: Factor) -> DType:
@@ -176,53 +167,44 @@ class _Blocks:
 
     def __init__(self, c: Contraction, factors: Sequence[Factor], shape: Shape) -> None:
         self.c, self.factors, self.shape = c, factors, shape
-        sizes = known(c.rows) or 1, known(c.columns) or 1
-        sides = shape.rows, shape.columns
-        self.whole = sizes[0] % sides[0] == 0, sizes[1] % sides[1] == 0
-        blocks = -(-sizes[0] // sides[0]), -(-sizes[1] // sides[1])
-        self.number = Var("block", 0, blocks[0] * blocks[1] - 1)
-        places = zip(("row", "column"), grouped(self.number, *blocks, BAND))
-        self.lets = tuple(Let(Var(f"block_{name}", e.lo, e.hi), e) for name, e in places)
-        self.at = self.lets[0].var * sides[0], self.lets[1].var * sides[1]
+        self.grid = Grid(c, shape.rows, shape.columns)
         self.step = Var("step", 0, -(-(known(c.depth) or 1) // shape.depth) - 1)
-        self.slices = Slices(factors, _layouts(factors, shape), self.at, self.step.hi + 1, shape.stages, shape.items)
+        layouts = _layouts(factors, shape)
+        self.slices = Slices(factors, layouts, self.grid.block.at, self.step, shape.stages, shape.items)
         runs = (self._run(f, each) for f, each in zip(factors, shape.each))
         layout = Spread(shape.rows, shape.columns, shape.down, shape.across, *runs)
         self.acc = Array("acc", compute_dtype(c.acc.dtype), layout.size, Scope.PRIVATE, layout=layout)
 
     def _run(self, f: Factor, each: int) -> int:
         """Neighbouring rows of a factor that an item reads at once."""
-        return 1 if _is_deep(f) else min(each, CHUNK // _dtype(f).itemsize, MOST_RUN)
+        return min(each, CHUNK // _dtype(f).itemsize, MOST_RUN)
 
     def body(self) -> tuple[Stmt, ...]:
-        inner: tuple[Stmt, ...] = (
-            *self.lets,
-            *self.slices.declared(),
-            Stage(self.acc, clear(self.acc)),
-            *self.slices.run(self.step, self._products()),
-            *epilogue(self.c, self.acc, Block(self.at, self.whole, {})),
+        return self.grid.run(
+            (
+                *self.slices.declared(),
+                Stage(self.acc, clear(self.acc)),
+                *self.slices.run(self._products()),
+                *epilogue(self.c, self.acc, self.grid.block),
+            )
         )
-        inner = (Loop(Axis(self.number, self.number.hi + 1, Kind.GRID), inner),)
-        for axis in reversed(self.c.batch):
-            inner = (Loop(replace(axis, kind=Kind.GRID), inner),)
-        return inner
 
     def _products(self) -> tuple[Stmt, ...]:
-        """What every item does with a slice: runs of the depth one after the other, their elements side by side."""
+        """What every item does with a slice."""
         layout = self.acc.layout
         assert isinstance(layout, Spread)
-        deep = [_is_deep(f) for f in self.factors]
         each = min(MOST_RUN, *(CHUNK // _dtype(f).itemsize for f in self.factors))
         item, run = Var("thread", 0, layout.items - 1), Var("run", 0, self.shape.depth // each - 1)
         i, j = (Var(name, 0, n - 1) for name, n in zip("ij", layout.each))
-        column = Axis(j, j.hi + 1, Kind.UNROLL)
-        if all(deep):  # one column after the other: few of their runs are in registers at a time
-            columns = range(layout.each[1])
-            body = tuple(self._product(item, i, Const(n), run * each + k) for n in columns for k in range(each))
-        else:
-            body = (Loop(column, tuple(self._product(item, i, j, run * each + k) for k in range(each))),)
-        body = (Loop(Axis(i, i.hi + 1, Kind.UNROLL), body),)
-        return (Loop(Axis(item, layout.items, Kind.LOCAL), (Loop(Axis(run, run.hi + 1), body),)),)
+        body = tuple(self._product(item, i, j, run * each + k) for k in range(each))
+        for var in (j, i):
+            body = (Loop(Axis(var, var.hi + 1, Kind.UNROLL), body),)
+        return (
+            Loop(
+                Axis(item, layout.items, Kind.LOCAL),
+                (Loop(Axis(run, run.hi + 1, rolled=layout.registers * each > LONG), body),),
+            ),
+        )
 
     def _product(self, item: Expr, i: Expr, j: Expr, k: Expr) -> Stmt:
         """Adds the product of element `k` of a row and of a column to their sum."""

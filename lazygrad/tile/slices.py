@@ -30,7 +30,7 @@ class Slices:
     Args:
         layouts: of a slice of each factor, rows by depth.
         first: the row of each factor that a slice begins with.
-        steps: how many slices there are.
+        step: the number of the present slice.
         stages: slots for them; 2 are enough where nothing is copied.
         items: work-items of a group.
     """
@@ -40,11 +40,12 @@ class Slices:
         factors: Sequence[Factor],
         layouts: Sequence[SliceLayout],
         first: Sequence[Expr],
-        steps: int,
+        step: Var,
         stages: int,
         items: int,
     ) -> None:
-        self.factors, self.first, self.steps, self.stages = factors, first, steps, stages
+        self.factors, self.first, self.step, self.stages = factors, first, step, stages
+        self.steps = step.hi + 1
         self.arrays = [
             Array(f"{name}_slice", _dtype(f), layout.size * stages, Scope.LOCAL, layout=layout)
             for name, f, layout in zip(("a", "b"), factors, layouts)
@@ -65,8 +66,9 @@ class Slices:
         """The arrays."""
         return tuple(Stage(array, ()) for array in (*self.arrays, *(filler.kept for filler in self.fillers)))
 
-    def run(self, step: Var, products: tuple[Stmt, ...]) -> tuple[Stmt, ...]:
-        """`products` of slice number `step`, for every one of them."""
+    def run(self, products: tuple[Stmt, ...]) -> tuple[Stmt, ...]:
+        """`products`, of the slice in `slot(step)`, for every slice."""
+        step = self.step
         turn = (*self._begin(step), *self._fetch(step + 1), *products, *self._put(step + 1))
         first = [s for filler in self.fillers for s in (*filler.fetch(ZERO), *filler.put(ZERO))]
         end = (Wait(self.loads),) if self.is_async else ()

@@ -1,0 +1,41 @@
+"""The output of a contraction in blocks, one for each work-group."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from lazygrad.index.expr import Var
+from lazygrad.tile.array import Axis, Kind
+from lazygrad.tile.collective import Let
+from lazygrad.tile.contract import Contraction
+from lazygrad.tile.operand import Block, known
+from lazygrad.tile.order import grouped
+from lazygrad.tile.program import Loop, Stmt
+
+BAND = 8  # rows of blocks that are computed column by column
+
+
+class Grid:
+    """Blocks of `rows` by `columns` in an order in which neighbours in time share what they read.
+
+    Attributes:
+        block: where this work-group's block is.
+    """
+
+    def __init__(self, c: Contraction, rows: int, columns: int) -> None:
+        self.c = c
+        high, wide = known(c.rows), known(c.columns)
+        assert high is not None and wide is not None
+        blocks = -(-high // rows), -(-wide // columns)
+        self.number = Var("block", 0, blocks[0] * blocks[1] - 1)
+        places = zip(("row", "column"), grouped(self.number, *blocks, BAND))
+        self.lets = tuple(Let(Var(f"block_{name}", e.lo, e.hi), e) for name, e in places)
+        at = self.lets[0].var * rows, self.lets[1].var * columns
+        self.block = Block(at, (high % rows == 0, wide % columns == 0), {})
+
+    def run(self, body: tuple[Stmt, ...]) -> tuple[Stmt, ...]:
+        """`body` for every block."""
+        body = (Loop(Axis(self.number, self.number.hi + 1, Kind.GRID), (*self.lets, *body)),)
+        for axis in reversed(self.c.batch):
+            body = (Loop(replace(axis, kind=Kind.GRID), body),)
+        return body
