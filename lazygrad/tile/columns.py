@@ -136,7 +136,7 @@ class _Columns:
             body = (*body, Last(tickets, last, self.block, self.parts))
         for var, count in ((self.block, self.blocks), (self.part, self.parts)):
             body = (Loop(Axis(var, count, Kind.GRID), body),) if isinstance(var, Var) else body
-        return replace(program, body=body, workspace=workspace)
+        return replace(program, body=body, workspace=workspace, resident=GROUPS if self.partial else 1)
 
     def _group(self) -> tuple[Stmt, ...]:
         """What a group does with its rows: it ends with the stores of what it has found for each of its columns."""

@@ -4,11 +4,12 @@ Neighbouring work-items run in step and share memory transactions, so neighbours
 
 - elementwise programs are one flat range, cut into stretches; in a stretch the items take turns, or, where items run in
   warps, each a few neighbouring elements that one wide access reads;
-- a few long rows get a work-group each: its items take turns along the row, and what they found is combined in local
-  memory;
-- many short rows, sums of columns, and whatever must go in order (scans, scatters) get a work-item per row.
+- many rows that the registers of a warp can hold get a warp each, and other rows a work-group: its items take turns
+  along the row, and what they found is combined in local memory;
+- many very short rows, and whatever must go in order (scans), get a work-item per row.
 
-Extents that depend on the work-item let every item stop by itself, so that barriers stay outside of conditions.
+`scatter`, `columns` and `total` have ways of their own. Extents that depend on the work-item let every item stop by
+itself, so that barriers stay outside of conditions.
 """
 
 from __future__ import annotations
@@ -227,6 +228,10 @@ def row_group(body: Sequence[Stmt], width: int, is_many: bool, info: DeviceInfo)
     largest = GROUP if is_many else most * GROUP
     strip = 1 if width > 1 else min((_strip(s, info) for s in body if nest_axes(s)), default=1)
     size = min(largest, group_limit(info), max(WARP, power_of_two(length(body) // strip)))
+    lengths = [dim_product(a.extent for a in nest_axes(s)) for s in body if nest_axes(s)]
+    if is_many and width == 1:  # whole turns for all, rather than half of the items idle in the last one
+        smaller = [n for n in (size, size // 2, size // 4) if n >= 2 * WARP]
+        size = next((n for n in smaller if all(lift(m).divisible_by(strip * n) for m in lengths)), size)
     partials = [a for s in body if isinstance(s, Reduction) for a in s.accumulators]
     each = width * sum(max(4, compute_dtype(a.dtype).itemsize) for a in partials)
     while size > 1 and size * each > info.local_bytes:
