@@ -13,7 +13,7 @@ from .lower_context import Context, TileAxis
 from .program import Axis, Kind
 
 MAX_LANES = 16  # of an OpenCL vector
-FEW_TURNS = 4  # of a loop, to be written out
+FEW_TURNS = 8  # of a loop, to be written out
 FEWEST_LANES = 4  # of a vector for what longer ones leave over
 
 

@@ -17,6 +17,7 @@ from lazygrad.dtype import DType
 from lazygrad.engine.compile import Stages, compile_kernel
 from lazygrad.index.expr import dim_max
 from lazygrad.runtime.cuda_device import planned_info
+from lazygrad.runtime.nvrtc import Cubin
 from lazygrad.schedule.kernel import schedule
 from lazygrad.tile.program import Kind, Loop
 from lazygrad.tile.walk import flattened
@@ -43,6 +44,8 @@ STREAMS: dict[str, Callable[[], list[Tensor]]] = {
     "sum of two": lambda: [of(8192, 4096) + of(8192, 4096)],
     "softmax": lambda: [of(8192, 4096).softmax(-1)],
     "layernorm": lambda: [of(8192, 4096).layernorm()],
+    "softmax of 3072": lambda: [of(16384, 3072).softmax(-1)],
+    "softmax of float32": lambda: [of(16384, 1024, dtype=dtypes.float32).softmax(-1)],
     "softmax of attention": lambda: [of(192, 1024, 1024).softmax(-1)],
     "layernorm of a model": lambda: [of(16384, 768).layernorm()],
     "columns": lambda: [of(16384, 768).sum(0)],
@@ -60,16 +63,21 @@ def planned(make: Callable[[], list[Tensor]], arch: str = "sm_90a") -> Stages:
     return compile_kernel(kernel, {}, planned_info(arch))
 
 
-@pytest.mark.parametrize("name", STREAMS)
-def test_enough_is_in_flight(name: str, tmp_path: Path) -> None:
-    """Of the loads that a work-item makes before it waits for one, in all work-items that a unit can hold."""
+def machine_code(stages: Stages, folder: Path) -> tuple[Cubin, str]:
+    """The compiled kernel, and its instructions as text."""
     tool = disassembler()
     if tool is None:
         pytest.skip("no nvdisasm on the path, and the wheel nvidia-cuda-nvdisasm is not installed")
-    stages = planned(STREAMS[name])
     (cubin,) = compiled([stages.compiled.source], "sm_90a")
-    (tmp_path / "k.cubin").write_bytes(cubin.image)
-    code = subprocess.run([tool, "-c", tmp_path / "k.cubin"], capture_output=True, text=True, check=True).stdout
+    (folder / "k.cubin").write_bytes(cubin.image)
+    return cubin, subprocess.run([tool, "-c", folder / "k.cubin"], capture_output=True, text=True, check=True).stdout
+
+
+@pytest.mark.parametrize("name", STREAMS)
+def test_enough_is_in_flight(name: str, tmp_path: Path) -> None:
+    """Of the loads that a work-item makes before it waits for one, in all work-items that a unit can hold."""
+    stages = planned(STREAMS[name])
+    cubin, code = machine_code(stages, tmp_path)
     size, used = stages.compiled.group_size, cubin.resources
     warps = -(-used.registers // 8) * 8 * 32
     resident = min(THREADS // size, GROUPS, REGISTERS // warps // (size // 32), LOCAL // (used.shared_bytes + 1024))
@@ -87,11 +95,24 @@ def test_nothing_is_spilled(name: str, arch: str) -> None:
     assert not cubin.resources.problems
 
 
-@pytest.mark.parametrize("name", ["softmax of attention", "layernorm of a model"])
-def test_short_rows_need_no_barrier_and_are_read_once(name: str) -> None:
-    text = planned(STREAMS[name]).compiled.source.text
-    assert "__syncthreads" not in text
-    assert "#pragma unroll" in text  # every pass is written out, so that its loads are those of the first one
+ROWS = {  # bytes of a row, and work-items that share it
+    "softmax": (8192, 256),
+    "layernorm": (8192, 256),
+    "softmax of 3072": (6144, 128),
+    "softmax of attention": (2048, 32),
+    "softmax of float32": (4096, 32),
+    "layernorm of a model": (1536, 32),
+}
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_rows_stay_in_registers(name: str, tmp_path: Path) -> None:
+    """Every element is read once and written once, 16 bytes at a time; rows of a warp need no barrier."""
+    (nbytes, items), stages = ROWS[name], planned(STREAMS[name])
+    _, code = machine_code(stages, tmp_path)
+    found = [re.sub(r"\.CONSTANT", "", op) for op in re.findall(r"\b(?:LDG|STG)\.[\w.]+", code)]
+    assert found == ["LDG.E.128"] * (nbytes // 16 // items) + ["STG.E.128"] * (nbytes // 16 // items)
+    assert ("BAR.SYNC" in code) is (items > 32)
 
 
 @pytest.mark.parametrize("name", ["columns", "wide columns", "columns of float32", "sums of gradients"])
