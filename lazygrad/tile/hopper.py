@@ -4,7 +4,8 @@ One work-group for each multiprocessor computes block after block of the output 
 operands in the L2 cache), two of them as a cluster that shares the slice of the second operand. One role fills a ring
 of slices with the copy engine; two warp groups multiply them out of local memory, evaluate what follows the sum (the
 epilogue) on their registers, and hand their part to the copy engine, which stores it while the next block is computed.
-`hopper_shape` says how they divide the work.
+`hopper_shape` says how they divide the work; where there are too few blocks, several clusters share the depth of each
+(`partial`).
 
 The division of labour follows NVIDIA's CUTLASS, "Efficient GEMM in CUDA", section "Warp specialization".
 """
@@ -24,6 +25,7 @@ from lazygrad.tile.hopper_shape import CLUSTER, DEPTH, GROUP_ROWS, READERS, ROWS
 from lazygrad.tile.layout import Fragment
 from lazygrad.tile.operand import Block, Operand, clear, epilogue, factor_dtype, known, operands
 from lazygrad.tile.order import grouped
+from lazygrad.tile.partial import Partial
 from lazygrad.tile.program import Barrier, If, Loop, Program, Role, Roles, Stage, Start, Stmt
 from lazygrad.tile.workgroups import positions
 
@@ -40,7 +42,10 @@ def hopper(program: Program, info: DeviceInfo) -> Program | None:
     if c is None or found is None or known(c.batch) is None:
         return None
     shape = best_shape(c, info)
-    return None if shape is None else replace(program, body=_Persistent(c, found, shape, info.units).body())
+    if shape is None:
+        return None
+    made = _Persistent(c, found, shape, info.units)
+    return replace(program, body=made.body(), workspace=made.partial.workspace if made.partial else ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,26 +67,42 @@ class _Persistent:
         rows, columns, depth, batch = (known(axes) for axes in (c.rows, c.columns, c.depth, c.batch))
         assert rows is not None and columns is not None and depth is not None and batch is not None
         self.whole = rows % (ROWS * CLUSTER) == 0, columns % shape.columns == 0  # the pair of a cluster together
-        self.steps = -(-depth // DEPTH)
+        self.steps = -(-depth // (DEPTH * shape.splits))
         pairs, across = -(-rows // (ROWS * CLUSTER)), -(-columns // shape.columns)
-        self.tiles = batch * pairs * across
+        blocks = batch * pairs * across
+        self.tiles = blocks * shape.splits
         self.clusters = min(units // CLUSTER, self.tiles)
         self.cluster, self.rank = Var("cluster", 0, self.clusters - 1), Var("rank", 0, CLUSTER - 1)
         self.turn = Var("turn", 0, -(-self.tiles // self.clusters) - 1)
         self.turns = (self.tiles - 1 - self.cluster) // self.clusters + 1  # of this cluster
         self.step = Var("step", 0, self.steps - 1)
         number = self.turn * self.clusters + self.cluster
-        pair, column = grouped(number % (pairs * across), pairs, across, BAND)
+        self.block: Expr = number
+        self.split: Expr = ZERO
+        self.partial: Partial | None = None
+        self.lets: tuple[Let, ...] = ()
+        if shape.splits > 1:
+            self._divide(number, blocks)
+        pair, column = grouped(self.block % (pairs * across), pairs, across, BAND)
         tile = [Let(Var(name, e.lo, e.hi), e) for name, e in (("pair", pair), ("column", column))]
         if batch > 1:
-            tile.append(Let(Var("batch", 0, batch - 1), number // (pairs * across)))
-        self.lets = tuple(tile)
-        self.at = (self.lets[0].var * CLUSTER + self.rank) * ROWS, self.lets[1].var * shape.columns
-        self.outer = positions(c.batch, self.lets[2].var) if batch > 1 else {a.var: ZERO for a in c.batch}
+            tile.append(Let(Var("batch", 0, batch - 1), self.block // (pairs * across)))
+        self.lets += tuple(tile)
+        self.at = (tile[0].var * CLUSTER + self.rank) * ROWS, tile[1].var * shape.columns
+        self.outer = positions(c.batch, tile[2].var) if batch > 1 else {a.var: ZERO for a in c.batch}
         own, shared = (0, ROWS, Scope.LOCAL), (1, shape.columns, Scope.CLUSTER)
         self.slices = self._slice("a_slice", *own), self._slice("b_slice", *shared)
         self.ring = Ring("slices", self.slices, shape.slots, 1 if shape.alternates else READERS)
         self.products, self.stores = Token("products"), Token("stores")
+
+    def _divide(self, number: Expr, blocks: int) -> None:
+        """The depth of every block, a stretch for each of its numbers: first all first ones, which read the same."""
+        shape = self.shape
+        block, split = Var("block", 0, blocks - 1), Var("split", 0, shape.splits - 1)
+        self.lets = Let(block, number % blocks), Let(split, number // blocks)
+        self.block, self.split = block, split
+        fragment = Fragment(shape.part_rows, shape.columns, WARP_GROUP)
+        self.partial = Partial(fragment, blocks * CLUSTER * shape.parts, shape.splits)
 
     def _slice(self, name: str, which: int, rows: int, scope: Scope) -> Array:
         layout = self.operands[which].tile(rows, DEPTH)
@@ -116,7 +137,7 @@ class _Persistent:
 
     def _copy(self, which: int, rows: int, depth: int, first: tuple[Expr, Expr]) -> Copy:
         o = self.operands[which]
-        at = self.at[which] + first[0], self.step * DEPTH + first[1]
+        at = self.at[which] + first[0], (self.split * self.steps + self.step) * DEPTH + first[1]
         source = Tile(o.array, rows, depth, at, view=o.moved(self.outer))
         return Copy(Tile(self.slices[which], rows, depth, first, self._slot().slot), source)
 
@@ -184,6 +205,13 @@ class _Persistent:
         return Release(Turn(self.ring, self.turn * self.steps + (self.steps - 1)))
 
     def _store(self, part: _Part) -> tuple[Stmt, ...]:
+        stored = self._epilogue(part)
+        if self.partial is None:
+            return stored
+        number = (self.block * CLUSTER + self.rank) * self.shape.parts + part.slot
+        return self.partial.combined(part.acc, number, self.split, stored)
+
+    def _epilogue(self, part: _Part) -> tuple[Stmt, ...]:
         at = self.at[0] + part.row, self.at[1]
         block = Block(at, self.whole, self.outer)
         if not part.staged:

@@ -3,12 +3,16 @@
 Two warp groups either compute a block *together*, half of its rows each, or blocks *alternately*: while one evaluates
 what follows its sum, the matrix units work for the other. Together they can have wider blocks, which load less; in
 turns they hide a long epilogue.
+
+Where blocks are few and deep, their depth may be divided among several clusters. Each brings its sums to memory, and
+the last one reads all of them: so many bytes at the speed of the L2 cache have to be worth the multiprocessors that
+would have had nothing to do.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lazygrad.ir.op import Op
 from lazygrad.runtime.base import DeviceInfo
@@ -36,31 +40,55 @@ START = 500  # clocks of a block in which its sum does not grow
 # goes to or comes from device memory by itself keeps the load and store unit for so long.
 INSTRUCTIONS = {Op.ERF: 24, Op.EXP2: 4, Op.LOG2: 6, Op.DIV: 8, Op.SQRT: 8, Op.SIN: 40, Op.POW: 60}
 STAGED_STORE, APART = 2, 16
+MOST_SPLITS, SPLIT_STEPS = 16, 8  # parts of a depth; slices of each, at least
+# Of memory for sums, through the L2 cache: bytes of a multiprocessor in a clock, where all of them ask and at most; and
+# the clocks from the last store to the first sum of another multiprocessor: a fence, a ticket, a read.
+CACHE_BYTES, MOST_CACHE_BYTES = 24, 64
+HAND_OVER = 3000
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """Columns of a block, slots of the ring, whether groups alternate, and the outputs that go through local memory."""
+    """Columns of a block, slots of the ring, whether groups alternate, the outputs that go through local memory, and in
+    how many parts the depth is added up.
+    """
 
     columns: int
     slots: int
     alternates: bool
     staged: tuple[Operand, ...]
+    splits: int = 1
 
     @property
     def part_rows(self) -> int:
         """Rows of a warp group's part of a block, or of its whole block."""
         return ROWS if self.alternates else GROUP_ROWS
 
+    @property
+    def parts(self) -> int:
+        """Parts of a block, each of one warp group."""
+        return ROWS // self.part_rows
+
 
 def best_shape(c: Contraction, info: DeviceInfo) -> Shape | None:
     """The one that is done first; None where most multiprocessors would have nothing to do."""
-    rows, columns, batch = known(c.rows) or 1, known(c.columns) or 1, known(c.batch) or 1
-    pairs = -(-rows // (ROWS * CLUSTER)) * batch
-    found = [s for s in shapes(c, info) if pairs * -(-columns // s.columns) * CLUSTER >= info.units // 2]
-    if rows < ROWS or columns < min(COLUMNS) or not found:
+    found = [d for s in shapes(c, info) for d in divided(c, s) if blocks(c, d) * d.splits * CLUSTER >= info.units // 2]
+    if (known(c.rows) or 1) < ROWS or (known(c.columns) or 1) < min(COLUMNS) or not found:
         return None
-    return min(found, key=lambda s: _clocks(c, s, -(-pairs * -(-columns // s.columns) // (info.units // CLUSTER))))
+    return min(found, key=lambda s: clocks(c, s, info))
+
+
+def blocks(c: Contraction, shape: Shape) -> int:
+    """How many pairs of blocks there are, one pair for a cluster."""
+    rows, columns, batch = (known(axes) or 1 for axes in (c.rows, c.columns, c.batch))
+    return batch * -(-rows // (ROWS * CLUSTER)) * -(-columns // shape.columns)
+
+
+def divided(c: Contraction, shape: Shape) -> list[Shape]:
+    """`shape` with every number of parts that the depth can have."""
+    steps = -(-(known(c.depth) or 1) // DEPTH)
+    parts = range(2, min(MOST_SPLITS, steps // SPLIT_STEPS) + 1)
+    return [shape, *(replace(shape, splits=n) for n in parts if -(-steps // -(-steps // n)) == n)]
 
 
 def shapes(c: Contraction, info: DeviceInfo) -> list[Shape]:
@@ -77,17 +105,29 @@ def shapes(c: Contraction, info: DeviceInfo) -> list[Shape]:
     return found
 
 
-def _clocks(c: Contraction, shape: Shape, turns: int) -> float:
-    """Clocks of a multiprocessor that computes so many blocks."""
-    steps = -(-(known(c.depth) or 1) // DEPTH)
+def clocks(c: Contraction, shape: Shape, info: DeviceInfo) -> float:
+    """Clocks of the multiprocessor that has most to do, with blocks that fill all of their rows and columns."""
+    clusters = info.units // CLUSTER
+    turns = -(-blocks(c, shape) * shape.splits // clusters)
+    steps = -(-(known(c.depth) or 1) // (DEPTH * shape.splits))
     products = DEPTH * ROWS * shape.columns / PRODUCTS
     read = DEPTH // 16 * READERS * 32 * (GROUP_ROWS + shape.columns)  # by instructions of 64 rows and 16 deep
     moved = read + 2 * DEPTH * (ROWS + shape.columns)
     step = max(products, moved / LOCAL_BYTES, LATENCY / (shape.slots - 1))
-    total, after = steps * step + START, shape.columns * _after(c, shape)
+    total, after, end = steps * step + START, shape.columns * _after(c, shape), 0.0
+    if shape.splits > 1:
+        end = -(-blocks(c, shape) // clusters) * (after + _total(c, shape, info))
+        after = 4 * ROWS * shape.columns / CACHE_BYTES + HAND_OVER
     if not shape.alternates:
-        return turns * (total + after)
-    return turns * max(total, (total + after) / 2) + after
+        return turns * (total + after) + end
+    return turns * max(total, (total + after) / 2) + after + end
+
+
+def _total(c: Contraction, shape: Shape, info: DeviceInfo) -> float:
+    """Clocks in which one multiprocessor reads the sums of all parts of its block, while others read theirs."""
+    readers = min(info.units, blocks(c, shape) * CLUSTER)
+    speed = min(MOST_CACHE_BYTES, CACHE_BYTES * info.units / readers)
+    return shape.splits * 4 * ROWS * shape.columns / speed
 
 
 def _after(c: Contraction, shape: Shape) -> float:

@@ -246,7 +246,7 @@ class Barrier:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Last:
-    """`body` runs in the work-group (`together`: the items of the same LOCAL variables) that comes last of the `of` ones
+    """`body` runs in the work-group (`together`: the items of the same LOCAL variables) that comes last of the `of`
     (None: all) with this `number`; it sees what they stored. `tickets[number]`: int32, 0 before and after a launch."""
 
     tickets: Array

@@ -61,12 +61,13 @@ def linear(rows: int, depth: int, columns: int) -> Tensor:
 
 
 @contextmanager
-def warp_groups(alternate: bool) -> Iterator[None]:
-    """Products on warp groups that compute blocks in turns, or that share every block; plans from here are not kept."""
+def warp_groups(alternate: bool, splits: int = 1) -> Iterator[None]:
+    """Products on warp groups that compute blocks in turns, or that share every block, with the depth in so many parts;
+    plans from here are not kept."""
 
     def chosen(c: Contraction, info: DeviceInfo) -> Shape | None:
         wanted = [s for s in shapes(c, info) if s.alternates is alternate]
-        return None if best_shape(c, info) is None else wanted[0]
+        return None if best_shape(c, info) is None else replace(wanted[0], splits=splits)
 
     with ExitStack() as changed:
         changed.enter_context(patch("lazygrad.tile.hopper.best_shape", chosen))
@@ -77,8 +78,8 @@ def warp_groups(alternate: bool) -> Iterator[None]:
         yield
 
 
-def on_hopper(y: Tensor, alternate: bool = False) -> Program:
-    with warp_groups(alternate):
+def on_hopper(y: Tensor, alternate: bool = False, splits: int = 1) -> Program:
+    with warp_groups(alternate, splits):
         program = hopper(plain(y), HOPPER)
     assert program is not None
     return program

@@ -13,7 +13,13 @@ from lazygrad.settings import settings
 from tests.tile.matrix_programs import warp_groups
 
 Product = Callable[..., Tensor]
-MATRIX_UNIT = {"sm_80": "lg_mma_", "sm_90a": "lg_wgmma_", "sm_90a alternating": "lg_wgmma_"}
+MATRIX_UNIT = {
+    "sm_80": "lg_mma_",
+    "sm_90a": "lg_wgmma_",
+    "sm_90a alternating": "lg_wgmma_",
+    "sm_90a divided": "lg_wgmma_",
+    "sm_90a alternating divided": "lg_wgmma_",
+}
 FUNCTION = {
     "attention's scores": lambda qkv: _heads(qkv, 0) @ _heads(qkv, 1).transpose(-1, -2),
     "attention's values": lambda p, qkv: p @ _heads(qkv, 2),
@@ -61,7 +67,7 @@ COMPUTED: dict[str, tuple[Product, tuple[tuple[int, ...], ...]]] = {
 def arch(request: pytest.FixtureRequest) -> Iterator[str]:
     given = str(request.param)
     own = settings.override(device="CUDA_EMULATED", emulated_arch=given.split()[0], verify=True)
-    with own, warp_groups(alternate="alternating" in given):
+    with own, warp_groups(alternate="alternating" in given, splits=3 if "divided" in given else 1):
         yield given
 
 
@@ -77,6 +83,7 @@ def test_products_are_right(arch: str, name: str, shapes: tuple[tuple[int, ...],
     (kernel,) = result.schedule()
     assert MATRIX_UNIT[arch] in kernel.source
     assert ("after_even" in kernel.source) is ("alternating" in arch)
+    assert ("tickets" in kernel.source) is ("divided" in arch)
     exact = [Tensor(x.float().numpy().astype("float64"), device="NUMPY") for x in given]
     expected = FUNCTION[name](*exact).numpy() if name != "wider output" else exact[0].numpy() @ exact[1].numpy() * 2
     step = 2.0**-8 if result.dtype is dtypes.bfloat16 else 2.0**-11 if result.dtype is dtypes.float16 else 1e-6

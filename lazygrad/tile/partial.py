@@ -1,0 +1,58 @@
+"""Sums in a fragment whose depth is divided: each party adds up a stretch of it, and the last one adds their results.
+
+Each party stores its registers as they are, a chunk of every work-item beside the next one's, so that all accesses are
+of whole lines; nobody has to know which elements they are. The last one adds all of them in the order of the
+stretches, so that the result does not depend on which party that is.
+"""
+
+from __future__ import annotations
+
+from lazygrad.dtype import dtypes
+from lazygrad.index.expr import Expr, Var
+from lazygrad.ir.op import Op
+
+from .array import Array, Axis, Kind
+from .layout import CHUNK, Fragment
+from .operand import clear
+from .program import Last, Loop, Stmt, Store, alu, load
+
+EACH = CHUNK // dtypes.float32.itemsize  # registers of one access
+
+
+class Partial:
+    """Memory for the sums of `fragments` fragments, each laid out as `fragment`, over `splits` stretches.
+
+    Attributes:
+        workspace: what the program needs beside its parameters.
+    """
+
+    def __init__(self, fragment: Fragment, fragments: int, splits: int) -> None:
+        self.fragment, self.splits = fragment, splits
+        self.size = fragment.registers * fragment.items
+        self.sums = Array("partial", dtypes.float32, fragments * splits * self.size, written=True)
+        self.tickets = Array("tickets", dtypes.int32, fragments, written=True)
+        self.workspace = self.sums, self.tickets
+
+    def combined(self, acc: Array, number: Expr, split: Expr, body: tuple[Stmt, ...]) -> tuple[Stmt, ...]:
+        """`body`, with the whole sums of fragment `number` in the registers `acc`, which hold those of a stretch.
+
+        It belongs inside LOCAL axes that leave one work-item for each that holds a fragment.
+        """
+        part = Var("part", 0, self.splits - 1)
+        total = (*clear(acc), Loop(Axis(part, self.splits), (self._each(acc, number, part, is_read=True),)))
+        last = Last(self.tickets, (*total, *body), number, self.splits, together=True)
+        return self._each(acc, number, split, is_read=False), last
+
+    def _each(self, acc: Array, number: Expr, split: Expr, is_read: bool) -> Stmt:
+        """Every register is stored as a part of the sums of a stretch, or that part is added to it."""
+        item = Var("thread", 0, self.fragment.items - 1)
+        chunk, e = Var("chunk", 0, self.fragment.registers // EACH - 1), Var("e", 0, EACH - 1)
+        own = load(acc, chunk * EACH + e)
+        place = (number * self.splits + split) * self.size + (chunk * self.fragment.items + item) * EACH + e
+        store = Store(self.sums, place, own)
+        if is_read:
+            store = Store(acc, chunk * EACH + e, alu(Op.ADD, acc.dtype, own, load(self.sums, place)))
+        body: Stmt = store
+        for var, kind in ((e, Kind.UNROLL), (chunk, Kind.UNROLL), (item, Kind.LOCAL)):
+            body = Loop(Axis(var, var.hi + 1, kind), (body,))
+        return body
