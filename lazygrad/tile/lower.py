@@ -84,7 +84,7 @@ class _Lowering:
     def _body(self, body: Sequence[Stmt]) -> None:
         stores: list[Store] = []
         for s in body:
-            if stores and not (isinstance(s, Store) and self.storer.joins(s)):
+            if stores and not (isinstance(s, Store) and self.storer.joins(s, stores)):
                 self.storer.store(stores)
                 stores = []
             if isinstance(s, Store):

@@ -21,10 +21,11 @@ class Storer:
     def __init__(self, context: Context, values: Values, launch: Launch) -> None:
         self.context, self.values, self.launch = context, values, launch
 
-    def joins(self, s: Store) -> bool:
-        """Whether a store may compute its value before the stores in front of it write."""
+    def joins(self, s: Store, before: Sequence[Store]) -> bool:
+        """Whether a store computes its value before the stores in front of it write: unless that is what it reads. Of
+        memory that is changed in place every store wants the old value."""
         arrays = {a for v in (s.value, *(v for _, v in s.bindings)) for a in self.values.facts[v].arrays}
-        return not any(a.scope is not Scope.GLOBAL and a in self.values.mutable for a in arrays)
+        return arrays.isdisjoint(b.array for b in before if b.array.scope is not Scope.GLOBAL)
 
     def store(self, stores: Sequence[Store]) -> None:
         """First every value, then every write, for each element of the register tile."""
