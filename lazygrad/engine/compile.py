@@ -20,18 +20,19 @@ from lazygrad.tile.build import build
 from lazygrad.tile.cost import operations, traffic
 from lazygrad.tile.lower import lower
 from lazygrad.tile.optimize import optimize
-from lazygrad.tile.program import Array, Program
+from lazygrad.tile.program import Array, Last, Program
 from lazygrad.tile.target import Target
 from lazygrad.tile.values import reads_elsewhere, variables_of
+from lazygrad.tile.walk import flattened
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Compiled:
     """A kernel as text. Its parameters are the kernel's inputs in order, then its outputs that share no input's memory.
 
-    `workspace` are the sizes in bytes of further parameters, scratch memory that is zero before the first launch;
-    `scalars` are the variables whose values come after those. `bytes` and `flops` are the least it has to move and
-    compute, for the largest values that the variables can have.
+    `workspace` are the sizes in bytes of further parameters, scratch memory, and whether they are tickets, which are 0
+    before the first launch; `scalars` are the variables whose values follow. `bytes` and `flops` are the least it has
+    to move and compute, for the largest values that the variables can have.
     """
 
     source: KernelSource
@@ -39,7 +40,7 @@ class Compiled:
     group_size: int
     bytes: int
     flops: int
-    workspace: tuple[int, ...] = ()
+    workspace: tuple[tuple[int, bool], ...] = ()
     scalars: tuple[Variable, ...] = ()
 
     def global_size(self, values: Sizes) -> tuple[int, ...]:
@@ -93,7 +94,8 @@ def _rendered(program: Program, info: DeviceInfo, nbytes: int, flops: int) -> Co
     sizes = tuple(sorted(variables_of(program.body), key=lambda v: v.name))
     machine = lower(replace(program, bytes=nbytes, flops=flops, scalars=sizes), Target.of(info))
     groups = as_dim(lift(machine.groups).substitute(dict(zip(machine.scalars, sizes))))
-    scratch = tuple(dim_max(a.size) * a.dtype.itemsize for a in program.workspace)
+    tickets = {s.tickets for s in flattened(program.body) if isinstance(s, Last)}
+    scratch = tuple((dim_max(a.size) * a.dtype.itemsize, a in tickets) for a in program.workspace)
     return Compiled(render(machine, info), groups, machine.group_size, nbytes, flops, scratch, sizes)
 
 

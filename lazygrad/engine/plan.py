@@ -7,7 +7,7 @@ an input's own where the value replaces it in place) and temporaries (offsets in
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lazygrad.engine.compile import Aliases, Compiled, can_overwrite, compile_batch, stable
 from lazygrad.engine.report import print_stages
@@ -40,7 +40,7 @@ class Plan:
     """The launches of a graph, and where its roots end up: root k at `results[k]`, None when it is empty.
 
     `outputs` are the sizes in bytes of the outputs, `arena` and `workspace` those of the memory for temporaries (for
-    the largest values of variables) and for scratch that starts as zero.
+    the largest values of variables) and for scratch, which starts as zero.
     """
 
     steps: tuple[Step, ...]
@@ -69,31 +69,43 @@ def make_plan(roots: Sequence[Node], inputs: Sequence[Node], replaces: Mapping[i
     launches = batches(kernels, aliases, set(slots)) if info.kind == "cpu" else [(k,) for k in kernels]
     arena = plan_memory(launches, set(slots), info.alignment)
     slots |= {n: Temporary(offset, nbytes(n)) for n, offset in arena.offsets.items()}
-    steps: list[Step] = []
-    workspace = 0
-    for batch in launches:
-        step, workspace = _step(batch, aliases, slots, workspace, info)
-        steps.append(step)
+    steps = [_step(batch, aliases, slots, info) for batch in launches]
+    scratch, workspace = _workspaces([s.kernel for s in steps], info.alignment)
+    steps = [replace(s, memories=(*s.memories, *own)) for s, own in zip(steps, scratch)]
     results = tuple(None if is_empty(n) else slots[n] for n in planned.results)
     outputs = tuple(as_dim(dim_product(n.shape) * n.dtype.itemsize) for n in fresh)
     return Plan(tuple(steps), outputs, arena.size, workspace, results)
 
 
-def _step(
-    batch: Batch, aliases: Aliases, slots: Mapping[Node, Slot], workspace: int, info: DeviceInfo
-) -> tuple[Step, int]:
-    """The launch of `batch`, and where the workspace of the next one starts."""
+def _step(batch: Batch, aliases: Aliases, slots: Mapping[Node, Slot], info: DeviceInfo) -> Step:
+    """The launch of `batch`, but for its scratch memory."""
     memories: list[Slot] = []
     for k in batch:
         memories += [slots[n] for n in (*k.inputs, *(n for n in k.outputs if n not in aliases))]
     stages = compile_batch(batch, aliases, info)
     if settings.debug >= 2:
         print_stages(stages)
-    compiled = stages.compiled
-    for size in compiled.workspace:
-        memories.append(Workspace(workspace, size))
-        workspace += -(-size // info.alignment) * info.alignment
-    return Step(compiled, tuple(memories)), workspace
+    return Step(stages.compiled, tuple(memories))
+
+
+def _workspaces(kernels: Sequence[Compiled], alignment: int) -> tuple[list[list[Workspace]], int]:
+    """Scratch memory for every kernel, and how large all of it is. They share it, as one runs after the other; tickets,
+    which each of them leaves as zeros, lie before what is left as it comes.
+    """
+    found = []
+    total = first = max((sum(_aligned(n, alignment) for n, kept in k.workspace if kept) for k in kernels), default=0)
+    for kernel in kernels:
+        ends, own = {True: 0, False: first}, []
+        for size, is_tickets in kernel.workspace:
+            own.append(Workspace(ends[is_tickets], size))
+            ends[is_tickets] += _aligned(size, alignment)
+        found.append(own)
+        total = max(total, ends[False])
+    return found, total
+
+
+def _aligned(nbytes: int, alignment: int) -> int:
+    return -(-nbytes // alignment) * alignment
 
 
 def _in_place(

@@ -83,7 +83,8 @@ def _kernel_record(k: Compiled) -> list[Any]:
 def _kernel(source: dict[str, Any], groups: Any, group_size: int, *rest: Any) -> Compiled:
     nbytes, flops, workspace, scalars = rest
     variables = tuple(_variable(restored(v)) for v in scalars)
-    return Compiled(_source(source), as_dim(restored(groups)), group_size, nbytes, flops, tuple(workspace), variables)
+    scratch = tuple((int(size), bool(is_tickets)) for size, is_tickets in workspace)
+    return Compiled(_source(source), as_dim(restored(groups)), group_size, nbytes, flops, scratch, variables)
 
 
 def _variable(e: Expr) -> Variable:

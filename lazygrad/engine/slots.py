@@ -29,7 +29,7 @@ class Temporary:
 
 @dataclass(frozen=True, slots=True)
 class Workspace:
-    """Bytes of a plan's own scratch memory, which is zero before the first launch."""
+    """Bytes of a plan's own scratch memory: what every launch may use, and leaves tickets in it as zeros."""
 
     offset: int
     nbytes: int

@@ -294,7 +294,7 @@ class Program:
     params: tuple[Array, ...]
     scalars: tuple[Var, ...]  # symbolic sizes, passed at launch
     body: tuple[Stmt, ...]
-    workspace: tuple[Array, ...] = ()  # further parameters: GLOBAL scratch, all zero before the first launch
+    workspace: tuple[Array, ...] = ()  # further parameters: GLOBAL scratch, any but tickets uninitialized
     bytes: Dim = 0  # moved to and from memory at least
     flops: Dim = 0
     resident: int = 1  # work-groups that registers of one multiprocessor should be enough for
