@@ -13,6 +13,7 @@ from lazygrad import Tensor
 from lazygrad.dtype import dtypes
 from lazygrad.errors import GraphError
 from lazygrad.index.expr import Expr, Var, all_of
+from lazygrad.ir.elements import from_storage, to_storage
 from lazygrad.ir.op import Op
 from lazygrad.render import cuda, opencl
 from lazygrad.runtime.base import Launch
@@ -110,3 +111,24 @@ def test_sums_of_many_equal_places_are_the_same_every_time(device: str) -> None:
             base = Tensor(np.zeros((50, 8), np.float32))
             got = base.scatter_add(0, Tensor(index_).expand(600, 8), Tensor(updates)).numpy()
             np.testing.assert_array_equal(got, expected)
+
+
+@pytest.mark.parametrize("arch", ["sm_80", "sm_90a"])
+def test_bfloat16_is_rounded_after_every_update(arch: str) -> None:
+    """Whole lines at a time, and still the bits of one update after the other."""
+
+    def rounded(x: NDArray[Any]) -> NDArray[Any]:
+        return np.asarray(from_storage(to_storage(x, dtypes.bfloat16), dtypes.bfloat16), np.float32)
+
+    rng = np.random.default_rng(1)
+    updates = rounded(rng.standard_normal((90, 768)).astype(np.float32))
+    rows = rng.integers(-1, 40, (90, 1))
+    expected = np.zeros((300, 768), np.float32)
+    for row, update in zip(rows[:, 0], updates):
+        if row >= 0:
+            expected[row] = rounded(expected[row] + update)
+    with settings.override(device="CUDA_EMULATED", emulated_arch=arch):
+        table = Tensor(np.zeros((300, 768), np.float32)).cast(dtypes.bfloat16)
+        added = Tensor(updates).cast(dtypes.bfloat16).realize()
+        got = table.scatter_add(0, Tensor(rows).expand(90, 768), added).realize()
+        np.testing.assert_array_equal(got.cast(dtypes.float32).numpy(), expected)
