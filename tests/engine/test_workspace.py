@@ -27,7 +27,7 @@ def inputs(kind: str) -> list[Tensor]:
     rng = np.random.default_rng(0)
     sizes = [(30_000,), (20_001,)] if kind == "sums" else [(256, 192), (192, 256)]
     dtype = dtypes.float32 if kind == "sums" else dtypes.bfloat16
-    return [Tensor(rng.integers(-3, 4, s).astype("float32")).cast(dtype).realize() for s in sizes]
+    return [Tensor(rng.integers(-1, 2, s).astype("float32")).cast(dtype).realize() for s in sizes]
 
 
 def two_kernels(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
@@ -66,7 +66,7 @@ def test_kernels_share_it_and_leave_tickets_as_zeros(emulated: str) -> None:
 def test_replayed_calls_find_tickets_as_zeros(emulated: str) -> None:
     given = inputs(emulated)
     step = jit(two_kernels)
-    expected = [y.realize().float().numpy() for y in two_kernels(*given)]
+    expected = [y.float().numpy() for y in two_kernels(*given)]
     for _ in range(4):
         for got, want in zip(step(*given), expected):
             np.testing.assert_array_equal(got.float().numpy(), want)
