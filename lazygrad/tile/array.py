@@ -34,8 +34,8 @@ class Axis:
     """A loop variable and how it runs over [0, extent).
 
     `lanes` and `unroll` strip-mine a SERIAL axis: it advances `lanes * unroll` elements a turn, `lanes` of them as one
-    vector and `unroll` such vectors side by side; what is left over at the end runs one element at a time. `rolled`:
-    its body is long, and once in the code of a GPU is enough.
+    vector and `unroll` such vectors side by side; what is left over at the end runs one element at a time. `copies`:
+    how often its body should stand in the code of a GPU; 0 leaves that to others.
     """
 
     var: Var
@@ -43,7 +43,7 @@ class Axis:
     kind: Kind = Kind.SERIAL
     lanes: int = 1
     unroll: int = 1
-    rolled: bool = False
+    copies: int = 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)

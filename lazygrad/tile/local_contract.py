@@ -48,8 +48,8 @@ STEP = 64  # bytes of the depth, brought to local memory at a time
 MOST_STEP = 16  # elements
 STAGES = 4  # slots for slices that are copied, where two groups have room for them
 LEAST_COPY = 4  # bytes
-MOST_RUN = 4  # neighbouring rows that an item reads at once, and steps of the depth in the code of a loop
-LONG = 64  # products in the code of a loop that is long enough
+MOST_RUN = 4  # neighbouring rows that an item reads at once
+LONG = 256  # products in the code of the loop over a slice
 MIN_DEPTH = 8  # below, the caches do as well
 
 
@@ -193,18 +193,13 @@ class _Blocks:
         """What every item does with a slice."""
         layout = self.acc.layout
         assert isinstance(layout, Spread)
-        each = min(MOST_RUN, *(CHUNK // _dtype(f).itemsize for f in self.factors))
-        item, run = Var("thread", 0, layout.items - 1), Var("run", 0, self.shape.depth // each - 1)
+        item, k = Var("thread", 0, layout.items - 1), Var("k", 0, self.shape.depth - 1)
         i, j = (Var(name, 0, n - 1) for name, n in zip("ij", layout.each))
-        body = tuple(self._product(item, i, j, run * each + k) for k in range(each))
+        body: tuple[Stmt, ...] = (self._product(item, i, j, k),)
         for var in (j, i):
             body = (Loop(Axis(var, var.hi + 1, Kind.UNROLL), body),)
-        return (
-            Loop(
-                Axis(item, layout.items, Kind.LOCAL),
-                (Loop(Axis(run, run.hi + 1, rolled=layout.registers * each > LONG), body),),
-            ),
-        )
+        copies = min(self.shape.depth, LONG // layout.registers)
+        return (Loop(Axis(item, layout.items, Kind.LOCAL), (Loop(Axis(k, k.hi + 1, copies=copies), body),)),)
 
     def _product(self, item: Expr, i: Expr, j: Expr, k: Expr) -> Stmt:
         """Adds the product of element `k` of a row and of a column to their sum."""

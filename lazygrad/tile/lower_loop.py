@@ -75,8 +75,8 @@ def _copies(context: Context, segment: Segment) -> int:
     if context.device.warp == 1:
         return 0
     trips = segment.trips.constant
-    if segment.count > 1 or segment.axis.rolled:
-        return 1
+    if segment.axis.copies or segment.count > 1:
+        return segment.axis.copies or 1
     return trips if trips is not None and trips <= FEW_TURNS else 0
 
 
