@@ -14,9 +14,10 @@ from lazygrad.index.expr import Expr, Var, dim_max, lift
 from .array import Array, Kind, Scope
 from .collective import Copy, Done, Mma, Open, Release, Ring, Tile, Token, Turn, Wait
 from .layout import WARP, Fragment, Swizzled, is_bijective
-from .program import Barrier, If, Loop, Program, Reduction, Role, Roles, Search, Stage, Start, Stmt
+from .program import Barrier, If, Last, Loop, Program, Reduction, Role, Roles, Search, Stage, Start, Stmt
 from .resources import items
 from .verify_async import follow
+from .verify_last import verify_last
 from .walk import bodies, flattened
 
 WARP_GROUP = 128
@@ -30,6 +31,7 @@ def verify(program: Program) -> None:
         if array.layout is not None and not is_bijective(array.layout):
             raise GraphError(f"{array.name!r}: layout {array.layout} puts two elements at one place")
     _Structure(program).check()
+    verify_last(program)
     follow(program)
 
 
@@ -86,6 +88,8 @@ class _Structure:
             self._barrier(s, place)
         elif isinstance(s, Search):
             self._search(s, place)
+        elif isinstance(s, Last):
+            self._last(s, place)
         elif isinstance(s, Roles):
             self._roles(s, place)
             return
@@ -126,6 +130,16 @@ class _Structure:
             raise GraphError(f"a Barrier in role {place.role}, which one work-item runs alone")
         if s.together and place.sharing not in (WARP, WARP_GROUP):
             raise GraphError(f"a Barrier of {place.sharing} work-items together; use {WARP} or {WARP_GROUP}")
+
+    def _last(self, s: Last, place: _Place) -> None:
+        if place.conditional or place.alone:
+            raise GraphError(
+                f"a Last inside {place.conditional or f'role {place.role}, which one work-item runs alone'}"
+            )
+        if s.together and place.sharing not in (WARP, WARP_GROUP):
+            raise GraphError(f"a Last of {place.sharing} work-items together; use {WARP} or {WARP_GROUP}")
+        if not s.together and (place.local or place.role):
+            raise GraphError("a Last of work-groups inside a LOCAL axis or a role; it may be of work-items together")
 
     def _search(self, s: Search, place: _Place) -> None:
         if place.sharing not in (1, WARP):

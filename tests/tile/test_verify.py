@@ -7,18 +7,20 @@ from dataclasses import replace
 
 import pytest
 
+from lazygrad.dtype import dtypes
 from lazygrad.errors import GraphError
 from lazygrad.index.expr import Const
 from lazygrad.tile.array import Kind
-from lazygrad.tile.collective import Copy, Mma, Open, Release, Tile, Token, Turn, Wait
+from lazygrad.tile.collective import Copy, Let, Mma, Open, Release, Tile, Token, Turn, Wait
 from lazygrad.tile.layout import Strided
-from lazygrad.tile.program import Barrier, If, Loop, Program, Roles, Stage, Start, Stmt
+from lazygrad.tile.program import Barrier, If, Last, Loop, Program, Roles, Stage, Start, Stmt, Store, const
 from lazygrad.tile.verify import verify
 from lazygrad.tile.walk import flattened
 from tests.tile.matrix_programs import changed, linear, matrix, on_ampere, on_hopper
 
 HOPPER = on_hopper(linear(8192, 128, 4096))  # several blocks for each work-group
 ALTERNATING = on_hopper(linear(8192, 512, 4096), alternate=True)
+DIVIDED = on_hopper(linear(768, 4096, 768), splits=3)
 AMPERE = on_ampere(linear(1024, 512, 1024))
 
 
@@ -33,6 +35,9 @@ AMPERE = on_ampere(linear(1024, 512, 1024))
         on_hopper(matrix(512, 4096).transpose(0, 1) @ matrix(512, 4096)),
         on_hopper(matrix(24, 512, 64) @ matrix(24, 64, 512)),
         ALTERNATING,
+        DIVIDED,
+        on_hopper(linear(768, 4096, 768), alternate=True, splits=2),
+        on_hopper(matrix(2, 500, 1000) @ matrix(2, 1000, 520), splits=4),
         on_hopper(linear(2000, 520, 1032), alternate=True),
         on_hopper(matrix(24, 512, 64) @ matrix(24, 64, 512), alternate=True),
         on_ampere(matrix(24, 512, 64) @ matrix(24, 64, 512)),
@@ -120,7 +125,8 @@ def is_copy_to(name: str) -> Callable[[Stmt], bool]:
 
 
 def in_condition(s: Stmt) -> Stmt:
-    local = next(t.axis.var for t in flattened(HOPPER.body) if isinstance(t, Loop) and t.axis.kind is Kind.LOCAL)
+    program = DIVIDED if isinstance(s, Last) else HOPPER
+    local = next(t.axis.var for t in flattened(program.body) if isinstance(t, Loop) and t.axis.kind is Kind.LOCAL)
     return If(local.eq(0), (s,))
 
 
@@ -157,6 +163,17 @@ def together(s: Stmt) -> bool:
 
 def unwrapped(s: Stmt) -> Sequence[Stmt]:
     return s.body if isinstance(s, Start) and any(isinstance(t, Copy) for t in flattened(s.body)) else (s,)
+
+
+def unordered(s: Stmt) -> Stmt:
+    """Does something else where the last one is the one with the first part of the depth."""
+    assert isinstance(s, Last)
+    split = next(t.var for t in flattened(DIVIDED.body) if isinstance(t, Let) and t.var.name == "split")
+    return replace(s, body=(If(split.eq(0), s.body),))
+
+
+def counted_by_hand(s: Stmt) -> Sequence[Stmt]:
+    return (s, Store(s.tickets, s.number, const(0, dtypes.int32))) if isinstance(s, Last) else (s,)
 
 
 WRONG: dict[str, tuple[Program, Edit, str]] = {
@@ -206,6 +223,44 @@ WRONG: dict[str, tuple[Program, Edit, str]] = {
         without(lambda s: isinstance(s, Start) and uses_ring("after_odd")(s)),
         "wait forever: .*role even for turn 0 of ring 'after_odd' to be filled",
     ),
+    "sums are read without a ticket": (
+        DIVIDED,
+        lambda s: s.body if isinstance(s, Last) else (s,),
+        "'partial' is read outside of a Last",
+    ),
+    "sums are never stored": (
+        DIVIDED,
+        without(lambda s: isinstance(s, Store) and s.array.name == "partial"),
+        "'partial' is read in a Last, but not stored before",
+    ),
+    "the last one comes too early": (
+        DIVIDED,
+        instead(only(Last), lambda s: replace(s, of=2)),
+        "taken 3 times, but the last is the one of number 2",
+    ),
+    "parts of a block share a ticket": (
+        DIVIDED,
+        instead(only(Last), lambda s: replace(s, number=s.number // 2)),
+        "in a Last depends on reader",
+    ),
+    "tickets that there are not": (
+        DIVIDED,
+        instead(only(Last), lambda s: replace(s, number=s.number + 1)),
+        "is none of the",
+    ),
+    "tickets that are nowhere": (
+        DIVIDED,
+        instead(only(Last), lambda s: replace(s, tickets=replace(s.tickets))),
+        "have to be int32 scratch memory",
+    ),
+    "tickets counted by hand": (DIVIDED, counted_by_hand, "only Last counts with them"),
+    "it matters who is last": (DIVIDED, instead(only(Last), unordered), "in a Last depends on split"),
+    "a last one of the whole group": (
+        DIVIDED,
+        instead(only(Last), lambda s: replace(s, together=False)),
+        "inside a LOCAL axis or a role",
+    ),
+    "a ticket in a condition": (DIVIDED, instead(only(Last), in_condition), "a Last inside if"),
     "slices are not waited for": (AMPERE, without(waits_for("loads")), "read before the wait for token 'loads'"),
     "slices are waited for too late": (
         AMPERE,
