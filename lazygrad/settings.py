@@ -168,7 +168,7 @@ class Settings:
         _integer(0),
         0,
         "an integer of at least 0",
-        "The order in which CUDA_EMULATED runs threads and copies: 0 in turn, else random by this seed.",
+        "The order in which CUDA_EMULATED runs threads, copies and clusters: 0 in turn, else another by this seed.",
     )
     profile = Variable[bool](_boolean, False, "0 or 1", "Time every kernel with device events.")
     float32_matmul_precision = Variable[str](

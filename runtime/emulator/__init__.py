@@ -34,7 +34,7 @@ How a CUDA thread becomes a fiber (`fiber.hpp`, `scheduler.hpp`):
 
 Things that happen by themselves on a GPU (`tma.hpp`, `mbarrier.hpp`, `wgmma.hpp`): copies and matrix operations are
 done as late as their waits allow. Until then their bytes are marked, so that touching them is an error however the
-timing falls. `LAZYGRAD_EMULATED_SEED` runs threads and copies in random orders.
+timing falls. `LAZYGRAD_EMULATED_SEED` runs threads and copies in random orders, and the last clusters first.
 
 What is reported, as a KernelError with the kernel, block, thread, array, index and line (`shadow.hpp` tells how):
 

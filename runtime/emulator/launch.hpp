@@ -76,11 +76,16 @@ inline void begin_cluster(Worker &w, uint64_t first) {
 struct Grid {
   Launch *launch;
   std::atomic<uint64_t> next{0};
-  std::atomic<uint64_t> bad{UINT64_MAX};  // the first cluster that failed: later ones need not run
+  std::atomic<uint64_t> bad{UINT64_MAX};  // whose turn failed first: later ones need not run
   std::mutex lock;
   std::string error;
   const void *fault = nullptr;
 };
+
+/// Which cluster is the `turn`-th to run: with a seed, the last ones come first.
+inline uint64_t number_in_turn(const Launch &l, uint64_t clusters, uint64_t turn) {
+  return l.seed ? (clusters - 1 - turn + (l.seed - 1)) % clusters : turn;
+}
 
 inline void run_clusters(Worker &w, Grid &grid) {
   Launch &l = *grid.launch;
@@ -103,7 +108,7 @@ inline void run_clusters(Worker &w, Grid &grid) {
   for (;;) {
     const uint64_t c = grid.next++;
     if (c >= clusters || c > grid.bad) break;
-    begin_cluster(w, c * l.cluster);
+    begin_cluster(w, number_in_turn(l, clusters, c) * l.cluster);
     run_cluster();
     if (!w.failed) continue;
     const std::lock_guard<std::mutex> held(grid.lock);
