@@ -93,6 +93,12 @@ def by_groups(alternate: bool) -> Tensor:
         return product(768, 64, 584).realize()
 
 
+def divided() -> Tensor:
+    """Two blocks, whose depth two clusters share."""
+    with warp_groups(alternate=False, splits=2):
+        return product(512, 64, 584).realize()
+
+
 CASES: dict[str, tuple[str, Callable[[], Tensor], float]] = {
     "softmax": ("sm_90a", lambda: Tensor(floats(5, 501)).softmax(-1), 1.0),
     "total": ("sm_90a", lambda: Tensor(floats(5003)).sum(), 1.0),
@@ -101,6 +107,7 @@ CASES: dict[str, tuple[str, Callable[[], Tensor], float]] = {
     "warps, TF32": ("sm_80", lambda: tf32_product(128, 128, 100), 0.8),
     "warp groups together": ("sm_90a", lambda: by_groups(alternate=False), 0.6),
     "warp groups in turns": ("sm_90a", lambda: by_groups(alternate=True), 0.6),
+    "warp groups, depth divided": ("sm_90a", divided, 0.6),
 }
 
 
@@ -151,3 +158,33 @@ def is_reported(last: Recorded, source: KernelSource, found: re.Match[str], righ
         for ours, theirs in zip(results, right):
             np.testing.assert_array_equal(ours, theirs, err_msg=f"without {found[0]} in line {line}: no report")
     return False
+
+
+def test_who_comes_last_does_not_matter(launches: list[Recorded]) -> None:
+    """The same bits in every order of clusters; where the last one begins with its own part, others."""
+    with settings.override(emulated_arch="sm_90a"), warp_groups(alternate=False, splits=3):
+        (half(floats(256, 584)) @ half(floats(584, 64, seed=1))).float().realize()
+    last = launches[-1]
+    source = last.launch.executable.source
+    loop = re.compile(r"for \(int part = 0; part < 3; part\+\+\) \{\n")
+    assert len(loop.findall(source.text)) == 1
+    begin = "for (int k = 0; k < 3; k++) { const int part = (k + split0) % 3;\n"
+    own_first = replace(source, text=loop.sub(begin, source.text))
+    ours, mutants = set(), set()
+    for seed in (0, 1, 2, 3):
+        with settings.override(emulated_seed=seed):
+            ours.add(last.run(source)[2].tobytes())
+            mutants.add(last.run(own_first)[2].tobytes())
+    assert len(ours) == 1 and len(mutants) > 1
+
+
+def test_tickets_that_are_not_put_back_are_found(launches: list[Recorded]) -> None:
+    with settings.override(emulated_arch="sm_90a"):
+        divided()
+    last = launches[-1]
+    source = last.launch.executable.source
+    right = last.run(source)
+    mutant, changes = re.subn(r"tickets\[[^]]*\] = 0;", ";", source.text)
+    assert changes == 1
+    wrong = last.run(replace(source, text=mutant))
+    assert [np.array_equal(a, b) for a, b in zip(right, wrong)] == [True, True, True, True, False]
