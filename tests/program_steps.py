@@ -295,7 +295,8 @@ def _cast(s: Steps, pool: list[Value]) -> Value | None:
 
 
 _TWINS = ((dtypes.int8, dtypes.uint8), (dtypes.int16, dtypes.uint16), (dtypes.int32, dtypes.uint32),
-          (dtypes.int64, dtypes.uint64), (dtypes.float32, dtypes.int32), (dtypes.float64, dtypes.int64))  # fmt: skip
+          (dtypes.int64, dtypes.uint64), (dtypes.float32, dtypes.int32), (dtypes.float64, dtypes.int64),
+          (dtypes.float16, dtypes.int16), (dtypes.bfloat16, dtypes.int16))  # fmt: skip
 
 
 def _bitcast(s: Steps, pool: list[Value]) -> Value | None:

@@ -43,26 +43,29 @@ def both(a: Expr | None, b: Expr | None) -> Expr | None:
 class Walk:
     """Goes down a graph element by element; remembers the variables that stand for loaded indices."""
 
-    opaque: dict[tuple[Node, Index, int], Var] = field(default_factory=dict)
+    opaque: dict[tuple[Node, Index, Expr | None, int], Var] = field(default_factory=dict)
 
-    def loaded(self, gather: Node, at: Index) -> Var:
-        """The variable for the index value that GATHER `gather` uses for its element `at`."""
+    def loaded(self, gather: Node, at: Index, valid: Expr | None) -> Var:
+        """The variable for the index value that GATHER `gather` uses for its element `at`, read where `valid` holds."""
         size = dim_max(gather.src[0].shape[gather.argument(AxisArg).axis])
-        key = (gather.src[1], at, size)
+        key = (gather.src[1], at, valid, size)
         if key not in self.opaque:
             self.opaque[key] = Var(f"at{len(self.opaque)}", -1, size)  # what lies outside counts as -1 or size
         return self.opaque[key]
+
+    def is_inside(self, gather: Node, at: Index, valid: Expr | None) -> Expr:
+        """Whether the index value lies inside of what is gathered from."""
+        var = self.loaded(gather, at, valid)
+        return var.ge(0).and_(var.lt(gather.src[0].shape[gather.argument(AxisArg).axis]))
 
     def sources(self, place: Place) -> list[Place]:
         """The places that the element at `place` is computed from, in the order of the node's sources."""
         n, at, valid = place
         if n.op is Op.GATHER:
-            var = self.loaded(n, at)
+            var = self.loaded(n, at, valid)
             axis = n.argument(AxisArg).axis
-            size = n.src[0].shape[axis]
-            inside = var.ge(0).and_(var.lt(size))
-            index = (*at[:axis], ZERO if size == 1 else var, *at[axis + 1 :])
-            return [(n.src[0], index, both(valid, inside)), (n.src[1], at, valid)]
+            index = (*at[:axis], ZERO if n.src[0].shape[axis] == 1 else var, *at[axis + 1 :])
+            return [(n.src[0], index, both(valid, self.is_inside(n, at, valid))), (n.src[1], at, valid)]
         if n.op in _MOVES:
             index, moved_inside = _moved(n, at)
             return [(n.src[0], index, both(valid, moved_inside))]

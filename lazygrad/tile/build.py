@@ -1,151 +1,21 @@
 """From a group of graph nodes to a plain tile program: loops, reductions and stores, not optimized yet.
 
-Every value is made by asking for a node *at an index*: movement operations change the index, elementwise ones make
-an `Alu`, stored nodes a `Load`, reductions of the group an accumulator.
+Every value is made by asking for a node *at an index* (`indexed`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Sequence
 
-from lazygrad.dtype import dtypes
 from lazygrad.index import view
-from lazygrad.index.expr import Dim, Expr, Var, all_of, as_dim, dim_max
+from lazygrad.index.expr import Dim, Var, all_of, as_dim, dim_max
 from lazygrad.ir.node import Node
-from lazygrad.ir.op import ELEMENTWISE, IDENTITY, Combine, ConstArg, Op, PadArg, ReduceArg, ScanArg, ScatterArg
-from lazygrad.schedule.access import ZERO, Index, Place, Walk, domain, reduced_index, reduced_sizes
+from lazygrad.ir.op import Combine, Op, ScanArg, ScatterArg
+from lazygrad.schedule.access import ZERO, Index, domain
 from lazygrad.schedule.fuse import Group, GroupKind, Member
-from lazygrad.schedule.stored import element
 from lazygrad.tile import program as tp
-from lazygrad.tile.factors import matrix_factors
+from lazygrad.tile.indexed import Arrays, Values, compared
 from lazygrad.tile.values import accumulators
-
-Arrays = Mapping[Node, tp.Array]
-
-
-@dataclass
-class Values:
-    """Makes values of nodes at indices, each once."""
-
-    arrays: Arrays  # what is read from memory, and so not entered
-    group: Group
-    walk: Walk = field(default_factory=Walk)
-    made: dict[Place, tp.Value] = field(default_factory=dict)
-    bindings: dict[Var, tp.Value] = field(default_factory=dict)
-    accs: dict[tuple[Node, Index], tp.Accumulator] = field(default_factory=dict)
-
-    def at(self, n: Node, index: Index, valid: Expr | None = None) -> tp.Value:
-        """The value of `n` at `index` (where `valid` holds; elsewhere it is unspecified, but safe to compute)."""
-        stack: list[tuple[Place, bool]] = [((n, index, valid), False)]
-        while stack:
-            place, expanded = stack.pop()
-            if place in self.made:
-                continue
-            below = self._below(place)
-            if expanded or not below:
-                self.made[place] = self._make(place, [self.made[p] for p in below])
-                continue
-            if place[0].op is Op.GATHER:  # its index comes first: what is gathered from is read at the loaded variable
-                if below[1] not in self.made:
-                    stack += [(place, False), (below[1], False)]
-                    continue
-                self._bind(place, self.made[below[1]])
-            stack.append((place, True))
-            stack.extend((p, False) for p in reversed(below) if p not in self.made)
-        return self.made[n, index, valid]
-
-    def _reads(self, n: Node) -> bool:
-        return n in self.arrays and self.group.member(n) is None
-
-    def _below(self, place: Place) -> list[Place]:
-        n, index, _ = place
-        if self._reads(n) or not n.src:
-            return []
-        if n.op is Op.REDUCE:
-            return [(*self._summand(n, index), None)]
-        return self.walk.sources(place)
-
-    def _summand(self, n: Node, index: Index) -> tuple[Node, Index]:
-        """What REDUCE `n` goes over; one that collects goes over the outer space itself."""
-        member = self.group.member(n)
-        if member is None or not member.collects:
-            return element(n, index)
-        along = view.reshape(domain(self.group.outer, "o"), self.group.outer, reduced_sizes(n))
-        return n.src[0], reduced_index(n, index, along)
-
-    def _bind(self, place: Place, loaded: tp.Value) -> None:
-        """Let the gathered-from node be indexed by `loaded`, held within -1..size so that it fits the variable."""
-        n, index, _ = place
-        var = self.walk.loaded(n, index)
-        if var not in self.bindings:
-            self.bindings[var] = _held(loaded, var)
-
-    def _make(self, place: Place, src: list[tp.Value]) -> tp.Value:
-        n, index, valid = place
-        dtype = tp.compute_dtype(n.dtype)
-        if self._reads(n):
-            return tp.load(self.arrays[n], view.flat(index, n.shape), valid, 0, self.bindings)
-        if n.op is Op.CONST:
-            return tp.const(n.argument(ConstArg).value, dtype)
-        if n.op is Op.IOTA:
-            return self._counter(n, index)
-        if n.op is Op.REDUCE:
-            return tp.ref(self._accumulator(n, index, src[0]))
-        if n.op is Op.CAST:
-            return src[0] if tp.compute_dtype(n.src[0].dtype) is dtype else tp.alu(Op.CAST, dtype, src[0])
-        if n.op in ELEMENTWISE:
-            return tp.alu(n.op, dtype, *src)
-        if n.op is Op.PAD:
-            fill = n.argument(PadArg).fill.value
-            return self._inside(self.walk.sources((n, index, None))[0][2], src[0], n.src[0], fill)
-        if n.op is Op.GATHER:
-            return self._inside(self.walk.sources((n, index, None))[0][2], src[0], n.src[0], 0)
-        assert len(src) == 1 or n.op in IDENTITY, n
-        return src[0]
-
-    def _counter(self, n: Node, index: Index) -> tp.Value:
-        if n.dtype.is_int:
-            return tp.index(index[0], n.dtype, self.bindings)
-        return tp.alu(Op.CAST, tp.compute_dtype(n.dtype), tp.index(index[0], dtypes.int64, self.bindings))
-
-    def _inside(self, condition: Expr | None, v: tp.Value, source: Node, fill: bool | int | float) -> tp.Value:
-        """`v` where `condition` holds, else `fill`."""
-        if condition is None or condition.constant == 1:
-            return v
-        if isinstance(v, tp.Load) and self._reads(source) and v.valid is condition:
-            return tp.load(v.array, v.index, v.valid, fill, self.bindings)
-        test = tp.index(condition, dtypes.bool, self.bindings)
-        return tp.alu(Op.WHERE, v.dtype, test, v, tp.const(fill, v.dtype))
-
-    def _accumulator(self, n: Node, index: Index, body: tp.Value) -> tp.Accumulator:
-        key = (n, index)
-        if key not in self.accs:
-            axes = {axis.var for axis in self._axes(n)}
-            self.accs[key] = tp.Accumulator(
-                f"acc{len(self.accs)}",
-                n.argument(ReduceArg).combine,
-                tp.compute_dtype(n.dtype),
-                body,
-                body.vars - axes,
-                matrix_factors(n, self._reads),
-            )
-        return self.accs[key]
-
-    def reduction_axes(self, acc: tp.Accumulator) -> tuple[tp.Axis, ...]:
-        return self._axes(self._node(acc))
-
-    def collects(self, acc: tp.Accumulator) -> bool:
-        member = self.group.member(self._node(acc))
-        return member is not None and member.collects
-
-    def _node(self, acc: tp.Accumulator) -> Node:
-        return next(node for (node, _), a in self.accs.items() if a is acc)
-
-    def _axes(self, n: Node) -> tuple[tp.Axis, ...]:
-        member = self.group.member(n)
-        prefix, sizes = ("o", self.group.outer) if member and member.collects else ("r", reduced_sizes(n))
-        return tuple(tp.Axis(v, as_dim(size)) for v, size in zip(domain(sizes, prefix), sizes) if isinstance(v, Var))
 
 
 def build(name: str, group: Group, arrays: Arrays, outputs: Sequence[Node]) -> tp.Program:
@@ -163,24 +33,6 @@ def build(name: str, group: Group, arrays: Arrays, outputs: Sequence[Node]) -> t
             body = _loops(outer, group.outer, tp.Kind.GRID, body)
     params = tuple(dict.fromkeys(arrays.values()))
     return tp.Program(name, params, (), body)
-
-
-def _held(loaded: tp.Value, var: Var) -> tp.Value:
-    """An integer within the bounds of `var`, of 32 bits where that is enough: those outside become the nearest one."""
-    low = loaded
-    if loaded.dtype.kind == "int":
-        low = tp.alu(Op.MAX, loaded.dtype, loaded, tp.const(var.lo, loaded.dtype))
-    high = tp.const(var.hi, loaded.dtype)
-    held = tp.alu(Op.WHERE, loaded.dtype, tp.alu(Op.LT, dtypes.bool, low, high), low, high)
-    is_wide = loaded.dtype.itemsize > dtypes.int32.itemsize and var.hi <= dtypes.int32.max
-    return tp.alu(Op.CAST, dtypes.int32, held) if is_wide else held
-
-
-def _compared(loaded: tp.Value, var: Var) -> tp.Value:
-    """An integer that is within the bounds of `var` where `loaded` is; signed, to be compared with these bounds."""
-    if loaded.dtype.itemsize > dtypes.int32.itemsize:
-        return _held(loaded, var)
-    return loaded if loaded.dtype is dtypes.int32 else tp.alu(Op.CAST, dtypes.int32, loaded)
 
 
 def _loops(index: Index, sizes: Sequence[Dim], kind: tp.Kind, body: tuple[tp.Stmt, ...]) -> tuple[tp.Stmt, ...]:
@@ -284,7 +136,7 @@ def _scatter(values: Values, n: Node, arrays: Arrays) -> tuple[tp.Stmt, ...]:
     masked = None if has_update.constant == 1 else has_update
     size = n.shape[arg.axis]
     target = Var("at", -1, dim_max(size))
-    values.bindings[target] = _compared(values.at(index_node, from_, masked), target)
+    values.bindings[target] = compared(values.at(index_node, from_, masked), target)
     to = (*at[: arg.axis], target, *at[arg.axis + 1 :])
     update = tp.Store(
         arrays[n],

@@ -38,23 +38,20 @@ class Lasts:
         context = self.context
         if context.here and not s.together:
             raise GraphError("Last stands in no loop and in no branch, unless it is of work-items together")
-        tickets, number = context.arrays[s.tickets], context.machine(s.number, {})
-        ticket = self._ticket(tickets, number, s.together)
+        parties = self.launch.groups if s.of is None else context.machine(lift(s.of), {})
+        ticket = self._ticket(s, parties - 1)
         with self.block() as body:
             context.parted = s.together  # all work-items of a group have the same ticket
             context.emit(Fence())
-            with context.branch(self._is_first(s.together)):
-                context.emit(StoreTo(tickets, (number,), Immediate(0, dtypes.int32), 1))
             self.body(s.body)
-        parties = self.launch.groups if s.of is None else context.machine(lift(s.of), {})
         context.emit(Branch(ticket.eq(parties - 1), body))
 
     def _is_first(self, together: bool) -> Expr:
         return self.launch.is_first if together else self.launch.local_id.eq(0)
 
-    def _ticket(self, tickets: Array, number: Expr, together: bool) -> Expr:
+    def _ticket(self, s: Last, highest: Expr) -> Expr:
         """The party's ticket, which one work-item takes when all have stored what they had to."""
-        context, launch = self.context, self.launch
+        context, launch, together = self.context, self.launch, s.together
         taken = Register(context.names.exact("ticket"), dtypes.int32)
         size = launch.sharing if together else launch.group_size
         if size > 1:
@@ -64,13 +61,22 @@ class Lasts:
             self._meet(together)
             with context.branch(self._is_first(together)):
                 own = context.register(dtypes.int32, 1, "own_ticket")
-                context.emit(Ticket(own, tickets, number))
+                self._take(own, s, highest)
                 context.emit(StoreTo(shared, (place,), own, 1))
             self._meet(together)
             context.emit(LoadFrom(taken, shared, (place,)))
         else:
-            context.emit(Ticket(taken, tickets, number))
+            self._take(taken, s, highest)
         return Var(taken.name, 0, max(launch.groups.hi - 1, 0))
+
+    def _take(self, own: Register, s: Last, highest: Expr) -> None:
+        """One ticket; whoever gets the highest puts them back, at once: in the branch of the last party, which has
+        barriers, PoCL has been seen to leave out a store by the first work-item alone."""
+        context = self.context
+        tickets, number = context.arrays[s.tickets], context.machine(s.number, {})
+        context.emit(Ticket(own, tickets, number))
+        with context.branch(Var(own.name, 0, highest.hi).eq(highest)):
+            context.emit(StoreTo(tickets, (number,), Immediate(0, dtypes.int32), 1))
 
     def _meet(self, together: bool) -> None:
         if not together:

@@ -276,3 +276,15 @@ def test_training() -> None:
     assert losses[-1] < losses[0]
     for ours, theirs in zip(parameters, held):
         np.testing.assert_allclose(ours, theirs, 0, 5e-3)
+
+
+def test_kernels_whose_groups_wait_for_each_other_run_again() -> None:
+    """Tickets are 0 again after every launch: of one plan run several times, and of kernels that share them."""
+    rng = np.random.default_rng(0)
+    for _ in range(3):
+        a, b = (rng.standard_normal(shape).astype(np.float32) for shape in ((200, 24), (300, 40)))
+        x, y = Tensor(a).realize(), Tensor(b).realize()
+        sums = [x.sum(0), y.amax(0), (y + 1).sum(0), x.sum(), y.sum()]
+        Tensor.realize(*sums)
+        for ours, wanted in zip(sums, (a.sum(0), b.max(0), (b + 1).sum(0), a.sum(), b.sum())):
+            np.testing.assert_allclose(ours.numpy(), wanted, 1e-5, 1e-4)
