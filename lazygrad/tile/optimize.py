@@ -8,6 +8,7 @@ from lazygrad.tile.collapse import collapse
 from lazygrad.tile.columns import columns
 from lazygrad.tile.contract import contract
 from lazygrad.tile.hopper import hopper
+from lazygrad.tile.limit import limited
 from lazygrad.tile.local_contract import local_contract
 from lazygrad.tile.program import Program
 from lazygrad.tile.scatter import scatter
@@ -34,4 +35,4 @@ def _chosen(program: Program, info: DeviceInfo) -> Program:
         matrix = hopper(plain, info) or tensorize(plain, info) or local_contract(plain, info)
         special = matrix or scatter(plain, info) or columns(plain, info) or total(plain, info)
         return special or work_groups(plain, info)
-    return stream(contract(separate(plain), info) or vectorize(plain, info))
+    return stream(contract(separate(plain), info) or vectorize(limited(plain), info))

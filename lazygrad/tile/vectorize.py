@@ -130,14 +130,17 @@ def _innermost(
     return (*(a for a in axes if a is not best), best_in_lanes)
 
 
-def _unroll(extent: object, lanes: int, reduction: bool) -> int:
+def _unroll(extent: Dim, lanes: int, reduction: bool) -> int:
     """Vectors side by side: as many as the axis fills, where a running sum would otherwise wait for itself."""
-    if not reduction or not isinstance(extent, int):
-        return 1
     unroll = 1
-    while unroll * 2 <= REGISTERS // 2 and unroll * 2 * lanes <= extent:
+    while reduction and unroll * 2 <= REGISTERS // 2 and _fills(extent, unroll * 2 * lanes):
         unroll *= 2
     return unroll
+
+
+def _fills(extent: Dim, step: int) -> bool:
+    """Whether so many elements at a time pay: where their number is not known, only if none is left over."""
+    return extent >= step if isinstance(extent, int) else extent.divisible_by(step)
 
 
 def cost(axes: Sequence[Axis], body: Sequence[Stmt], lanes: int) -> float:
