@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from lazygrad.index.expr import Var
+from lazygrad.index.expr import Expr, Var, index_variable
 from lazygrad.tile.array import Axis, Kind
-from lazygrad.tile.collective import Let
+from lazygrad.tile.collective import ZERO, Let
 from lazygrad.tile.contract import Contraction
 from lazygrad.tile.operand import Block, known
 from lazygrad.tile.order import grouped
@@ -20,10 +20,11 @@ class Grid:
 
     Attributes:
         block: where this work-group's block is.
+        split: which of the `splits` parts of the depth it adds up.
     """
 
-    def __init__(self, c: Contraction, rows: int, columns: int) -> None:
-        self.c = c
+    def __init__(self, c: Contraction, rows: int, columns: int, splits: int = 1) -> None:
+        self.c, self.splits, self.split = c, splits, index_variable("split", splits)
         high, wide = known(c.rows), known(c.columns)
         assert high is not None and wide is not None
         blocks = -(-high // rows), -(-wide // columns)
@@ -38,4 +39,12 @@ class Grid:
         body = (Loop(Axis(self.number, self.number.hi + 1, Kind.GRID), (*self.lets, *body)),)
         for axis in reversed(self.c.batch):
             body = (Loop(replace(axis, kind=Kind.GRID), body),)
-        return body
+        return (Loop(Axis(self.split, self.splits, Kind.GRID), body),) if isinstance(self.split, Var) else body
+
+    @property
+    def each(self) -> Expr:
+        """The number of the block among those of all batches."""
+        number: Expr = ZERO
+        for axis in self.c.batch:
+            number = number * axis.extent + axis.var
+        return number * (self.number.hi + 1) + self.number

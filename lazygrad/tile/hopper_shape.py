@@ -19,6 +19,7 @@ from lazygrad.runtime.base import DeviceInfo
 from lazygrad.tile.array import Scope
 from lazygrad.tile.contract import Contraction
 from lazygrad.tile.operand import Operand, known, stored
+from lazygrad.tile.partial import CACHE_BYTES, HAND_OVER, parts, reading
 from lazygrad.tile.program import Alu, Load, Store, Value
 from lazygrad.tile.values import topological
 
@@ -40,11 +41,6 @@ START = 500  # clocks of a block in which its sum does not grow
 # goes to or comes from device memory by itself keeps the load and store unit for so long.
 INSTRUCTIONS = {Op.ERF: 24, Op.EXP2: 4, Op.LOG2: 6, Op.DIV: 8, Op.SQRT: 8, Op.SIN: 40, Op.POW: 60}
 STAGED_STORE, APART = 2, 16
-MOST_SPLITS, SPLIT_STEPS = 16, 8  # parts of a depth; slices of each, at least
-# Of memory for sums, through the L2 cache: bytes of a multiprocessor in a clock, where all of them ask and at most; and
-# the clocks from the last store to the first sum of another multiprocessor: a fence, a ticket, a read.
-CACHE_BYTES, MOST_CACHE_BYTES = 24, 64
-HAND_OVER = 3000
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +81,8 @@ def blocks(c: Contraction, shape: Shape) -> int:
 
 
 def divided(c: Contraction, shape: Shape) -> list[Shape]:
-    """`shape` with every number of parts that the depth can have."""
-    steps = -(-(known(c.depth) or 1) // DEPTH)
-    parts = range(2, min(MOST_SPLITS, steps // SPLIT_STEPS) + 1)
-    return [shape, *(replace(shape, splits=n) for n in parts if -(-steps // -(-steps // n)) == n)]
+    """`shape`, with the depth as a whole and in parts."""
+    return [shape, *(replace(shape, splits=n) for n in parts(-(-(known(c.depth) or 1) // DEPTH)))]
 
 
 def shapes(c: Contraction, info: DeviceInfo) -> list[Shape]:
@@ -98,8 +92,8 @@ def shapes(c: Contraction, info: DeviceInfo) -> list[Shape]:
     for staged in dict.fromkeys((stored(c), ())):
         for columns, alternates in ways:
             shape = Shape(columns, 0, alternates, staged)
-            parts = READERS * shape.part_rows * columns * 2 * len(staged)
-            slots = min(MOST_SLOTS, (info.local_bytes - RESERVED_BYTES - parts) // (2 * DEPTH * (ROWS + columns)))
+            own = READERS * shape.part_rows * columns * 2 * len(staged)
+            slots = min(MOST_SLOTS, (info.local_bytes - RESERVED_BYTES - own) // (2 * DEPTH * (ROWS + columns)))
             if slots > 1:
                 found.append(Shape(columns, slots, alternates, staged))
     return found
@@ -116,18 +110,12 @@ def clocks(c: Contraction, shape: Shape, info: DeviceInfo) -> float:
     step = max(products, moved / LOCAL_BYTES, LATENCY / (shape.slots - 1))
     total, after, end = steps * step + START, shape.columns * _after(c, shape), 0.0
     if shape.splits > 1:
-        end = -(-blocks(c, shape) // clusters) * (after + _total(c, shape, info))
-        after = 4 * ROWS * shape.columns / CACHE_BYTES + HAND_OVER
+        sums, readers = 4 * ROWS * shape.columns, blocks(c, shape) * CLUSTER
+        end = -(-blocks(c, shape) // clusters) * (after + reading(shape.splits * sums, readers, info))
+        after = sums / CACHE_BYTES + HAND_OVER
     if not shape.alternates:
         return turns * (total + after) + end
     return turns * max(total, (total + after) / 2) + after + end
-
-
-def _total(c: Contraction, shape: Shape, info: DeviceInfo) -> float:
-    """Clocks in which one multiprocessor reads the sums of all parts of its block, while others read theirs."""
-    readers = min(info.units, blocks(c, shape) * CLUSTER)
-    speed = min(MOST_CACHE_BYTES, CACHE_BYTES * info.units / readers)
-    return shape.splits * 4 * ROWS * shape.columns / speed
 
 
 def _after(c: Contraction, shape: Shape) -> float:

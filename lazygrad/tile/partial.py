@@ -10,6 +10,7 @@ from __future__ import annotations
 from lazygrad.dtype import dtypes
 from lazygrad.index.expr import Expr, Var
 from lazygrad.ir.op import Op
+from lazygrad.runtime.base import DeviceInfo
 
 from .array import Array, Axis, Kind
 from .layout import CHUNK, Fragment
@@ -17,6 +18,25 @@ from .operand import clear
 from .program import Last, Loop, Stmt, Store, alu, load
 
 EACH = CHUNK // dtypes.float32.itemsize  # registers of one access
+MOST_PARTS, PART_STEPS = 16, 8  # parts of a depth; slices of each, at least
+# Of memory for sums, through the L2 cache: bytes of a multiprocessor in a clock, where all of them ask and at most; and
+# the clocks from the last store to the first sum of another multiprocessor: a fence, a ticket, a read.
+CACHE_BYTES, MOST_CACHE_BYTES = 24, 64
+HAND_OVER = 3000
+
+
+def parts(steps: int) -> list[int]:
+    """In how many parts, from 2 on, so many slices can be added up: with as many each, the last one perhaps with fewer.
+
+    >>> parts(36)
+    [2, 3, 4]
+    """
+    return [n for n in range(2, min(MOST_PARTS, steps // PART_STEPS) + 1) if -(-steps // -(-steps // n)) == n]
+
+
+def reading(nbytes: int, readers: int, info: DeviceInfo) -> float:
+    """Clocks in which one of so many multiprocessors reads so many bytes of sums, while the others read theirs."""
+    return nbytes / min(MOST_CACHE_BYTES, CACHE_BYTES * info.units / min(info.units, readers))
 
 
 class Partial:

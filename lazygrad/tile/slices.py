@@ -30,9 +30,10 @@ class Slices:
     Args:
         layouts: of a slice of each factor, rows by depth.
         first: the row of each factor that a slice begins with.
-        step: the number of the present slice.
+        step: the number of the present slice, from 0 on.
         stages: slots for them; 2 are enough where nothing is copied.
         items: work-items of a group.
+        start: the slice of the factors that is number 0 here.
     """
 
     def __init__(
@@ -43,8 +44,9 @@ class Slices:
         step: Var,
         stages: int,
         items: int,
+        start: Expr = ZERO,
     ) -> None:
-        self.factors, self.first, self.step, self.stages = factors, first, step, stages
+        self.factors, self.first, self.step, self.stages, self.start = factors, first, step, stages, start
         self.steps = step.hi + 1
         self.arrays = [
             Array(f"{name}_slice", _dtype(f), layout.size * stages, Scope.LOCAL, layout=layout)
@@ -70,7 +72,7 @@ class Slices:
         """`products`, of the slice in `slot(step)`, for every slice."""
         step = self.step
         turn = (*self._begin(step), *self._fetch(step + 1), *products, *self._put(step + 1))
-        first = [s for filler in self.fillers for s in (*filler.fetch(ZERO), *filler.put(ZERO))]
+        first = [s for filler in self.fillers for s in (*filler.fetch(self.start), *filler.put(ZERO))]
         end = (Wait(self.loads),) if self.is_async else ()
         return (*self._ahead(), *first, Loop(Axis(step, self.steps), turn), *end)
 
@@ -90,7 +92,7 @@ class Slices:
         return (Wait(self.loads, ahead - 1), Barrier(), Start(self.loads, (copies,)))
 
     def _fetch(self, step: Expr) -> tuple[Stmt, ...]:
-        fetched = tuple(s for filler in self.fillers for s in filler.fetch(step))
+        fetched = tuple(s for filler in self.fillers for s in filler.fetch(self.start + step))
         return guarded(step.lt(self.steps), fetched) if fetched else ()
 
     def _put(self, step: Expr) -> tuple[Stmt, ...]:
@@ -105,7 +107,7 @@ class Slices:
                 layout = array.layout
                 assert layout is not None and isinstance(layout.rows, int) and isinstance(layout.columns, int)
                 rows, depth = layout.rows, layout.columns
-                source = Tile(f.array, rows, depth, (first, step * depth), view=f.view)
+                source = Tile(f.array, rows, depth, (first, (self.start + step) * depth), view=f.view)
                 copies.append(Copy(Tile(array, rows, depth, slot=self.slot(step)), source))
         return tuple(copies)
 

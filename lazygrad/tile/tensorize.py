@@ -2,15 +2,16 @@
 float32 that may be rounded to TF32.
 
 A work-group computes a block of the output, each of its warps a part in registers. Slices of both factors come to
-local memory by asynchronous copies, `STAGES` of them underway, into the slots of a swizzled array; each warp loads
+local memory by asynchronous copies, several of them underway, into the slots of a swizzled array; each warp loads
 fragments from there and multiplies. A factor that is computed (the prologue) is computed a slice ahead instead. What
-follows the sum (the epilogue) is evaluated on the registers and stored.
+follows the sum (the epilogue) is evaluated on the registers and stored. Where blocks would be few or small, several
+groups may share the depth of each (`partial`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from lazygrad.dtype import DType, dtypes
 from lazygrad.index.expr import Const, Expr, Var
@@ -24,29 +25,13 @@ from lazygrad.tile.layout import WARP, Fragment
 from lazygrad.tile.lower_copy import WORD
 from lazygrad.tile.lower_matrix import BYTES
 from lazygrad.tile.operand import clear, epilogue, factor_dtype, known, operand
+from lazygrad.tile.partial import Partial
 from lazygrad.tile.program import Loop, Program, Stage, Stmt
 from lazygrad.tile.slices import Factor, Slices
-from lazygrad.tile.workgroups import power_of_two
+from lazygrad.tile.tensor_shape import DEPTH_BYTES, Shape, best_shape, blocks
 
-BLOCK = 128  # rows and columns of the largest block of a work-group
-SMALL_BLOCK = 32
 WARPS = 2  # along the rows, and as many along the columns
-DEPTH_BYTES = 64  # of a slice
-STAGES = 4
 ARCHITECTURE = 80  # the first one with all of this
-
-
-@dataclass(frozen=True, slots=True)
-class Shape:
-    """Rows and columns of a work-group's block, and how many of its slices there are."""
-
-    rows: int
-    columns: int
-    stages: int = STAGES
-
-    @property
-    def local_bytes(self) -> int:
-        return self.stages * DEPTH_BYTES * (self.rows + self.columns)
 
 
 def architecture(info: DeviceInfo) -> int:
@@ -65,20 +50,11 @@ def tensorize(program: Program, info: DeviceInfo) -> Program | None:
         return None
     pairs = ((c.a, c.rows), (c.b, c.columns))
     found = [factor(c, source, axes, operand(c, source, axes)) for source, axes in pairs]
-    shape = _shape(c, info)
+    shape = best_shape(c, dtype, info)
     if shape.local_bytes > info.local_bytes or any(f is None for f in found):
         return None
-    return replace(program, body=Blocks(c, [f for f in found if f is not None], dtype, shape).body())
-
-
-def _shape(c: Contraction, info: DeviceInfo) -> Shape:
-    """Large blocks, but enough of them to keep the device busy."""
-    sizes = known(c.rows) or 1, known(c.columns) or 1
-    rows, columns = (min(BLOCK, max(SMALL_BLOCK, power_of_two(n))) for n in sizes)
-    batch = known(c.batch) or 1
-    while max(rows, columns) > SMALL_BLOCK and batch * -(-sizes[0] // rows) * -(-sizes[1] // columns) < info.units:
-        rows, columns = (rows // 2, columns) if rows >= columns else (rows, columns // 2)
-    return Shape(rows, columns)
+    made = Blocks(c, [f for f in found if f is not None], dtype, shape)
+    return replace(program, body=made.body(), workspace=made.partial.workspace if made.partial else ())
 
 
 class Blocks:
@@ -90,13 +66,16 @@ class Blocks:
         assert depth is not None
         self.depth = DEPTH_BYTES // dtype.itemsize  # of a slice
         self.each = BYTES // dtype.itemsize  # of one matrix instruction
-        self.grid = Grid(c, *self.sizes)
+        self.grid = Grid(c, *self.sizes, shape.splits)
         layouts = [f.tile(size, self.depth) for f, size in zip(factors, self.sizes)]
-        self.step = Var("step", 0, -(-depth // self.depth) - 1)
+        self.step = Var("step", 0, -(-depth // (self.depth * shape.splits)) - 1)
         items = WARP * WARPS * WARPS
-        self.slices = Slices(factors, layouts, self.grid.block.at, self.step, shape.stages, items)
+        start = self.grid.split * (self.step.hi + 1)
+        self.slices = Slices(factors, layouts, self.grid.block.at, self.step, shape.stages, items, start)
         warp_rows, warp_columns = (size // WARPS for size in self.sizes)
-        self.acc = _registers("acc", dtypes.float32, Fragment(warp_rows, warp_columns))
+        self.acc = _registers("acc", dtypes.float32, fragment := Fragment(warp_rows, warp_columns))
+        warps = blocks(c, shape) * WARPS * WARPS
+        self.partial = Partial(fragment, warps, shape.splits) if shape.splits > 1 else None
         self.parts = [
             _registers("a_part", dtype, Fragment(warp_rows, self.each, run=WORD // dtype.itemsize)),
             _registers("b_part", dtype, Fragment(warp_columns, self.each, run=WORD // dtype.itemsize, halves=1)),
@@ -110,9 +89,16 @@ class Blocks:
                 *(Stage(array, ()) for array in self.parts),
                 Stage(self.acc, clear(self.acc)),
                 *self.slices.run(self._by_warps(self._products())),
-                *self._by_warps(epilogue(self.c, self.acc, replace(self.grid.block, at=self._corner()))),
+                *self._by_warps(self._store()),
             )
         )
+
+    def _store(self) -> tuple[Stmt, ...]:
+        stored = epilogue(self.c, self.acc, replace(self.grid.block, at=self._corner()))
+        if self.partial is None:
+            return stored
+        number = (self.grid.each * WARPS + self.warp[0]) * WARPS + self.warp[1]
+        return self.partial.combined(self.acc, number, self.grid.split, stored)
 
     def _corner(self) -> tuple[Expr, Expr]:
         """Row and column of the first element that this warp computes."""

@@ -14,6 +14,7 @@ from lazygrad.dtype import DType
 from lazygrad.engine.compile import plain_program
 from lazygrad.runtime.base import DeviceInfo
 from lazygrad.schedule.kernel import schedule
+from lazygrad.tile import tensor_shape
 from lazygrad.tile.collapse import collapse
 from lazygrad.tile.contract import Contraction
 from lazygrad.tile.hopper import hopper
@@ -69,8 +70,25 @@ def warp_groups(alternate: bool, splits: int = 1) -> Iterator[None]:
         wanted = [s for s in shapes(c, info) if s.alternates is alternate]
         return None if best_shape(c, info) is None else replace(wanted[0], splits=splits)
 
+    with _shapes("lazygrad.tile.hopper.best_shape", chosen):
+        yield
+
+
+@contextmanager
+def warps(splits: int) -> Iterator[None]:
+    """Products on warps' matrix units, with the depth in so many parts; plans from here are not kept."""
+
+    def chosen(c: Contraction, dtype: DType, info: DeviceInfo) -> tensor_shape.Shape:
+        return replace(tensor_shape.best_shape(c, dtype, info), splits=splits)
+
+    with _shapes("lazygrad.tile.tensorize.best_shape", chosen):
+        yield
+
+
+@contextmanager
+def _shapes(name: str, chosen: Callable[..., object]) -> Iterator[None]:
     with ExitStack() as changed:
-        changed.enter_context(patch("lazygrad.tile.hopper.best_shape", chosen))
+        changed.enter_context(patch(name, chosen))
         changed.enter_context(patch("lazygrad.engine.compile._stages", {}))
         changed.enter_context(patch("lazygrad.engine.run._runners", {}))
         changed.enter_context(patch("lazygrad.engine.plan_store.load", return_value=None))
@@ -85,8 +103,9 @@ def on_hopper(y: Tensor, alternate: bool = False, splits: int = 1) -> Program:
     return program
 
 
-def on_ampere(y: Tensor) -> Program:
-    program = tensorize(plain(y), AMPERE)
+def on_ampere(y: Tensor, splits: int = 1) -> Program:
+    with warps(splits):
+        program = tensorize(plain(y), AMPERE)
     assert program is not None
     return program
 

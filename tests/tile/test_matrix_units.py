@@ -10,11 +10,12 @@ import pytest
 from lazygrad import Tensor, dtypes
 from lazygrad.engine.explain import kernels
 from lazygrad.settings import settings
-from tests.tile.matrix_programs import warp_groups
+from tests.tile.matrix_programs import warp_groups, warps
 
 Product = Callable[..., Tensor]
 MATRIX_UNIT = {
     "sm_80": "lg_mma_",
+    "sm_80 divided": "lg_mma_",
     "sm_90a": "lg_wgmma_",
     "sm_90a alternating": "lg_wgmma_",
     "sm_90a divided": "lg_wgmma_",
@@ -67,7 +68,8 @@ COMPUTED: dict[str, tuple[Product, tuple[tuple[int, ...], ...]]] = {
 def arch(request: pytest.FixtureRequest) -> Iterator[str]:
     given = str(request.param)
     own = settings.override(device="CUDA_EMULATED", emulated_arch=given.split()[0], verify=True)
-    with own, warp_groups(alternate="alternating" in given, splits=3 if "divided" in given else 1):
+    splits = 3 if "divided" in given else 1
+    with own, warp_groups(alternate="alternating" in given, splits=splits), warps(splits):
         yield given
 
 

@@ -40,6 +40,7 @@ AMPERE = on_ampere(linear(1024, 512, 1024))
         on_hopper(matrix(2, 500, 1000) @ matrix(2, 1000, 520), splits=4),
         on_hopper(linear(2000, 520, 1032), alternate=True),
         on_hopper(matrix(24, 512, 64) @ matrix(24, 64, 512), alternate=True),
+        on_ampere(matrix(24, 512, 64) @ matrix(24, 64, 512), splits=2),
         on_ampere(matrix(24, 512, 64) @ matrix(24, 64, 512)),
         on_ampere(matrix(512, 96).transpose(0, 1) @ matrix(512, 96)),
     ],
