@@ -20,6 +20,8 @@ from lazygrad.render.cuda import render
 from lazygrad.runtime.base import DeviceInfo, KernelSource, RuntimeStats
 from lazygrad.runtime.nvrtc import Compiler, Resources
 from lazygrad.settings import settings
+from lazygrad.tile import hopper_shape
+from lazygrad.tile.contract import contraction
 from lazygrad.tile.hopper import hopper
 from lazygrad.tile.lower import lower
 from lazygrad.tile.program import Program
@@ -45,6 +47,7 @@ def single(*shape: int) -> Tensor:
 PROGRAMS: dict[str, Callable[[], Program]] = {
     "hopper": lambda: on_hopper(linear(4096, 1024, 4096)),
     "hopper_alternating": lambda: on_hopper(linear(4096, 1024, 4096), alternate=True),
+    "hopper_divided": lambda: on_hopper(linear(768, 16384, 768), splits=5),
     "ampere": lambda: on_ampere(linear(1024, 512, 1024)),
     "ampere_tf32": lambda: on_ampere(with_tf32(lambda: (single(1024, 512) @ single(512, 1024) + single(1024)).relu())),
 }
@@ -103,6 +106,21 @@ def test_nothing_is_spilled_or_serialized(name: str, arch: str) -> None:
         check(program, HOPPER, ("HGMMA", "UTMALDG", "MULTICAST", "USETMAXREG"))
 
 
+DIVIDED = ("gradient of a weight", "GPT-2, 768 to 3072, gelu", "odd sizes")
+
+
+@pytest.mark.parametrize("name", DIVIDED)
+@pytest.mark.parametrize("arch", ["sm_80", "sm_90a", "sm_90a alternating"])
+def test_nothing_is_spilled_where_the_depth_is_divided(name: str, arch: str) -> None:
+    """Sums go to memory and come back in accesses of 16 bytes, past nothing that is not coherent."""
+    made = SHAPES[name]()
+    wanted = ("STG.E.128", "LDG.E.128 ", "MEMBAR.SC.GPU", "ATOMG.E.ADD")
+    if arch == "sm_80":
+        check(on_ampere(made, splits=3), AMPERE, ("HMMA.16816", *wanted))
+    else:
+        check(on_hopper(made, alternate="alternating" in arch, splits=3), HOPPER, ("HGMMA", *wanted))
+
+
 def check(program: Program, info: DeviceInfo, wanted: tuple[str, ...]) -> None:
     """The program compiles without spills, in the local memory that it was planned with, to these instructions."""
     source, used, image = compiled(program, info)
@@ -142,6 +160,27 @@ def disassembled(image: bytes) -> str:
         return subprocess.run(["nvdisasm", str(path)], capture_output=True, text=True, check=True).stdout
     finally:
         path.unlink()
+
+
+def test_few_deep_blocks_are_divided() -> None:
+    """Gradients of GPT-2's weights; a product with blocks for all multiprocessors is not."""
+    deep = {rows: plain(matrix(16384, rows).transpose(0, 1) @ matrix(16384, 768)) for rows in (768, 2304, 3072)}
+    for pass_, info in ((hopper, HOPPER), (tensorize, AMPERE)):
+        made = pass_(deep[768], info)
+        assert made is not None and [a.name for a in made.workspace] == ["partial", "tickets"]
+        whole = pass_(plain(linear(4096, 4096, 4096)), info)
+        assert whole is not None and not whole.workspace
+
+
+def test_the_estimate_knows_what_dividing_costs() -> None:
+    c = contraction(plain(matrix(16384, 768).transpose(0, 1) @ matrix(16384, 768)))
+    assert c is not None
+    best = hopper_shape.best_shape(c, HOPPER)
+    assert best is not None and best.splits > 1
+    took = {n: hopper_shape.clocks(c, replace(best, splits=n), HOPPER) for n in (1, best.splits, 16)}
+    assert took[best.splits] < 0.6 * took[1] and took[best.splits] < took[16]
+    short = contraction(plain(matrix(768, 768) @ matrix(768, 768)))
+    assert short is not None and {s.splits for s in hopper_shape.divided(short, best)} == {best.splits}
 
 
 def test_devices_without_what_a_pass_needs_get_other_programs() -> None:
