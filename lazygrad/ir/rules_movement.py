@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from lazygrad.dtype import dtypes
 from lazygrad.index.expr import as_dim, dim_product
 from lazygrad.ir.build import constant_value, scaled
-from lazygrad.ir.node import Node, const, expand, flip, pad, permute, reduce, reshape, shrink
-from lazygrad.ir.op import AxesArg, BoundsArg, Combine, Op, PadArg, ReduceArg, ScanArg
+from lazygrad.ir.node import Node, cast, const, expand, flip, pad, permute, reduce, reshape, scan, scatter, shrink
+from lazygrad.ir.op import AxesArg, BoundsArg, Combine, Op, PadArg, ReduceArg, ScanArg, ScatterArg
 from lazygrad.ir.rules_alu import MANTISSA, Rule
 
 
@@ -160,7 +161,7 @@ def sum_of_expanded(n: Node) -> Node | None:
         return None
     if n.dtype.is_float and repeated > 1 << MANTISSA[n.dtype]:
         return None
-    if n.dtype.is_float and n.dtype.itemsize == 2 and any(x.shape[a] != 1 for a in arg.axes):
+    if _is_half(n) and any(x.shape[a] != 1 for a in arg.axes):
         return None
     return scaled(reduce(x, Combine.ADD, arg.axes, arg.tf32), repeated)
 
@@ -181,6 +182,28 @@ def scan_nothing(n: Node) -> Node | None:
     return n.src[0] if n.shape[n.argument(ScanArg).axis] == 1 else None
 
 
+def scan_wide(n: Node) -> Node | None:
+    """Running sums and products of 16-bit floats accumulate in float32; kernels keep what they have in memory."""
+    arg = n.argument(ScanArg)
+    if arg.combine is Combine.MAX or not _is_half(n):
+        return None
+    return cast(scan(cast(n.src[0], dtypes.float32), arg.combine, arg.axis), n.dtype)
+
+
+def scatter_wide(n: Node) -> Node | None:
+    """So do the sums that SCATTER adds up."""
+    arg = n.argument(ScatterArg)
+    if arg.combine is not Combine.ADD or not _is_half(n):
+        return None
+    base, index, updates = n.src
+    wide = scatter(cast(base, dtypes.float32), index, cast(updates, dtypes.float32), arg.axis, arg.combine)
+    return cast(wide, n.dtype)
+
+
+def _is_half(n: Node) -> bool:
+    return n.dtype.is_float and n.dtype.itemsize == 2
+
+
 MOVEMENT_RULES: dict[Op, tuple[Rule, ...]] = {
     Op.RESHAPE: (move_constant, does_nothing, reshape_of_reshape),
     Op.PERMUTE: (move_constant, permute_of_permute, permute_of_expand, permute_is_reshape),
@@ -189,5 +212,6 @@ MOVEMENT_RULES: dict[Op, tuple[Rule, ...]] = {
     Op.SHRINK: (move_constant, does_nothing, shrink_of_shrink, shrink_of_expand, shrink_of_pad),
     Op.FLIP: (move_constant, flip_of_repeated, flip_of_flip),
     Op.REDUCE: (reduce_nothing, reduce_unit_axes, reduce_of_reduce, max_of_expanded, sum_of_expanded),
-    Op.SCAN: (scan_nothing,),
+    Op.SCAN: (scan_nothing, scan_wide),
+    Op.SCATTER: (scatter_wide,),
 }

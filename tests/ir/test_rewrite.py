@@ -34,6 +34,7 @@ from lazygrad.ir.node import (
     reduce,
     reshape,
     scan,
+    scatter,
     shrink,
     topological,
     where,
@@ -47,6 +48,7 @@ INTS = tuple(d for d in ALL if d.is_int)
 FLOATS = tuple(d for d in ALL if d.is_float)
 EXACT = (*INTS, dtypes.bool)
 WIDE = (dtypes.float32, dtypes.float64)
+HALVES = (dtypes.float16, dtypes.bfloat16)
 SPECIAL = [np.nan, np.inf, -np.inf, 0.0, -0.0, 1.0, -1.0, 0.5, -1.5, 3.0, 60000.0, -7e-5, 2.0**-14, 100.25, 7.0]
 
 
@@ -184,6 +186,12 @@ CASES: list[tuple[on_alu.Rule, tuple[DType, ...], list[Make]]] = [
     (on_moves.sum_of_expanded, (*INTS, *WIDE), [lambda x, y, c: reduce(repeated(x), Combine.ADD, [1, 2])]),
     (on_moves.sum_of_expanded, FLOATS, [lambda x, y, c: reduce(repeated(x), Combine.ADD, [1, 3])]),
     (on_moves.scan_nothing, ALL, [lambda x, y, c: scan(reshape(x, (60, 1)), Combine.ADD, 1)]),
+    (on_moves.scan_wide, HALVES, [
+        lambda x, y, c: scan(x, Combine.ADD, 1), lambda x, y, c: scan(fill(x, 1.5), Combine.MUL, 2),
+    ]),
+    (on_moves.scatter_wide, HALVES, [
+        lambda x, y, c: scatter(x, cast(c, dtypes.int64), y, 0, Combine.ADD),
+    ]),
 ]  # fmt: skip
 
 
