@@ -59,7 +59,8 @@ class Partial:
         It belongs inside LOCAL axes that leave one work-item for each that holds a fragment.
         """
         part = Var("part", 0, self.splits - 1)
-        total = (*clear(acc), Loop(Axis(part, self.splits), (self._each(acc, number, part, is_read=True),)))
+        each = Axis(part, self.splits, copies=1)  # one part's loads are enough for all registers that are left
+        total = (*clear(acc), Loop(each, (self._each(acc, number, part, is_read=True),)))
         last = Last(self.tickets, (*total, *body), number, self.splits, together=True)
         return self._each(acc, number, split, is_read=False), last
 
