@@ -36,7 +36,7 @@ AMPERE = on_ampere(linear(1024, 512, 1024))
         on_hopper(matrix(24, 512, 64) @ matrix(24, 64, 512)),
         ALTERNATING,
         DIVIDED,
-        on_hopper(linear(768, 4096, 768), alternate=True, splits=2),
+        on_hopper(linear(1536, 4096, 1536), alternate=True, splits=2),
         on_hopper(matrix(2, 500, 1000) @ matrix(2, 1000, 520), splits=4),
         on_hopper(linear(2000, 520, 1032), alternate=True),
         on_hopper(matrix(24, 512, 64) @ matrix(24, 64, 512), alternate=True),
