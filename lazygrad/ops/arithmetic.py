@@ -116,7 +116,8 @@ class Arithmetic(Rounding):
         """
         if self.dtype.kind in ("bool", "uint"):
             return self
-        return self._binary(Op.MAX, self.neg())
+        larger = self._binary(Op.MAX, self.neg())
+        return larger._binary(Op.ADD, 0.0) if self.dtype.is_float else larger  # of both zeros, MAX may give either
 
     def maximum(self, other: Operand) -> Self:
         """The larger of both elements, nan if either is; equal ones share the gradient.

@@ -137,3 +137,13 @@ def test_bfloat16_values_are_rounded_to_even() -> None:
     values = np.array([1.0, 1.00390625, 1.01171875, -3.14159, 65504.0, np.inf], np.float32)
     ours = Tensor(values, dtype=dtypes.bfloat16)
     np.testing.assert_array_equal(ours.numpy(), torch.tensor(values).bfloat16().float().numpy())
+
+
+@pytest.mark.parametrize("device", ["NUMPY", "OPENCL", "CUDA_EMULATED"])
+def test_the_absolute_value_of_zero_is_positive(device: str) -> None:
+    """Of both zeros, in whole vectors and in what is left over."""
+    x = np.resize(np.array([0.0, -0.0, -1.5, 2.0], np.float32), 37)
+    for dtype in (np.float32, np.float64, np.float16):
+        found = Tensor(x.astype(dtype), device=device).abs().numpy()
+        assert not np.signbit(found).any()
+        np.testing.assert_array_equal(found, np.abs(x))
