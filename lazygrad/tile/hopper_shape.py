@@ -41,6 +41,7 @@ START = 500  # clocks of a block in which its sum does not grow
 # goes to or comes from device memory by itself keeps the load and store unit for so long.
 INSTRUCTIONS = {Op.ERF: 24, Op.EXP2: 4, Op.LOG2: 6, Op.DIV: 8, Op.SQRT: 8, Op.SIN: 40, Op.POW: 60}
 STAGED_STORE, APART = 2, 16
+WORTH = 0.95  # of the time of undivided blocks: what parts cost is estimated only
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,9 @@ def best_shape(c: Contraction, info: DeviceInfo) -> Shape | None:
     found = [d for s in shapes(c, info) for d in divided(c, s) if blocks(c, d) * d.splits * CLUSTER >= info.units // 2]
     if (known(c.rows) or 1) < ROWS or (known(c.columns) or 1) < min(COLUMNS) or not found:
         return None
-    return min(found, key=lambda s: clocks(c, s, info))
+    best = min(found, key=lambda s: clocks(c, s, info))
+    plain = min((s for s in found if s.splits == 1), key=lambda s: clocks(c, s, info), default=best)
+    return best if clocks(c, best, info) < WORTH * clocks(c, plain, info) else plain
 
 
 def blocks(c: Contraction, shape: Shape) -> int:
