@@ -78,7 +78,11 @@ VIEWS = [
         lambda x: x.pad((1, 2, 0, 1)),
         lambda x: np.pad(x, ((0, 0), (0, 1), (1, 2))),
         torch=lambda x: functional.pad(x, (1, 2, 0, 1)),
-        errors=((lambda: Tensor([1]).pad((1,)), ShapeError, "pairs"),),
+        errors=(
+            (lambda: Tensor([1]).pad((1,)), ShapeError, "pairs"),
+            (lambda: Tensor([1]).pad(((1, 2),)), ShapeError, "pairs"),  # type: ignore[arg-type]
+            (lambda: Tensor([[1]]).pad(((1, 2), (0, 0))), ShapeError, "pairs"),  # type: ignore[arg-type]
+        ),
     ),
     _view(
         "pad_negative",

@@ -259,7 +259,7 @@ class Movement(Core):
         >>> Tensor([[1, 2]]).pad((1, 0, 0, 1)).tolist()
         [[0, 1, 2], [0, 0, 0]]
         """
-        if len(pads) % 2 or len(pads) > 2 * self.ndim:
+        if len(pads) % 2 or len(pads) > 2 * self.ndim or not all(isinstance(n, (int, Expr)) for n in pads):
             fail(ShapeError, f"pad: {list(pads)} are not pairs of sizes for the dimensions of shape {list(self.shape)}")
         pairs: list[tuple[Dim, Dim]] = [(0, 0)] * (self.ndim - len(pads) // 2)
         pairs += [(pads[i], pads[i + 1]) for i in range(len(pads) - 2, -1, -2)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from lazygrad.dtype import dtypes
+from lazygrad.dtype import DType, dtypes
 from lazygrad.index.expr import Expr
 from lazygrad.runtime.base import DeviceInfo, KernelSource
 from lazygrad.tile.machine import (
@@ -66,7 +66,7 @@ class _Writer(Writer):
         return arrays or any(r.dtype is dtypes.float64 for r in registers if isinstance(r, Register))
 
     def _parameter(self, array: Array) -> str:
-        element = "half" if array.dtype is dtypes.float16 else type_name(memory_dtype(array.dtype))
+        element = type_name(_stored(array))
         return f"__global {'' if array.written else 'const '}{element} *restrict {array.name}"
 
     def statement(self, step: Instruction) -> list[str]:
@@ -79,7 +79,7 @@ class _Writer(Writer):
             function = "get_group_id" if step.scope is Scope.GLOBAL else "get_local_id"
             return [f"{self._target(step.dest, True)} = {function}(0);"]
         if isinstance(step, LoadFrom):
-            return [f"{self._target(step.dest, step.declare)} = {self._load(step)};"]
+            return self._load(step)
         if isinstance(step, StoreTo):
             return self._store(step)
         if isinstance(step, Declare):
@@ -99,34 +99,34 @@ class _Writer(Writer):
         return f"{type_name(dest.dtype, dest.lanes)} {dest.name}" if declare else dest.name
 
     def _declaration(self, array: Array) -> str:
-        # Variables of type half are an extension; memory of ushort read as half is not.
-        element = "ushort" if array.dtype is dtypes.float16 else type_name(memory_dtype(array.dtype))
+        element = type_name(_stored(array))
         return f"{SPACES[array.scope]}{element} {array.name}[{array.size}] __attribute__((aligned({ALIGNMENT})));"
 
     # ---- memory --------------------------------------------------------------------------------
 
     def _vector_pointer(self, array: Array, address: Expr, lanes: int, const: bool) -> str:
-        dtype = memory_dtype(array.dtype)
-        kind = type_name(dtype, lanes)
-        self.unaligned[kind] = dtype.itemsize
+        kind = type_name(_stored(array), lanes)
+        self.unaligned[kind] = array.dtype.itemsize
         return f"*({SPACES[array.scope]}{'const ' if const else ''}{kind}_u *)({array.name} + {c_number(address)})"
 
     def _half(self, array: Array, address: Expr, const: bool) -> str:
-        if array.scope is Scope.GLOBAL:
-            return f"{array.name} + {c_number(address)}"
         return f"({SPACES[array.scope]}{'const ' if const else ''}half *){array.name} + {c_number(address)}"
 
-    def _load(self, step: LoadFrom) -> str:
-        lanes = step.dest.lanes
-        if len(step.addresses) == 1:
-            return self._load_run(step.array, step.addresses[0], lanes)
-        parts = ", ".join(self._load_run(step.array, address, 1) for address in step.addresses)
-        return f"({type_name(step.dest.dtype, lanes)})({parts})"
+    def _load(self, step: LoadFrom) -> list[str]:
+        dest, array, lanes = step.dest, step.array, step.dest.lanes
+        if len(step.addresses) > 1:
+            parts = ", ".join(self._load_run(array, address, 1) for address in step.addresses)
+            return [f"{self._target(dest, step.declare)} = ({type_name(dest.dtype, lanes)})({parts});"]
+        if array.dtype is dtypes.float16 and lanes > 1:  # vload_half may ask for more than the alignment of an element
+            kind, bits = type_name(_stored(array), lanes), self._vector_pointer(array, step.addresses[0], lanes, True)
+            declared = [f"{self._target(dest, True)};"] if step.declare else []
+            return [*declared, f"{{ {kind} bits = {bits}; {dest.name} = vload_half{lanes}(0, (const half *)&bits); }}"]
+        return [f"{self._target(dest, step.declare)} = {self._load_run(array, step.addresses[0], lanes)};"]
 
     def _load_run(self, array: Array, address: Expr, lanes: int) -> str:
         """`lanes` consecutive elements."""
         if array.dtype is dtypes.float16:
-            return f"vload_half{lanes if lanes > 1 else ''}(0, {self._half(array, address, True)})"
+            return f"vload_half(0, {self._half(array, address, True)})"
         if lanes > 1:
             return self._vector_pointer(array, address, lanes, True)
         return f"{array.name}[{c_expression(address)}]"
@@ -140,11 +140,20 @@ class _Writer(Writer):
         return [self._store_run(array, address, part, 1, False) for address, part in zip(step.addresses, parts)]
 
     def _store_run(self, array: Array, address: Expr, value: str, lanes: int, stream: bool) -> str:
+        if array.dtype is dtypes.float16 and lanes > 1:
+            bits = f"{type_name(_stored(array), lanes)} bits; vstore_half{lanes}_rte({value}, 0, (half *)&bits);"
+            return f"{{ {bits} {self._vector_pointer(array, address, lanes, False)} = bits; }}"
         if array.dtype is dtypes.float16:
-            return f"vstore_half{lanes if lanes > 1 else ''}_rte({value}, 0, {self._half(array, address, False)});"
+            return f"vstore_half_rte({value}, 0, {self._half(array, address, False)});"
         if lanes == 1:
             return f"{array.name}[{c_expression(address)}] = {value};"
         if stream:
             kind = type_name(memory_dtype(array.dtype), lanes)
             return f"__builtin_nontemporal_store({value}, (__global {kind} *)({array.name} + {c_number(address)}));"
         return f"{self._vector_pointer(array, address, lanes, False)} = {value};"
+
+
+def _stored(array: Array) -> DType:
+    """The type of an array's elements as they lie in memory: of float16 the bits, since variables of type half are an
+    extension."""
+    return dtypes.uint16 if array.dtype is dtypes.float16 else memory_dtype(array.dtype)

@@ -130,6 +130,8 @@ def _from_bool(context: Context, a: Operand, wanted: DType) -> Operand:
 
 def from_storage(context: Context, raw: Operand, dtype: DType) -> Operand:
     """An element as it lies in memory -> its value in the compute type."""
+    if dtype.is_bool and raw.lanes == 1:  # 0 or 1; comparisons that LLVM 14 gathers into vectors of bits can abort it
+        return context.compute(Code.AND, dtype, raw, constant(1, memory_dtype(dtype)))
     if dtype.is_bool:
         return compare(context, Code.NE, memory_dtype(dtype), raw, constant(0, memory_dtype(dtype)))
     if memory_dtype(dtype) is compute_dtype(dtype):
