@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from lazygrad.dtype import dtypes
 from lazygrad.errors import GraphError
 from lazygrad.index.expr import Expr, Var, dim_max, lift
+from lazygrad.index.variable import Variable
 
 from .array import Array, Axis
 from .collective import Copy, Let
@@ -90,7 +91,7 @@ def _same_for_all(body: Sequence[Stmt], lets: dict[Var, Expr]) -> None:
             while more := {v for v, e in lets.items() if v not in known and e.vars <= known}:
                 known |= more
             for e in _used(s.body):
-                if others := e.vars - known:
+                if others := {v for v in e.vars - known if not isinstance(v, Variable)}:
                     names = ", ".join(sorted(v.name for v in others))
                     raise GraphError(f"{e} in a Last depends on {names}: the last one must do what any other one would")
         for inner in bodies(s):
