@@ -39,7 +39,7 @@ types: $(VENV)/.test-ready
 	cd $(VENV)/types && ../bin/python -m mypy --config-file ../../pyproject.toml --cache-dir ../mypy-cache -p lazygrad
 
 check: $(VENV)/.test-ready
-	$(RUN) -m pytest -n auto --maxprocesses 4 --dist loadfile $(PYTEST_ARGS)
+	$(RUN) -m pytest $(PYTEST_ARGS)
 
 bench: $(VENV)/.test-ready
 	$(RUN) -m extra.bench.cpu
