@@ -33,11 +33,12 @@ from .base import (
     RuntimeStats,
 )
 from .bounds import check_alignment, check_part, check_read, check_write
+from .lent import Lent
 from .numpy import share_bytes
 from .opencl_device import GPU_VECTOR_BYTES, choose_device, device_info, load_pyopencl, shares_memory
 from .opencl_launch import OpenCLPrepared
 from .opencl_program import Builder
-from .pool import Block, Lease, Pool
+from .pool import Block, Pool
 
 DEVICE_GRANULE = 512  # block sizes on a device with memory of its own
 
@@ -67,6 +68,7 @@ class OpenCLRuntime(Runtime):
             self._queue = cl.CommandQueue(self._context, device)
         except cl.Error as error:
             raise DeviceError(f"{name} ({own.description}) does not start: {error}") from error
+        self._lent = Lent(cl, self._queue)
         self._timed_queue: Any = None
         self._unified = shares_memory(device)
         # PoCL's kernels run in this very process: its buffers are the host's memory, and mapping changes nothing
@@ -155,7 +157,10 @@ class OpenCLRuntime(Runtime):
         flags = self._cl.mem_flags
         access = flags.READ_ONLY if readonly else flags.READ_WRITE
         buffer = self._cl.Buffer(self._context, access | flags.USE_HOST_PTR, hostbuf=data)
-        return Memory(buffer, array.nbytes, Lease(Block(buffer, data, array.nbytes), None), data, readonly=readonly)
+        lease = self._lent.lease(buffer, data, array.nbytes)
+        # Launches remember the handle: this one, unlike pyopencl's own, does not keep the array.
+        handle = self._cl.Buffer.from_int_ptr(buffer.int_ptr, retain=True)
+        return Memory(handle, array.nbytes, lease, data, readonly=readonly)
 
     def build(
         self, sources: Sequence[KernelSource], prelude: str = "", options: Sequence[str] = ()
@@ -180,10 +185,12 @@ class OpenCLRuntime(Runtime):
         return self._counters
 
     def _finish(self) -> None:
+        ended = self._lent.ended()
         try:
             self._queue.finish()
         except self._cl.Error as error:
             raise self._failure(error, "earlier commands") from error
+        ended.clear()
 
     def _new_block(self, size: int) -> Block:
         """A block for the pool; MemoryError where the device has no room."""
