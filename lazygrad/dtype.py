@@ -42,6 +42,11 @@ class DType:
         return self.kind == "float"
 
     @property
+    def is_half(self) -> bool:
+        """Whether it is a float of 16 bits."""
+        return self.kind == "float" and self.itemsize == 2
+
+    @property
     def is_int(self) -> bool:
         return self.kind in ("int", "uint")
 

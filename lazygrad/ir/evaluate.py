@@ -113,7 +113,7 @@ def _round(x: Array, dtype: DType) -> Array:
 
 def _wide(dtype: DType) -> np.dtype[Any]:
     """The type that sums and products accumulate in: float32 for 16-bit floats, else the type itself."""
-    return np.dtype(np.float32) if dtype.is_float and dtype.itemsize == 2 else dtype.storage
+    return np.dtype(np.float32) if dtype.is_half else dtype.storage
 
 
 # ---- sources and elementwise -----------------------------------------------------------------------

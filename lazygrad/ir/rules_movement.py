@@ -161,7 +161,7 @@ def sum_of_expanded(n: Node) -> Node | None:
         return None
     if n.dtype.is_float and repeated > 1 << MANTISSA[n.dtype]:
         return None
-    if _is_half(n) and any(x.shape[a] != 1 for a in arg.axes):
+    if n.dtype.is_half and any(x.shape[a] != 1 for a in arg.axes):
         return None
     return scaled(reduce(x, Combine.ADD, arg.axes, arg.tf32), repeated)
 
@@ -185,7 +185,7 @@ def scan_nothing(n: Node) -> Node | None:
 def scan_wide(n: Node) -> Node | None:
     """Running sums and products of 16-bit floats accumulate in float32; kernels keep what they have in memory."""
     arg = n.argument(ScanArg)
-    if arg.combine is Combine.MAX or not _is_half(n):
+    if arg.combine is Combine.MAX or not n.dtype.is_half:
         return None
     return cast(scan(cast(n.src[0], dtypes.float32), arg.combine, arg.axis), n.dtype)
 
@@ -193,15 +193,11 @@ def scan_wide(n: Node) -> Node | None:
 def scatter_wide(n: Node) -> Node | None:
     """So do the sums that SCATTER adds up."""
     arg = n.argument(ScatterArg)
-    if arg.combine is not Combine.ADD or not _is_half(n):
+    if arg.combine is not Combine.ADD or not n.dtype.is_half:
         return None
     base, index, updates = n.src
     wide = scatter(cast(base, dtypes.float32), index, cast(updates, dtypes.float32), arg.axis, arg.combine)
     return cast(wide, n.dtype)
-
-
-def _is_half(n: Node) -> bool:
-    return n.dtype.is_float and n.dtype.itemsize == 2
 
 
 MOVEMENT_RULES: dict[Op, tuple[Rule, ...]] = {

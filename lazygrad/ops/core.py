@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, Union
 
 import numpy as np
 
-from lazygrad.dtype import DType, Scalar, dtypes, promote, promote_scalar
+from lazygrad.dtype import DType, Scalar, promote, promote_scalar
 from lazygrad.engine.run import live, own
 from lazygrad.errors import BoundsError, DeviceError, GradientError, LazygradError, ShapeError, user_line
 from lazygrad.index.expr import Dim, Expr
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 Operand = Union["Core", Scalar, "np.generic", Expr]  # what stands beside a tensor
 T = TypeVar("T", bound="Core")
-HALF = (dtypes.float16, dtypes.bfloat16)
 _LOWER = {op: op.name.lower() for op in Op}
 _constants: dict[tuple[object, ...], Node] = {}  # the ones made last: most scalars of a program come again and again
 _CONSTANTS_KEPT = 1024

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from lazygrad.dtype import dtypes
 from lazygrad.errors import ArgumentError, ShapeError
-from lazygrad.ops.core import HALF, Core, fail
+from lazygrad.ops.core import Core, fail
 from lazygrad.ops.joining import Joining
 from lazygrad.ops.normalize import Normalize
 
@@ -52,7 +52,7 @@ class Loss(Normalize, Joining):
         tensor([0.2395, 1.0986])
         """
         axis = self._class_axis("cross_entropy", target, dim)
-        if self.dtype in HALF:
+        if self.dtype.is_half:
             wide = self.cast(dtypes.float32)
             return wide.cross_entropy(target, weight, ignore_index, reduction, label_smoothing, axis).cast(self.dtype)
         total = self.logsumexp(axis)

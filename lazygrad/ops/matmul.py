@@ -10,7 +10,7 @@ from lazygrad.errors import DTypeError, ShapeError
 from lazygrad.ir.build import mul, total
 from lazygrad.ir.node import Node, cast, permute, reshape
 from lazygrad.ir.signature import Shape
-from lazygrad.ops.core import HALF, Core, broadcast_shape, broadcast_to, fail
+from lazygrad.ops.core import Core, broadcast_shape, broadcast_to, fail
 from lazygrad.ops.reduce import Reduce
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def accumulation(dtype: DType) -> DType:
     """The dtype in which products are summed: 16-bit floats in float32."""
-    return dtypes.float32 if dtype in HALF else dtype
+    return dtypes.float32 if dtype.is_half else dtype
 
 
 def contract(a: Node, b: Node) -> Node:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from lazygrad.dtype import dtypes
 from lazygrad.errors import ShapeError
 from lazygrad.ops.activation import Activation
-from lazygrad.ops.core import HALF, Core, fail
+from lazygrad.ops.core import Core, fail
 from lazygrad.ops.precision import in_float
 from lazygrad.ops.reduce import Reduce
 
@@ -50,7 +50,7 @@ class Normalize(Activation, Reduce):
         [[-1.0, 1.0]]
         """
         self._need_float("layernorm")
-        x = self.cast(dtypes.float32) if self.dtype in HALF else self
+        x = self.cast(dtypes.float32) if self.dtype.is_half else self
         distance = x - x.mean(dim, keepdim=True)
         scale = (distance.square().mean(dim, keepdim=True) + eps).rsqrt()
         return (distance * scale)._affine(weight, bias).cast(self.dtype)
@@ -76,7 +76,7 @@ class Normalize(Activation, Reduce):
         [[1.0, 1.0]]
         """
         self._need_float("rms_norm")
-        x = self.cast(dtypes.float32) if self.dtype in HALF else self
+        x = self.cast(dtypes.float32) if self.dtype.is_half else self
         dims = self._last("rms_norm", normalized_shape)
         return (x * (x.square().mean(dims, keepdim=True) + eps).rsqrt())._affine(weight, None).cast(self.dtype)
 

@@ -7,7 +7,7 @@ from functools import wraps
 from typing import Concatenate, ParamSpec, TypeVar
 
 from lazygrad.dtype import dtypes
-from lazygrad.ops.core import HALF, Core
+from lazygrad.ops.core import Core
 
 P = ParamSpec("P")
 T = TypeVar("T", bound=Core)
@@ -21,7 +21,7 @@ def in_float(method: Callable[Concatenate[T, P], T]) -> Callable[Concatenate[T, 
     @wraps(method)
     def wide(self: T, *args: P.args, **kwargs: P.kwargs) -> T:
         dtype = self.node.dtype
-        if dtype in HALF:
+        if dtype.is_half:
             return method(self.cast(dtypes.float32), *args, **kwargs).cast(dtype)
         return method(self if dtype.is_float else self.cast(dtypes.float32), *args, **kwargs)
 

@@ -16,7 +16,7 @@ from lazygrad.index.expr import dim_max, dim_product
 from lazygrad.ir.node import Node, alu, cast, const, iota, reshape, shrink
 from lazygrad.ir.op import Op
 from lazygrad.ir.signature import Shape
-from lazygrad.ops.core import HALF, broadcast_to, fail
+from lazygrad.ops.core import broadcast_to, fail
 from lazygrad.ops.creation import Creation, device_name, leaf
 from lazygrad.ops.movement import as_shape
 
@@ -119,7 +119,7 @@ class Random(Creation):
         (2, 3)
         """
         _check_float("randn", dtype)
-        name, kind = device_name(device), dtypes.float32 if dtype in HALF else dtype
+        name, kind = device_name(device), dtypes.float32 if dtype.is_half else dtype
         first, second = (cls._of(w, name) for w in random_words(as_shape(shape, "randn"), name))
         radius = (cls._of(_unit(first.node, kind, from_one=True), name).log() * -2).sqrt()
         angle = cls._of(_unit(second.node, kind), name) * (2 * math.pi)

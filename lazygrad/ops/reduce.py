@@ -12,7 +12,7 @@ from lazygrad.index.expr import Dim, as_dim, dim_product, maximum
 from lazygrad.ir import node as graph
 from lazygrad.ir.build import positions, put_back, total
 from lazygrad.ir.op import Combine
-from lazygrad.ops.core import HALF, fail
+from lazygrad.ops.core import fail
 from lazygrad.ops.functions import Functions
 from lazygrad.ops.movement import Movement
 
@@ -86,7 +86,7 @@ class Reduce(Functions, Movement):
         """
         x = self.cast(dtype) if dtype else self
         x._need_float("mean")
-        if x.dtype in HALF:
+        if x.dtype.is_half:
             return x.cast(dtypes.float32).mean(dim, keepdim).cast(x.dtype)
         total = x._reduce(Combine.ADD, dim, keepdim)
         return total / x._count(dim)
@@ -201,7 +201,7 @@ class Reduce(Functions, Movement):
         1.0
         """
         self._need_float("var")
-        if self.dtype in HALF:
+        if self.dtype.is_half:
             return self.cast(dtypes.float32).var(dim, keepdim, correction).cast(self.dtype)
         distance = self - self.mean(self._axes(dim), keepdim=True)
         total = distance.square().sum(self._axes(dim), keepdim)
@@ -243,7 +243,7 @@ class Reduce(Functions, Movement):
         >>> Tensor([1.0, 1.0]).logsumexp(0)
         tensor(1.6931)
         """
-        if self.dtype in HALF or not self.dtype.is_float:
+        if self.dtype.is_half or not self.dtype.is_float:
             result = self.cast(dtypes.float32).logsumexp(dim, keepdim)
             return result.cast(self.dtype) if self.dtype.is_float else result
         axes = self._axes(dim)

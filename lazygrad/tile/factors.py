@@ -8,8 +8,6 @@ from lazygrad.dtype import DType, dtypes
 from lazygrad.ir.node import Node
 from lazygrad.ir.op import IDENTITY, MOVEMENT, Combine, Op, ReduceArg
 
-HALF = {dtypes.float16, dtypes.bfloat16}
-
 
 def matrix_factors(n: Node, is_read: Callable[[Node], bool]) -> DType | None:
     """The 16-bit float that both factors of the reduction `n` are numbers of, if its own kernel shows it; else float32
@@ -22,9 +20,9 @@ def matrix_factors(n: Node, is_read: Callable[[Node], bool]) -> DType | None:
     if arg.combine is not Combine.ADD or product.op is not Op.MUL:
         return None
     kinds = {_before(s, is_read) for s in product.src}
-    if len(kinds) == 1 and kinds <= HALF:
+    if len(kinds) == 1 and next(iter(kinds)).is_half:
         return kinds.pop()
-    return dtypes.float32 if arg.tf32 and kinds <= HALF | {dtypes.float32} else None
+    return dtypes.float32 if arg.tf32 and all(d.is_half or d is dtypes.float32 for d in kinds) else None
 
 
 def _before(n: Node, is_read: Callable[[Node], bool]) -> DType:
