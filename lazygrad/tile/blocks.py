@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from lazygrad.index.expr import Expr, Var, index_variable
 from lazygrad.tile.array import Axis, Kind
 from lazygrad.tile.collective import ZERO, Let
@@ -11,6 +9,7 @@ from lazygrad.tile.contract import Contraction
 from lazygrad.tile.operand import Block, known
 from lazygrad.tile.order import grouped
 from lazygrad.tile.program import Loop, Stmt
+from lazygrad.tile.walk import on_grid
 
 BAND = 8  # rows of blocks that are computed column by column
 
@@ -37,8 +36,7 @@ class Grid:
     def run(self, body: tuple[Stmt, ...]) -> tuple[Stmt, ...]:
         """`body` for every block."""
         body = (Loop(Axis(self.number, self.number.hi + 1, Kind.GRID), (*self.lets, *body)),)
-        for axis in reversed(self.c.batch):
-            body = (Loop(replace(axis, kind=Kind.GRID), body),)
+        body = on_grid(self.c.batch, body)
         return (Loop(Axis(self.split, self.splits, Kind.GRID), body),) if isinstance(self.split, Var) else body
 
     @property

@@ -12,6 +12,7 @@ from dataclasses import replace
 from lazygrad.index.expr import Expr, Var
 from lazygrad.tile.program import Axis, Loop, Program, Reduction, Stmt
 from lazygrad.tile.values import exchange, exprs, statement_exprs, substitute_body
+from lazygrad.tile.walk import around
 
 
 def collapse(program: Program) -> Program:
@@ -58,9 +59,7 @@ def _nest(loop: Loop) -> Stmt:
     body = _body(body)
     kept, variables = _merge(axes, [e for e, _ in statement_exprs(body)])
     body = substitute_body(body, variables) if variables else body
-    for axis in reversed(kept):
-        body = (Loop(axis, body),)
-    return body[0]
+    return around(kept, body)[0]
 
 
 def _merge(axes: Sequence[Axis], used: Sequence[Expr]) -> tuple[tuple[Axis, ...], dict[Var, Expr]]:

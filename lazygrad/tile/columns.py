@@ -36,7 +36,7 @@ from .program import (
 )
 from .split import stretch_length
 from .together import contiguous, together
-from .values import substitute, substitute_body, topological
+from .values import substitute_body, topological, with_values
 from .walk import grid, nest
 from .workgroups import GROUP, Turns, contiguity, group_limit, guarded, in_order, positions
 
@@ -191,8 +191,7 @@ class _Columns:
     def _results(self, accs: Sequence[Accumulator], column: Expr) -> tuple[Stmt, ...]:
         """The program's own stores for a column."""
         found: dict[Value, Value] = {ref(old): ref(new) for old, new in zip(self.first.accumulators, accs)}
-        stores = [replace(s, value=substitute([s.value], {}, found)[0]) for s in self.stores]
-        return substitute_body(stores, positions(self.axes, column))
+        return substitute_body(with_values(self.stores, found), positions(self.axes, column))
 
 
 def _local(var: Var, count: int, body: tuple[Stmt, ...]) -> Stmt:

@@ -15,8 +15,9 @@ from lazygrad.tile.array import Array, Axis, Kind, Scope
 from lazygrad.tile.contract import Contraction
 from lazygrad.tile.layout import CHUNK, Strided, Swizzled
 from lazygrad.tile.operand import Operand, factor_dtype, known, swizzled, zero
-from lazygrad.tile.program import If, Loop, Stmt, Store, Value, load
+from lazygrad.tile.program import If, Stmt, Store, Value, load
 from lazygrad.tile.values import exprs, substitute
+from lazygrad.tile.walk import around
 from lazygrad.tile.workgroups import guarded, positions
 
 
@@ -97,6 +98,5 @@ class Filler:
         return self._by_items(guarded(self.exists, (store,)))
 
     def _by_items(self, body: tuple[Stmt, ...]) -> tuple[Stmt, ...]:
-        for var in (self.e, self.turn):
-            body = (Loop(Axis(var, var.hi + 1, Kind.UNROLL), body),)
-        return (Loop(Axis(self.item, self.items, Kind.LOCAL), body),)
+        each = [Axis(var, var.hi + 1, Kind.UNROLL) for var in (self.turn, self.e)]
+        return around((Axis(self.item, self.items, Kind.LOCAL), *each), body)

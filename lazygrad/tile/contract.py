@@ -35,9 +35,9 @@ from lazygrad.tile.program import (
     load,
     ref,
 )
-from lazygrad.tile.values import exprs, substitute, substitute_body
+from lazygrad.tile.values import exprs, substitute, substitute_body, with_values
 from lazygrad.tile.vectorize import lanes_for
-from lazygrad.tile.walk import grid
+from lazygrad.tile.walk import grid, on_grid
 
 ACCUMULATORS = 24  # of 32 vector registers
 PANEL_VECTORS = (4, 2, 3, 5, 1)  # widths of a panel, the better ones first
@@ -163,9 +163,7 @@ class _Tiler:
         for var, extent in ((block, self.blocks), (panel, self.panels)):
             if isinstance(var, Var):
                 body = (Loop(Axis(var, extent, Kind.GRID), body),)
-        for axis in reversed((*self.c.batch, *self.c.rows[:-1], *self.c.columns[:-1])):
-            body = (Loop(replace(axis, kind=Kind.GRID), body),)
-        return body
+        return on_grid((*self.c.batch, *self.c.rows[:-1], *self.c.columns[:-1]), body)
 
     def _panel(self, panel: Expr, block: Expr, width: int, partial: bool = False) -> list[Stmt]:
         """One block of rows by the `width` columns of `panel`; of a `partial` one, those that exist."""
@@ -247,11 +245,7 @@ class _Tiler:
 
 
 def _with_accumulator(c: Contraction, new: Accumulator) -> tuple[Stmt, ...]:
-    changed: list[Stmt] = [Reduction(c.depth, (new,))]
-    for s in c.body[1:]:
-        assert isinstance(s, Store)
-        changed.append(replace(s, value=substitute([s.value], {}, {ref(c.acc): ref(new)})[0]))
-    return tuple(changed)
+    return (Reduction(c.depth, (new,)), *with_values(c.body[1:], {ref(c.acc): ref(new)}))
 
 
 def _row_major(axes: Sequence[Axis]) -> Expr:

@@ -20,10 +20,9 @@ from lazygrad.runtime.base import DeviceInfo
 from lazygrad.tile.array import Array, Axis, Kind, Scope
 from lazygrad.tile.collective import ZERO, Copy, Let, Mma, Open, Release, Ring, Tile, Token, Turn, Wait
 from lazygrad.tile.contract import Contraction, contraction
-from lazygrad.tile.factors import HALF
 from lazygrad.tile.hopper_shape import CLUSTER, DEPTH, GROUP_ROWS, READERS, ROWS, Shape, best_shape
 from lazygrad.tile.layout import Fragment
-from lazygrad.tile.operand import Block, Operand, clear, epilogue, factor_dtype, known, operands
+from lazygrad.tile.operand import Block, Operand, clear, epilogue, known, operands
 from lazygrad.tile.order import grouped
 from lazygrad.tile.partial import Partial
 from lazygrad.tile.program import Barrier, If, Loop, Program, Role, Roles, Stage, Start, Stmt
@@ -38,8 +37,8 @@ ARCHITECTURE = "sm_90a"
 def hopper(program: Program, info: DeviceInfo) -> Program | None:
     """`program` on warp groups' matrix units, or None when they cannot compute it or would mostly wait."""
     c = contraction(program) if info.arch == ARCHITECTURE and info.units >= CLUSTER else None
-    found = operands(c) if c is not None and factor_dtype(c) in HALF else None
-    if c is None or found is None or known(c.batch) is None:
+    found = operands(c) if c is not None else None
+    if c is None or found is None or not found[0].dtype.is_half or known(c.batch) is None:
         return None
     shape = best_shape(c, info)
     if shape is None:

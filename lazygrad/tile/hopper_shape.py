@@ -72,9 +72,10 @@ def best_shape(c: Contraction, info: DeviceInfo) -> Shape | None:
     found = [d for s in shapes(c, info) for d in divided(c, s) if blocks(c, d) * d.splits * CLUSTER >= info.units // 2]
     if (known(c.rows) or 1) < ROWS or (known(c.columns) or 1) < min(COLUMNS) or not found:
         return None
-    best = min(found, key=lambda s: clocks(c, s, info))
-    plain = min((s for s in found if s.splits == 1), key=lambda s: clocks(c, s, info), default=best)
-    return best if clocks(c, best, info) < WORTH * clocks(c, plain, info) else plain
+    times = {s: clocks(c, s, info) for s in found}
+    best = min(found, key=times.__getitem__)
+    plain = min((s for s in found if s.splits == 1), key=times.__getitem__, default=best)
+    return best if times[best] < WORTH * times[plain] else plain
 
 
 def blocks(c: Contraction, shape: Shape) -> int:

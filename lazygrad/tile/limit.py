@@ -33,7 +33,7 @@ from lazygrad.tile.program import (
     ref,
 )
 from lazygrad.tile.values import substitute, substitute_body, topological
-from lazygrad.tile.walk import grid
+from lazygrad.tile.walk import around, grid
 
 STEP = 64  # elements: whole vectors, several side by side
 LEAST = 4 * STEP  # shorter loops are over before anything is gained
@@ -45,10 +45,7 @@ def limited(program: Program) -> Program:
     is_plain = all((isinstance(s, Reduction) and not s.body) or isinstance(s, (Loop, Store)) for s in body)
     if not axes or not is_plain:
         return program
-    new = _Limits().body(body)
-    for axis in reversed(axes):
-        new = (Loop(axis, new),)
-    return replace(program, body=new)
+    return replace(program, body=around(axes, _Limits().body(body)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from lazygrad.dtype import DType
 from lazygrad.index.expr import Expr, Var
 from lazygrad.ir.op import Op
 from lazygrad.runtime.base import DeviceInfo
@@ -32,10 +31,11 @@ from lazygrad.tile.contract import Contraction, contraction
 from lazygrad.tile.layout import CHUNK, Spread, Strided
 from lazygrad.tile.lower_tiles import REGISTER_FILE
 from lazygrad.tile.operand import Operand, clear, epilogue, known, strided
-from lazygrad.tile.program import Load, Loop, Program, Stage, Stmt, Store, Value, alu, load
+from lazygrad.tile.program import Load, Program, Stage, Stmt, Store, Value, alu, load
 from lazygrad.tile.slices import Factor, Slices
-from lazygrad.tile.tensorize import ARCHITECTURE, architecture
+from lazygrad.tile.target import AMPERE, architecture
 from lazygrad.tile.values import substitute
+from lazygrad.tile.walk import around
 from lazygrad.tile.workgroups import WARP, power_of_two
 
 BLOCK = 64  # rows and columns of the largest block of a work-group
@@ -63,25 +63,9 @@ class Shape:
     stages: int = 2
 
     @property
-    def down(self) -> int:
-        return min(ITEMS, self.rows)
-
-    @property
-    def across(self) -> int:
-        return min(ITEMS, self.columns)
-
-    @property
-    def items(self) -> int:
-        return self.down * self.across
-
-    @property
-    def each(self) -> tuple[int, int]:
-        """Rows and columns of one work-item."""
-        return self.rows // self.down, self.columns // self.across
-
-    @property
-    def registers(self) -> int:
-        return self.each[0] * self.each[1]
+    def spread(self) -> Spread:
+        """Who computes which of its elements."""
+        return Spread(self.rows, self.columns, min(ITEMS, self.rows), min(ITEMS, self.columns))
 
     def halved(self) -> Shape:
         """The longer side halved."""
@@ -103,12 +87,13 @@ def local_contract(program: Program, info: DeviceInfo) -> Program | None:
     shape = _shape(c, factors, depth, info)
     if shape is None:
         return None
-    return replace(program, body=_Blocks(c, factors, shape).body(), resident=REGISTER_FILE // (REGISTERS * shape.items))
+    groups = REGISTER_FILE // (REGISTERS * shape.spread.items)
+    return replace(program, body=_Blocks(c, factors, shape).body(), resident=groups)
 
 
 def _factor(c: Contraction, source: Value, axes: Sequence[Axis], info: DeviceInfo) -> Factor:
     """A factor as a matrix that asynchronous copies can bring, or else by its value."""
-    if isinstance(source, Load) and source.valid is None and not source.binds and architecture(info) >= ARCHITECTURE:
+    if isinstance(source, Load) and source.valid is None and not source.binds and architecture(info) >= AMPERE:
         view = strided(c, source.index, axes, c.depth)
         if view is not None and _can_copy(view, source.dtype.itemsize):
             return Operand(source.array, view)
@@ -137,11 +122,11 @@ def _shape(c: Contraction, factors: Sequence[Factor], depth: int, info: DeviceIn
 
     def fits(s: Shape) -> bool:
         local_bytes = sum(_slice_bytes(factors, s)) * s.stages
-        return s.items <= info.max_group and s.registers * words <= SUMS and local_bytes <= info.local_bytes
+        return s.spread.items <= info.max_group and s.spread.size * words <= SUMS and local_bytes <= info.local_bytes
 
     while is_large(shape) or not fits(shape):
         shape = shape.halved()
-        if shape.items < WARP or shape.rows < least[0] or shape.columns < least[1]:
+        if shape.spread.items < WARP or shape.rows < least[0] or shape.columns < least[1]:
             return None
     is_async = any(isinstance(f, Operand) for f in factors)
     roomy = 2 * STAGES * sum(_slice_bytes(factors, shape)) <= info.local_bytes
@@ -151,15 +136,11 @@ def _shape(c: Contraction, factors: Sequence[Factor], depth: int, info: DeviceIn
 def _layouts(factors: Sequence[Factor], shape: Shape) -> list[Strided]:
     """Of a slice of each factor: neighbouring rows together, padded where they are not so in memory."""
     sides = zip(factors, (shape.rows, shape.columns))
-    return [Strided(n, shape.depth, 1, n if f.transposed else n + CHUNK // _dtype(f).itemsize) for f, n in sides]
-
-
-def _dtype(f: Factor) -> DType:
-    return f.array.dtype if isinstance(f, Operand) else f.dtype
+    return [Strided(n, shape.depth, 1, n if f.transposed else n + CHUNK // f.dtype.itemsize) for f, n in sides]
 
 
 def _slice_bytes(factors: Sequence[Factor], shape: Shape) -> list[int]:
-    return [layout.size * _dtype(f).itemsize for f, layout in zip(factors, _layouts(factors, shape))]
+    return [layout.size * f.dtype.itemsize for f, layout in zip(factors, _layouts(factors, shape))]
 
 
 class _Blocks:
@@ -170,14 +151,14 @@ class _Blocks:
         self.grid = Grid(c, shape.rows, shape.columns)
         self.step = Var("step", 0, -(-(known(c.depth) or 1) // shape.depth) - 1)
         layouts = _layouts(factors, shape)
-        self.slices = Slices(factors, layouts, self.grid.block.at, self.step, shape.stages, shape.items)
-        runs = (self._run(f, each) for f, each in zip(factors, shape.each))
-        layout = Spread(shape.rows, shape.columns, shape.down, shape.across, *runs)
+        self.slices = Slices(factors, layouts, self.grid.block.at, self.step, shape.stages, shape.spread.items)
+        height, run = (self._run(f, each) for f, each in zip(factors, shape.spread.each))
+        layout = replace(shape.spread, height=height, run=run)
         self.acc = Array("acc", compute_dtype(c.acc.dtype), layout.size, Scope.PRIVATE, layout=layout)
 
     def _run(self, f: Factor, each: int) -> int:
         """Neighbouring rows of a factor that an item reads at once."""
-        return min(each, CHUNK // _dtype(f).itemsize, MOST_RUN)
+        return min(each, CHUNK // f.dtype.itemsize, MOST_RUN)
 
     def body(self) -> tuple[Stmt, ...]:
         return self.grid.run(
@@ -195,11 +176,9 @@ class _Blocks:
         assert isinstance(layout, Spread)
         item, k = Var("thread", 0, layout.items - 1), Var("k", 0, self.shape.depth - 1)
         i, j = (Var(name, 0, n - 1) for name, n in zip("ij", layout.each))
-        body: tuple[Stmt, ...] = (self._product(item, i, j, k),)
-        for var in (j, i):
-            body = (Loop(Axis(var, var.hi + 1, Kind.UNROLL), body),)
-        copies = min(self.shape.depth, LONG // layout.registers)
-        return (Loop(Axis(item, layout.items, Kind.LOCAL), (Loop(Axis(k, k.hi + 1, copies=copies), body),)),)
+        each = [Axis(var, var.hi + 1, Kind.UNROLL) for var in (i, j)]
+        slice_ = Axis(k, k.hi + 1, copies=min(self.shape.depth, LONG // layout.registers))
+        return around((Axis(item, layout.items, Kind.LOCAL), slice_, *each), (self._product(item, i, j, k),))
 
     def _product(self, item: Expr, i: Expr, j: Expr, k: Expr) -> Stmt:
         """Adds the product of element `k` of a row and of a column to their sum."""

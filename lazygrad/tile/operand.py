@@ -11,10 +11,10 @@ from lazygrad.ir.op import Combine
 from lazygrad.tile.array import Array, Axis, Kind, Scope, compute_dtype
 from lazygrad.tile.collective import Tile
 from lazygrad.tile.contract import Contraction
-from lazygrad.tile.factors import HALF
 from lazygrad.tile.layout import CHUNK, Fragment, Outer, Spread, Strided, Swizzled
 from lazygrad.tile.program import Load, Loop, Stmt, Store, Value, const, load, ref
-from lazygrad.tile.values import substitute, substitute_body, topological
+from lazygrad.tile.values import substitute, substitute_body, topological, with_values
+from lazygrad.tile.walk import around
 from lazygrad.tile.workgroups import guarded, positions
 
 LINE = 128  # bytes of a swizzled line, at most
@@ -29,13 +29,17 @@ class Operand:
     view: Strided
 
     @property
+    def dtype(self) -> DType:
+        return self.array.dtype
+
+    @property
     def transposed(self) -> bool:
         """Whether neighbours in memory are neighbours along the rows, rather than along the depth."""
         return self.view.column_step != 1
 
     def tile(self, rows: int, columns: int) -> Swizzled:
         """The layout of a part of it in local memory, in the widest lines that it fills."""
-        return swizzled(rows, columns, self.array.dtype, self.transposed)
+        return swizzled(rows, columns, self.dtype, self.transposed)
 
     def moved(self, variables: Mapping[Var, Expr]) -> Strided:
         """The view with the batch's variables replaced."""
@@ -57,8 +61,7 @@ def known(axes: Sequence[Axis]) -> int | None:
 
 def factor_dtype(c: Contraction) -> DType | None:
     """The type in which matrix units multiply the factors of `c`, if it is theirs or they may be rounded to it."""
-    own = {c.a.dtype, c.b.dtype}
-    found = own.pop() if len(own) == 1 and own <= HALF else c.acc.factors
+    found = c.a.dtype if c.a.dtype is c.b.dtype and c.a.dtype.is_half else c.acc.factors
     return found if c.acc.dtype is dtypes.float32 else None
 
 
@@ -139,19 +142,14 @@ def epilogue(c: Contraction, acc: Array, block: Block, staged: Sequence[Tile] = 
     row, column = block.at[0] + place[0], block.at[1] + place[1]
     value = load(acc, piece * fragment.run + inside)
     variables = positions(c.rows, row) | positions(c.columns, column) | dict(block.outer)
-    stores: list[Stmt] = []
-    for s in c.body[1:]:
-        assert isinstance(s, Store)
-        stores.append(replace(s, value=substitute([s.value], {}, {ref(c.acc): value})[0]))
-    body = substitute_body(stores, variables)
+    body = substitute_body(with_values(c.body[1:], {ref(c.acc): value}), variables)
     is_inside = _inside(c, block, row, column, inside)
     if staged:  # the copy engine keeps what is outside from being stored
         body = tuple(_to_tile(s, tile, place, is_inside) for s, tile in zip(body, staged))
     else:
         body = guarded(is_inside, body)
-    for var in (inside, piece):
-        body = (Loop(Axis(var, var.hi + 1, Kind.UNROLL), body),)
-    return (Loop(Axis(item, fragment.items, Kind.LOCAL), body),)
+    each = [Axis(var, var.hi + 1, Kind.UNROLL) for var in (piece, inside)]
+    return around((Axis(item, fragment.items, Kind.LOCAL), *each), body)
 
 
 def _to_tile(s: Stmt, tile: Tile, place: tuple[Expr, Expr], is_inside: Expr) -> Store:
@@ -187,7 +185,7 @@ def stored(c: Contraction) -> tuple[Operand, ...]:
     found: list[Operand] = []
     for s in c.body[1:]:
         assert isinstance(s, Store)
-        if s.combine is not Combine.SET or s.valid is not None or s.array.dtype not in HALF:
+        if s.combine is not Combine.SET or s.valid is not None or not s.array.dtype.is_half:
             return ()
         out = matrix(c, s.array, s.index, c.rows, c.columns)
         if out is None or out.transposed:

@@ -16,6 +16,7 @@ from .array import Array, Axis, Kind
 from .layout import CHUNK, Fragment
 from .operand import clear
 from .program import Last, Loop, Stmt, Store, alu, load
+from .walk import around
 
 EACH = CHUNK // dtypes.float32.itemsize  # registers of one access
 MOST_PARTS, PART_STEPS = 16, 8  # parts of a depth; slices of each, at least
@@ -60,11 +61,11 @@ class Partial:
         """
         part = Var("part", 0, self.splits - 1)
         each = Axis(part, self.splits, copies=1)  # one part's loads are enough for all registers that are left
-        total = (*clear(acc), Loop(each, (self._each(acc, number, part, is_read=True),)))
+        total = (*clear(acc), Loop(each, self._each(acc, number, part, is_read=True)))
         last = Last(self.tickets, (*total, *body), number, self.splits, together=True)
-        return self._each(acc, number, split, is_read=False), last
+        return (*self._each(acc, number, split, is_read=False), last)
 
-    def _each(self, acc: Array, number: Expr, split: Expr, is_read: bool) -> Stmt:
+    def _each(self, acc: Array, number: Expr, split: Expr, is_read: bool) -> tuple[Stmt, ...]:
         """Every register is stored as a part of the sums of a stretch, or that part is added to it."""
         item = Var("thread", 0, self.fragment.items - 1)
         chunk, e = Var("chunk", 0, self.fragment.registers // EACH - 1), Var("e", 0, EACH - 1)
@@ -73,7 +74,5 @@ class Partial:
         store = Store(self.sums, place, own)
         if is_read:
             store = Store(acc, chunk * EACH + e, alu(Op.ADD, acc.dtype, own, load(self.sums, place)))
-        body: Stmt = store
-        for var, kind in ((e, Kind.UNROLL), (chunk, Kind.UNROLL), (item, Kind.LOCAL)):
-            body = Loop(Axis(var, var.hi + 1, kind), (body,))
-        return body
+        kinds = ((item, Kind.LOCAL), (chunk, Kind.UNROLL), (e, Kind.UNROLL))
+        return around([Axis(var, var.hi + 1, kind) for var, kind in kinds], (store,))

@@ -18,7 +18,7 @@ from .collective import Let
 from .program import Axis, Barrier, Kind, Loop, Program, Search, Stmt, Store
 from .together import together
 from .values import substitute_body
-from .walk import grid
+from .walk import around, grid
 from .workgroups import GROUP, Turns, group_limit, guarded, positions
 
 RESIDENT = 512  # work-items of a unit: they hide latency; more would only look through the indices once more
@@ -134,9 +134,7 @@ class _Crews:
         stop = minimum(first + self.length, s.at.extent)
         body = (*self._fill(first, maximum(stop - first, 0), block), self._search(first, stop, block))
         body = (*lets, *substitute_body(body, positions(s.rows, row)))
-        for var, count, kind in ((crew, self.crews, Kind.LOCAL), (task, self.groups, Kind.GRID)):
-            body = (Loop(Axis(var, count, kind), body),)
-        return body
+        return around((Axis(task, self.groups, Kind.GRID), Axis(crew, self.crews, Kind.LOCAL)), body)
 
     def _fill(self, first: Expr, count: Expr, block: Expr) -> tuple[Stmt, ...]:
         """The crew's destinations: each item those of its columns; if there are fewer of these, in turns."""

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from lazygrad.index.expr import Expr, FloorDiv, Mod, Var, topological
-from lazygrad.tile.program import Axis, Loop, Program
+from lazygrad.tile.program import Axis, Program
 from lazygrad.tile.values import statement_exprs, substitute_body
-from lazygrad.tile.walk import grid
+from lazygrad.tile.walk import around, grid
 
 
 def separate(program: Program) -> Program:
@@ -29,9 +29,7 @@ def separate(program: Program) -> Program:
         column = Var(f"{axis.var.name}_column", 0, width - 1)
         body = substitute_body(body, {axis.var: row * width + column})
         kept += [replace(axis, var=row, extent=axis.extent // width), replace(axis, var=column, extent=width)]
-    for axis in reversed(kept):
-        body = (Loop(axis, body),)
-    return replace(program, body=body)
+    return replace(program, body=around(kept, body))
 
 
 def _width(axis: Axis, used: Sequence[Expr]) -> int | None:

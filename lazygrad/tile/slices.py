@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lazygrad.dtype import DType
 from lazygrad.index.expr import Const, Expr, Var
 from lazygrad.tile.array import Array, Axis, Scope
 from lazygrad.tile.collective import ZERO, Copy, Tile, Token, Wait
@@ -49,7 +48,7 @@ class Slices:
         self.factors, self.first, self.step, self.stages, self.start = factors, first, step, stages, start
         self.steps = step.hi + 1
         self.arrays = [
-            Array(f"{name}_slice", _dtype(f), layout.size * stages, Scope.LOCAL, layout=layout)
+            Array(f"{name}_slice", f.dtype, layout.size * stages, Scope.LOCAL, layout=layout)
             for name, f, layout in zip(("a", "b"), factors, layouts)
         ]
         self.fillers = [
@@ -110,7 +109,3 @@ class Slices:
                 source = Tile(f.array, rows, depth, (first, (self.start + step) * depth), view=f.view)
                 copies.append(Copy(Tile(array, rows, depth, slot=self.slot(step)), source))
         return tuple(copies)
-
-
-def _dtype(f: Factor) -> DType:
-    return f.array.dtype if isinstance(f, Operand) else f.dtype

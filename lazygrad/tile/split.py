@@ -26,7 +26,7 @@ from lazygrad.tile.program import (
     load,
     ref,
 )
-from lazygrad.tile.values import substitute, substitute_body
+from lazygrad.tile.values import substitute_body, with_values
 
 TASK_NS = 5_000  # a task should take at least this long to be worth scheduling on a core
 MAX_TASKS = 64  # more do not balance better
@@ -85,8 +85,4 @@ def _final(accs: tuple[Accumulator, ...], rest: tuple[Stmt, ...], partial: list[
     assert isinstance(part, Var)
     totals = [replace(a, name=f"{a.name}_total", value=load(p, part), vars=frozenset()) for a, p in zip(accs, partial)]
     replaced: dict[Value, Value] = {ref(a): ref(total) for a, total in zip(accs, totals)}
-    stores: list[Stmt] = []
-    for s in rest:
-        assert isinstance(s, Store)
-        stores.append(replace(s, value=substitute([s.value], {}, replaced)[0]))
-    return (Reduction((Axis(part, tasks),), tuple(totals)), *stores)
+    return (Reduction((Axis(part, tasks),), tuple(totals)), *with_values(rest, replaced))

@@ -39,3 +39,10 @@ class Target:
 
 
 PLAIN = Target()
+AMPERE = 80  # the first architecture of NVIDIA's with asynchronous copies, and matrix units for all of our types
+
+
+def architecture(info: DeviceInfo) -> int:
+    """The number in "sm_90a"; 0 where there is none."""
+    digits = "".join(ch for ch in info.arch if ch.isdigit())
+    return int(digits) if info.arch.startswith("sm_") and digits else 0

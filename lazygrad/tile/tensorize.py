@@ -26,23 +26,18 @@ from lazygrad.tile.lower_copy import WORD
 from lazygrad.tile.lower_matrix import BYTES
 from lazygrad.tile.operand import clear, epilogue, factor_dtype, known, operand
 from lazygrad.tile.partial import Partial
-from lazygrad.tile.program import Loop, Program, Stage, Stmt
+from lazygrad.tile.program import Program, Stage, Stmt
 from lazygrad.tile.slices import Factor, Slices
+from lazygrad.tile.target import AMPERE, architecture
 from lazygrad.tile.tensor_shape import DEPTH_BYTES, Shape, best_shape, blocks
+from lazygrad.tile.walk import around
 
 WARPS = 2  # along the rows, and as many along the columns
-ARCHITECTURE = 80  # the first one with all of this
-
-
-def architecture(info: DeviceInfo) -> int:
-    """The number in "sm_90a"; 0 where there is none."""
-    digits = "".join(ch for ch in info.arch if ch.isdigit())
-    return int(digits) if info.arch.startswith("sm_") and digits else 0
 
 
 def tensorize(program: Program, info: DeviceInfo) -> Program | None:
     """`program` on matrix units, or None when it is no contraction that they can compute."""
-    if architecture(info) < ARCHITECTURE:
+    if architecture(info) < AMPERE:
         return None
     c = contraction(program)
     dtype = factor_dtype(c) if c is not None else None
@@ -106,9 +101,7 @@ class Blocks:
         return row, column
 
     def _by_warps(self, body: tuple[Stmt, ...]) -> tuple[Stmt, ...]:
-        for var in reversed(self.warp):
-            body = (Loop(Axis(var, WARPS, Kind.LOCAL), body),)
-        return body
+        return around([Axis(var, WARPS, Kind.LOCAL) for var in self.warp], body)
 
     def _products(self) -> tuple[Stmt, ...]:
         """What a warp does with a slice: fragments of both operands, and their product."""

@@ -10,10 +10,10 @@ from dataclasses import replace
 from lazygrad.index.expr import dim_max
 from lazygrad.runtime.base import DeviceInfo
 
-from .program import Last, Loop, Program, Reduction, Store
+from .program import Last, Program, Reduction, Store
 from .split import in_tasks
 from .values import exchange
-from .walk import grid
+from .walk import around, grid
 from .workgroups import EACH, SHORT, in_turns, length, row_group
 
 GROUPS = 2  # of a unit: one waits for memory while the other works on what it has read
@@ -39,6 +39,4 @@ def total(program: Program, info: DeviceInfo) -> Program | None:
     assert isinstance(part, Reduction)
     final = [s for last in body if isinstance(last, Last) for s in last.body]
     body = exchange(body, in_turns((*(part.body if by_rows else (part,)), *final), size, info))
-    for axis in reversed(axes):
-        body = (Loop(axis, body),)
-    return replace(parted, body=body)
+    return replace(parted, body=around(axes, body))

@@ -80,6 +80,15 @@ def _rebuilt(v: Value, src: tuple[Value, ...], variables: Mapping[Var, Expr], ar
     return load(arrays.get(v.array, v.array), v.index.substitute(variables), valid, v.fill, bindings)
 
 
+def with_values(stores: Iterable[Stmt], replaced: Mapping[Value, Value]) -> list[Store]:
+    """Stores, with whole values replaced in what they store."""
+    new: list[Store] = []
+    for s in stores:
+        assert isinstance(s, Store)
+        new.append(replace(s, value=substitute([s.value], {}, replaced)[0]))
+    return new
+
+
 def exprs(roots: Iterable[Value]) -> list[tuple[Expr, bool]]:
     """The index expressions in values: (expression, whether it is the address of a load)."""
     found: list[tuple[Expr, bool]] = []

@@ -25,7 +25,7 @@ from lazygrad.runtime.base import DeviceInfo
 from lazygrad.tile.program import Axis, Kind, Last, Loop, Program, Reduction, Stmt, Store, Value
 from lazygrad.tile.split import MAX_TASKS, TASK_NS, split, stretch_length
 from lazygrad.tile.values import exprs, statement_exprs, statement_values, substitute_body, topological
-from lazygrad.tile.walk import grid, nest, nest_axes
+from lazygrad.tile.walk import around, grid, nest, nest_axes
 
 REGISTERS = 8  # vectors of one axis side by side: enough to hide latency
 
@@ -42,7 +42,7 @@ def vectorize(program: Program, info: DeviceInfo) -> Program:
     if not axes and (parted := split(program, cost((), body, lanes_for(statement_values(body), info)))) is not None:
         program = parted
         axes, body = grid(program.body)
-        return replace(program, body=_around(axes, tuple(_vector_statement(s, info) for s in body)))
+        return replace(program, body=around(axes, tuple(_vector_statement(s, info) for s in body)))
     outer = max(axes, key=lambda a: (_score(a, body), axes.index(a)), default=None)
     inside = _inner_score(body)
     if outer is not None and _score(outer, body) > 0 and (inside is None or _score(outer, body) > inside):
@@ -54,12 +54,6 @@ def vectorize(program: Program, info: DeviceInfo) -> Program:
     body = tuple(_vector_statement(s, info) for s in body)
     lanes = max((a.lanes for s in body for a in nest_axes(s)), default=1)
     return replace(program, body=_tasks(list(axes), None, body, cost(axes, body, lanes)))
-
-
-def _around(axes: Sequence[Axis], body: tuple[Stmt, ...]) -> tuple[Stmt, ...]:
-    for axis in reversed(axes):
-        body = (Loop(axis, body),)
-    return body
 
 
 def _score(axis: Axis, body: Sequence[Stmt]) -> float:
@@ -111,9 +105,7 @@ def _vector_statement(s: Stmt, info: DeviceInfo) -> Stmt:
     if any(t.valid is not None or t.array in _arrays_read(body) for t in body if isinstance(t, Store)):
         return s
     lanes = lanes_for(statement_values(body), info)
-    for axis in reversed(_innermost(axes, statement_exprs(body), lanes, reduction=False)):
-        body = (Loop(axis, body),)
-    return body[0]
+    return around(_innermost(axes, statement_exprs(body), lanes, reduction=False), body)[0]
 
 
 def _arrays_read(body: Sequence[Stmt]) -> set[object]:
@@ -208,7 +200,7 @@ def _grid_rows(
         if isinstance(var, Var):
             body = (Loop(Axis(var, stretch_length(count, task, chunk)), body),)
     else:
-        body = _around(rows, body)
+        body = around(rows, body)
     if inner is not None:
         body = (Loop(inner, body),)
     return (Loop(Axis(task, groups, Kind.GRID), body),) if isinstance(task, Var) else body

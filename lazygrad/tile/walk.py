@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 from .program import Axis, If, Kind, Last, Loop, Reduction, Roles, Search, Stage, Start, Stmt
 
@@ -34,6 +35,18 @@ def grid(body: Sequence[Stmt]) -> tuple[list[Axis], tuple[Stmt, ...]]:
         axes.append(body[0].axis)
         body = body[0].body
     return axes, body
+
+
+def around(axes: Sequence[Axis], body: tuple[Stmt, ...]) -> tuple[Stmt, ...]:
+    """`body` inside loops over `axes`, the first one outermost."""
+    for axis in reversed(axes):
+        body = (Loop(axis, body),)
+    return body
+
+
+def on_grid(axes: Sequence[Axis], body: tuple[Stmt, ...]) -> tuple[Stmt, ...]:
+    """`body` for every position along `axes`, by groups of their own."""
+    return around([replace(axis, kind=Kind.GRID) for axis in axes], body)
 
 
 def nest(loop: Loop) -> tuple[tuple[Axis, ...], tuple[Stmt, ...]]:

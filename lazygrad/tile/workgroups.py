@@ -31,7 +31,7 @@ from lazygrad.tile.values import (
     substitute_body,
     topological,
 )
-from lazygrad.tile.walk import flattened, grid, nest, nest_axes
+from lazygrad.tile.walk import flattened, grid, nest, nest_axes, on_grid
 
 GROUP = 256  # work-items of a group: enough to fill a multiprocessor together with a few others
 WARP = 32  # work-items that run in step; groups are multiples of it
@@ -193,9 +193,7 @@ def _warp_per_row(axes: list[Axis], body: tuple[Stmt, ...], info: DeviceInfo) ->
     outside, row = Var(last.var.name, 0, last.extent // rows - 1), Var("row", 0, rows - 1)
     body = substitute_body(exchange(body, in_turns(body, warp, info)), {last.var: outside * rows + row})
     body = (Loop(Axis(row, rows, Kind.LOCAL), body),)
-    for axis in reversed([*axes[:-1], Axis(outside, last.extent // rows)]):
-        body = (Loop(replace(axis, kind=Kind.GRID), body),)
-    return body
+    return on_grid([*axes[:-1], Axis(outside, last.extent // rows)], body)
 
 
 def _group_per_row(axes: list[Axis], across: Axis | None, body: tuple[Stmt, ...], info: DeviceInfo) -> tuple[Stmt, ...]:
@@ -217,9 +215,7 @@ def _group_per_row(axes: list[Axis], across: Axis | None, body: tuple[Stmt, ...]
     inner = exchange(inner, in_turns(inner, size, None if across else info))
     if width > 1:
         inner = (Loop(Axis(side, width, Kind.UNROLL), inner),)
-    for axis in reversed(rows):
-        inner = (Loop(replace(axis, kind=Kind.GRID), inner),)
-    return inner
+    return on_grid(rows, inner)
 
 
 def row_group(body: Sequence[Stmt], width: int, is_many: bool, info: DeviceInfo) -> int:
