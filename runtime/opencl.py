@@ -82,6 +82,7 @@ class OpenCLRuntime(Runtime):
         granule = host.PAGE if self._unified else DEVICE_GRANULE
         self.pool = Pool(name, self._new_block, self._finish, limit, own.max_alloc, granule)
         atexit.register(_settle, weakref.ref(self))
+        weakref.finalize(self, _drain, cl, self._queue)
 
     @property
     def info(self) -> DeviceInfo:  # type: ignore[override]  # read only
@@ -241,3 +242,9 @@ def _settle(reference: weakref.ref[OpenCLRuntime]) -> None:
     if runtime is not None:
         with contextlib.suppress(LazygradError):
             runtime.synchronize()
+
+
+def _drain(cl: Any, queue: Any) -> None:
+    """Before a runtime's memory goes: wait for the commands that use it."""
+    with contextlib.suppress(cl.Error):
+        queue.finish()

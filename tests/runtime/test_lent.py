@@ -1,8 +1,9 @@
-"""Arrays that kernels use where they lie: alive as long as a command may read them, and no longer."""
+"""Memory that commands in flight use is alive as long as they may, and no longer."""
 
 from __future__ import annotations
 
 import gc
+import threading
 import weakref
 from collections.abc import Callable, Iterator
 
@@ -11,6 +12,7 @@ import pytest
 
 from lazygrad import Tensor, jit, synchronize
 from lazygrad.runtime import lent
+from lazygrad.runtime.base import KernelSource, Launch
 from lazygrad.runtime.opencl import OpenCLRuntime
 from lazygrad.runtime.registry import open_device
 from lazygrad.settings import settings
@@ -103,3 +105,27 @@ def test_a_part_keeps_the_whole(opened: Callable[[], None]) -> None:
     del part
     synchronize()
     assert kept() is None
+
+
+def test_a_runtime_waits_for_its_commands_before_its_memory_goes() -> None:
+    runtime = OpenCLRuntime("OPENCL")
+    text = "__kernel void late(__global int* o) { o[get_global_id(0)] = 1; }"
+    (executable,) = runtime.build([KernelSource("late", text, "late")])
+    memory = runtime.allocate(4096)
+    order: list[str] = []
+    assert memory.host is not None and memory.lease is not None
+    weakref.finalize(memory.lease.block.host, order.append, "freed")
+    gate = cl.UserEvent(runtime._queue.context)
+    cl.enqueue_barrier(runtime._queue, wait_for=[gate])
+    runtime.prepare([Launch(executable, (memory,), (), (1024,), (1,))]).run()
+
+    def open_() -> None:
+        order.append("begun")
+        gate.set_status(cl.command_execution_status.COMPLETE)
+
+    timer = threading.Timer(0.2, open_)
+    timer.start()
+    del memory, runtime
+    gc.collect()
+    timer.join()
+    assert order == ["begun", "freed"]
