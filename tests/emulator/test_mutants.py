@@ -16,6 +16,7 @@ import pytest
 
 from lazygrad import Tensor
 from lazygrad.dtype import dtypes
+from lazygrad.engine import run as run_module
 from lazygrad.errors import KernelError
 from lazygrad.runtime.base import KernelSource, Launch, Prepared
 from lazygrad.runtime.emulator.launch import EmulatedPrepared
@@ -51,7 +52,7 @@ class Recorded:
 
 @pytest.fixture
 def launches(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Recorded]]:
-    """Every launch from here on."""
+    """Every launch from here on, by plans that are made anew: those that ran before are prepared already."""
     recorded: list[Recorded] = []
     waiting: dict[int, list[Launch]] = {}
     prepare, run = EmulatedRuntime.prepare, EmulatedPrepared.run
@@ -67,6 +68,7 @@ def launches(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Recorded]]:
             recorded.append(Recorded(launch, held))
         return run(self, profile)
 
+    monkeypatch.setattr(run_module, "_runners", {})
     monkeypatch.setattr(EmulatedRuntime, "prepare", note)
     monkeypatch.setattr(EmulatedPrepared, "run", record)
     with settings.override(device="CUDA_EMULATED", debug=0):
