@@ -66,7 +66,7 @@ def make_plan(roots: Sequence[Node], inputs: Sequence[Node], replaces: Mapping[i
     slots |= {n: slots[source] for n, source in aliases.items()}
     slots |= {n: Output(i) for i, n in enumerate(fresh)}
     kernels = recomputed(kernels, set(slots), aliases)
-    launches = batches(kernels, aliases, set(slots)) if info.kind == "cpu" else [(k,) for k in kernels]
+    launches = batches(kernels, aliases, set(slots))
     arena = plan_memory(launches, set(slots), info.alignment)
     slots |= {n: Temporary(offset, nbytes(n)) for n, offset in arena.offsets.items()}
     steps = [_step(batch, aliases, slots, info) for batch in launches]

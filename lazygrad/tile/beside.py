@@ -5,38 +5,48 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from lazygrad.index.expr import Var, dim_max, dim_product, index_variable
+from lazygrad.index.expr import Expr, Var, dim_max, dim_product, index_variable
 from lazygrad.index.view import unflatten
-from lazygrad.tile.program import Array, Axis, If, Kind, Loop, Program, Stmt
+from lazygrad.tile.collective import Let
+from lazygrad.tile.program import Array, Axis, If, Kind, Program, Stmt
 from lazygrad.tile.values import substitute_body
-from lazygrad.tile.walk import grid
+from lazygrad.tile.walk import around, grid
 
 
 def beside(name: str, programs: Sequence[Program]) -> Program:
-    """The programs as one, with a GRID axis that chooses among them. Its parameters are theirs, in order.
+    """The programs as one, whose work-groups are those of the first, then those of the second, and so on. Its
+    parameters are theirs, in order.
 
-    They are elementwise, with GRID axes of known extents, and have no scratch. Every program gets as many work-groups
-    as the one that needs most; those it does not need do nothing.
+    They are elementwise, with GRID axes of known extents, and have no scratch.
     """
-    parts: list[tuple[list[Axis], tuple[Stmt, ...]]] = []
     params: list[Array] = []
+    parts: list[_Part] = []
+    count = sum(_groups(grid(program.body)[0]) for program in programs)
+    task, start = Var("task", 0, count - 1), 0
     for number, program in enumerate(programs):
-        own = {a: replace(a, name=f"{a.name}_{number}") for a in program.params}
-        params += own.values()
+        arrays = {a: replace(a, name=f"{a.name}_{number}") for a in program.params}
+        params += arrays.values()
         axes, body = grid(program.body)
-        parts.append((axes, substitute_body(body, {}, own)))
-    most = max(_groups(axes) for axes, _ in parts)
-    part, task = Var("part", 0, len(parts) - 1), index_variable("task", most)
-    chosen: tuple[Stmt, ...] = ()
-    for number, (axes, body) in reversed(list(enumerate(parts))):
-        position = unflatten(task, [a.extent for a in axes])
-        moved = substitute_body(body, {a.var: e for a, e in zip(axes, position)})
-        needed = task.lt(_groups(axes))
-        moved = moved if needed.constant == 1 else (If(needed, moved),)
-        chosen = (If(part.lt(number + 1), moved, chosen),) if chosen else moved
-    if isinstance(task, Var):
-        chosen = (Loop(Axis(task, most, Kind.GRID), chosen),)
-    return Program(name, tuple(params), (), (Loop(Axis(part, len(parts), Kind.GRID), chosen),))
+        groups = _groups(axes)
+        own = index_variable(f"task_{number}", groups)
+        position = unflatten(own, [a.extent for a in axes])
+        body = substitute_body(body, {a.var: e for a, e in zip(axes, position)}, arrays)
+        parts.append((start, (Let(own, task - start), *body) if isinstance(own, Var) else body))
+        start += groups
+    chosen = _chosen(parts, task)
+    return Program(name, tuple(params), (), around([Axis(task, count, Kind.GRID)], chosen))
+
+
+_Part = tuple[int, tuple[Stmt, ...]]  # the first work-group that has these statements
+
+
+def _chosen(parts: Sequence[_Part], task: Expr) -> tuple[Stmt, ...]:
+    """The statements of the part that `task` belongs to, found by halving."""
+    if len(parts) == 1:
+        return parts[0][1]
+    middle = len(parts) // 2
+    before = task.lt(parts[middle][0])
+    return (If(before, _chosen(parts[:middle], task), _chosen(parts[middle:], task)),)
 
 
 def _groups(axes: Sequence[Axis]) -> int:
