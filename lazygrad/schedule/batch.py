@@ -17,25 +17,28 @@ def batches(kernels: Sequence[Kernel], aliases: Mapping[Node, Node], results: se
     """`kernels`, each alone or with others in one launch, in an order in which they can run.
 
     Elementwise kernels that make nothing but results wait for each other, until something reads what one of them
-    writes. `aliases` are outputs that are written over inputs (output -> input): such an input has no other reader in
-    the launch, and none after it.
+    writes, or is written over what one of them reads. `aliases` are outputs that are written over inputs (output ->
+    input): such an input has no other reader in the launch, and none after it.
     """
     done: list[Batch] = []
     waiting: list[Kernel] = []
     for k in kernels:
-        touched = {*k.inputs, *k.outputs}
-        if any(not touched.isdisjoint(_writes(w, aliases)) for w in waiting):
+        may_wait = k.group.kind is GroupKind.POINT and results.issuperset(k.outputs)
+        full = may_wait and sum(map(_parameters, waiting)) + _parameters(k) > MAX_PARAMETERS
+        if waiting and (full or any(_must_follow(k, w, aliases) for w in waiting)):
             done.append(tuple(waiting))
             waiting = []
-        if k.group.kind is not GroupKind.POINT or not results.issuperset(k.outputs):
+        if may_wait:
+            waiting.append(k)
+        else:
             done.append((k,))
-            continue
-        full = sum(map(_parameters, waiting)) + _parameters(k) > MAX_PARAMETERS
-        if full or any(not _writes(k, aliases).isdisjoint(w.inputs) for w in waiting):
-            done.append(tuple(waiting))
-            waiting = []
-        waiting.append(k)
     return [*done, tuple(waiting)] if waiting else done
+
+
+def _must_follow(k: Kernel, w: Kernel, aliases: Mapping[Node, Node]) -> bool:
+    """Whether `k` reads or writes what `w` writes, or writes what `w` reads."""
+    touched, written = {*k.inputs, *k.outputs}, _writes(k, aliases)
+    return not (touched.isdisjoint(_writes(w, aliases)) and written.isdisjoint(w.inputs))
 
 
 def _writes(k: Kernel, aliases: Mapping[Node, Node]) -> set[Node]:

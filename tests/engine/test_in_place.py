@@ -65,6 +65,24 @@ class Simulation:
         a -= 2
         self.add(value, a.copy())
 
+    def read_and_change(self) -> None:
+        """One realize computes values of the old elements and what takes their place, by kernels of all kinds."""
+        (t, a), (s, b), (u, c) = self.pick(), self.pick(), self.pick()
+        before = self.rng.sample(
+            [(t * 3, a * 3), (t.sum(1), a.sum(1)), (t.T + 1, a.T + 1), (t - u, a - c), (t.amax(0), a.max(0))], 2
+        )
+        wanted = [value.copy() for _, value in before]
+        change, array = self.rng.choice(
+            [(s[:, :3] @ u, b[:, :3] @ c), (s.sum(0), b.sum(0)), (u.amin(1, keepdim=True), c.min(1, keepdims=True))]
+        )
+        t += change
+        a += array.copy()
+        together = [t, *(value for value, _ in before)]
+        self.rng.shuffle(together)
+        Tensor.realize(*together)
+        for (value, _), expected in zip(before, wanted):
+            assert np.array_equal(value.numpy(), expected)
+
     def set_row(self) -> None:
         (t, a), (s, b) = self.pick(), self.pick()
         k = self.rng.randrange(SHAPE[0])
@@ -108,8 +126,9 @@ class Simulation:
 
 STEPS = (
     Simulation.add_in_place, Simulation.scale_in_place, Simulation.assign, Simulation.assign_and_keep,
-    Simulation.set_row, Simulation.set_block, Simulation.read, Simulation.read, Simulation.swap, Simulation.realize,
-    Simulation.realize, Simulation.look, Simulation.forget, Simulation.new,
+    Simulation.read_and_change, Simulation.read_and_change, Simulation.set_row, Simulation.set_block,
+    Simulation.read, Simulation.read, Simulation.swap, Simulation.realize, Simulation.realize, Simulation.look,
+    Simulation.forget, Simulation.new,
 )  # fmt: skip
 
 
