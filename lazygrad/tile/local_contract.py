@@ -177,8 +177,8 @@ class _Blocks:
         item, k = Var("thread", 0, layout.items - 1), Var("k", 0, self.shape.depth - 1)
         i, j = (Var(name, 0, n - 1) for name, n in zip("ij", layout.each))
         each = [Axis(var, var.hi + 1, Kind.UNROLL) for var in (i, j)]
-        slice_ = Axis(k, k.hi + 1, copies=min(self.shape.depth, LONG // layout.registers))
-        return around((Axis(item, layout.items, Kind.LOCAL), slice_, *each), (self._product(item, i, j, k),))
+        deep = Axis(k, k.hi + 1, copies=min(self.shape.depth, LONG // layout.registers))
+        return around((Axis(item, layout.items, Kind.LOCAL), deep, *each), (self._product(item, i, j, k),))
 
     def _product(self, item: Expr, i: Expr, j: Expr, k: Expr) -> Stmt:
         """Adds the product of element `k` of a row and of a column to their sum."""
