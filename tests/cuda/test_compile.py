@@ -14,7 +14,9 @@ pytest.importorskip("cuda.bindings", reason="cuda-python is not installed: no wh
 from extra.bench.planned import ARCHITECTURES, compiled, graphs, kernel_sources, placeholder
 from lazygrad import Tensor, dtypes, no_grad, optim
 from lazygrad.dtype import BY_NAME, DType
-from lazygrad.ir.node import Node
+from lazygrad.engine.plan import make_plan
+from lazygrad.ir.node import Node, topological
+from lazygrad.ir.op import Op
 from lazygrad.models.gpt import GPT, GPTConfig
 from lazygrad.runtime.base import KernelSource
 from lazygrad.runtime.cuda_device import planned_info
@@ -149,6 +151,29 @@ def training_step(config: GPTConfig, batch: int, dtype: DType, with_update: bool
 def test_a_small_gpt_step_compiles(arch: str) -> None:
     config = GPTConfig(vocabulary=65, layers=2)
     check(graphs(lambda: training_step(config, 12, dtypes.float32, True)), arch)
+
+
+@ARCH
+def test_an_optimizers_launches_compile(arch: str) -> None:
+    """Kernels side by side, as a plan launches them: two layers' parameters and their moments."""
+    sizes = [(768,), (768, 2304), (2304,), (768, 768), (768,), (768, 3072), (3072,), (3072, 768), (768,)] * 2
+
+    def update() -> list[Tensor]:
+        parameters = [placeholder(*s) for s in sizes]
+        for p in parameters:
+            p.requires_grad = True
+        optimizer = optim.AdamW(parameters, lr=1e-3)
+        (group,) = optimizer.param_groups
+        optimizer.make_state(0, group)
+        with no_grad():
+            return optimizer.update(0, group, [(i, p, placeholder(*p.shape)) for i, p in enumerate(parameters)])
+
+    nodes = graphs(update)
+    inputs = [n for n in topological(nodes) if n.op is Op.BUFFER]
+    steps = make_plan(nodes, inputs, {}, planned_info(arch)).steps
+    assert len(steps) <= 4, [step.kernel.source.name for step in steps]
+    for cubin in compiled([step.kernel.source for step in steps], arch):
+        assert not cubin.resources.problems and cubin.resources.registers <= 128, cubin.resources
 
 
 @ARCH
