@@ -30,12 +30,15 @@ class Runner:
     plan: Plan
     runtime: Runtime
     prepared: Prepared | None = None
-    bound: dict[Slot, object] = field(default_factory=dict)  # handles only: a Memory here would keep its block in use
+    slots: list[Slot] = field(default_factory=list)  # inputs, outputs, then those of the plan's own memory
+    uses: list[list[tuple[int, int]]] = field(default_factory=list)  # of each of them: launches and their arguments
+    bound: list[object] = field(default_factory=list)  # handles only: a Memory here would keep its block in use
     temporaries: dict[Slot, Memory] = field(default_factory=dict)
-    uses: dict[Slot, list[tuple[int, int]]] = field(default_factory=dict)
+    own: list[Memory] = field(default_factory=list)  # of the last slots, while there are temporaries
     arena: Memory | None = None
     values: Sizes = field(default_factory=dict)  # of the last run
-    scratch: dict[Workspace, Memory] = field(default_factory=dict)
+    scratch: dict[Slot, Memory] = field(default_factory=dict)
+    traffic: int = 0  # bytes that a run reads and writes
     lock: threading.Lock = field(default_factory=threading.Lock)  # binding and enqueueing are one step for threads
 
     @staticmethod
@@ -58,46 +61,47 @@ class Runner:
             with self.lock:
                 self._run(self._memories(inputs, outputs), values)
 
-    def _run(self, memories: dict[Slot, Memory], values: Sizes) -> None:
+    def _run(self, memories: list[Memory], values: Sizes) -> None:
         if self.prepared is None:
             self._prepare(memories, values)
         else:
             if values != self.values:
                 self._resize(values)
-            for slot, memory in memories.items():
-                if self.bound.get(slot) is not memory.handle:
-                    for launch, argument in self.uses.get(slot, ()):
+            for k, memory in enumerate(memories):
+                if self.bound[k] is not memory.handle:
+                    for launch, argument in self.uses[k]:
                         self.prepared.rebind(launch, argument, memory)
-        self.bound = {slot: memory.handle for slot, memory in memories.items()}
+        self.bound = [memory.handle for memory in memories]
         self.values = values
         assert self.prepared is not None
         profile = settings.debug >= 1
         seconds = self.prepared.run(profile)
         counters.kernels += len(self.plan.steps)
-        for i, step in enumerate(self.plan.steps):
-            counters.bytes += step.kernel.bytes
-            if profile and seconds is not None:
-                print_kernel(step.kernel, seconds[i])
+        counters.bytes += self.traffic
+        if profile and seconds is not None:
+            for step, each in zip(self.plan.steps, seconds):
+                print_kernel(step.kernel, each)
 
     def release(self) -> None:
         """Give the temporaries' memory back to the pool; the next run takes some again."""
         self.arena = None
         self.temporaries.clear()
+        self.own.clear()
 
-    def _memories(self, inputs: Sequence[Memory], outputs: Sequence[Memory]) -> dict[Slot, Memory]:
-        memories: dict[Slot, Memory] = {Input(i): m for i, m in enumerate(inputs)}
-        memories |= {Output(i): m for i, m in enumerate(outputs)}
+    def _memories(self, inputs: Sequence[Memory], outputs: Sequence[Memory]) -> list[Memory]:
+        """The memory of every slot."""
+        if not self.slots:
+            own = dict.fromkeys(slot for step in self.plan.steps for slot in step.memories)
+            self.slots = [*map(Input, range(len(inputs))), *map(Output, range(len(outputs)))]
+            self.slots += [slot for slot in own if isinstance(slot, (Temporary, Workspace))]
         if self.plan.arena and self.arena is None:
             self.arena = self.runtime.allocate(self.plan.arena, "temporaries")
         if self.plan.workspace and not self.scratch:
             self._make_workspace()
-        for step in self.plan.steps:
-            for slot in step.memories:
-                if isinstance(slot, Temporary) and slot not in memories:
-                    memories[slot] = self._temporary(slot)
-                elif isinstance(slot, Workspace):
-                    memories[slot] = self.scratch[slot]
-        return memories
+        if not self.own:
+            for slot in self.slots[len(inputs) + len(outputs) :]:
+                self.own.append(self._temporary(slot) if isinstance(slot, Temporary) else self.scratch[slot])
+        return [*inputs, *outputs, *self.own]
 
     def _make_workspace(self) -> None:
         whole = self.runtime.allocate(self.plan.workspace, "workspace")
@@ -121,16 +125,19 @@ class Runner:
             if any(values[v] != self.values[v] for v in kernel.scalars):
                 self.prepared.resize(i, [values[v] for v in kernel.scalars], kernel.global_size(values))
 
-    def _prepare(self, memories: dict[Slot, Memory], values: Sizes) -> None:
+    def _prepare(self, memories: list[Memory], values: Sizes) -> None:
         start = time.perf_counter()
         built = self.runtime.build([s.kernel.source for s in self.plan.steps])
         counters.compile_seconds += time.perf_counter() - start
         launches = []
+        place = {slot: k for k, slot in enumerate(self.slots)}
+        self.uses = [[] for _ in self.slots]
         for i, (step, executable) in enumerate(zip(self.plan.steps, built)):
             kernel = step.kernel
-            arguments = tuple(memories[s] for s in step.memories)
+            arguments = tuple(memories[place[s]] for s in step.memories)
             scalars = tuple(values[v] for v in kernel.scalars)
             launches.append(Launch(executable, arguments, scalars, kernel.global_size(values), (kernel.group_size,)))
             for j, slot in enumerate(step.memories):
-                self.uses.setdefault(slot, []).append((i, j))
+                self.uses[place[slot]].append((i, j))
+        self.traffic = sum(step.kernel.bytes for step in self.plan.steps)
         self.prepared = self.runtime.prepare(launches)

@@ -12,6 +12,7 @@ from lazygrad.dtype import DType
 from lazygrad.engine.run import own
 from lazygrad.errors import ArgumentError
 from lazygrad.ir.signature import Shape
+from lazygrad.ops.jit_modules import Changes
 from lazygrad.ops.mode import no_grad
 from lazygrad.tensor import Tensor
 
@@ -45,6 +46,7 @@ class Module:
     """
 
     training: bool = True
+    counts_changes = True  # of attributes: `jit` reads them anew after some
     _parameters: dict[str, None]
     _buffers: dict[str, bool]  # name -> whether it is part of the state
     _children: dict[str, None]
@@ -53,10 +55,10 @@ class Module:
         self.__dict__.update(_parameters={}, _buffers={}, _children={})
 
     def __setattr__(self, name: str, value: Any) -> None:
+        Changes.count += 1
         is_module = isinstance(value, Module)
         is_parameter = isinstance(value, Tensor) and value.requires_grad and value.is_leaf
-        known = self.__dict__
-        if "_parameters" not in known:
+        if "_parameters" not in self.__dict__:
             if is_module or is_parameter:
                 raise AttributeError(f"call super().__init__() before assigning {type(self).__name__}.{name}")
         else:
@@ -67,6 +69,7 @@ class Module:
         object.__setattr__(self, name, value)
 
     def __delattr__(self, name: str) -> None:
+        Changes.count += 1
         for names in (self._parameters, self._buffers, self._children):
             names.pop(name, None)
         object.__delattr__(self, name)
@@ -250,9 +253,8 @@ class Module:
 
     def __repr__(self) -> str:
         lines = [f"({name}): {module!r}".replace("\n", "\n  ") for name, module in self.named_children()]
-        if not lines:
-            return f"{type(self).__name__}({self.extra_repr()})"
-        return "\n  ".join([f"{type(self).__name__}({self.extra_repr()}", *lines]) + "\n)"
+        head = f"{type(self).__name__}({self.extra_repr()}"
+        return "\n  ".join([head, *lines]) + "\n)" if lines else head + ")"
 
     def summary(self) -> str:
         """A table of the modules inside with the shapes and numbers of their own parameters.
@@ -270,8 +272,7 @@ class Module:
                 count = sum(_size(shape) for shape in own.values())
                 shapes = ", ".join(f"{n} {'×'.join(map(str, shape))}" for n, shape in own.items())
                 rows.append((name or "(self)", type(module).__name__, shapes, f"{count:,}"))
-        total = sum(_size(p.shape) for p in self.parameters())
-        rows.append(("total", "", "", f"{total:,}"))
+        rows.append(("total", "", "", f"{sum(_size(p.shape) for p in self.parameters()):,}"))
         widths = [max(len(row[i]) for row in rows) for i in range(4)]
         return "\n".join(
             "  ".join([*(cell.ljust(w) for cell, w in zip(row[:3], widths)), row[3].rjust(widths[3])]) for row in rows

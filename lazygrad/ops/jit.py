@@ -122,12 +122,9 @@ def _found(trace: Trace, arguments: list[Core], names: Renamed) -> list[Core | N
         t = source.place.find(arguments)
         if t is not None and source.gradient:
             t = t.grad
-        if (
-            t is None
-            or renamed_shape(t.shape, names) != n.shape
-            or t.dtype is not n.dtype
-            or t.device != trace.replay.device
-        ):
+        if t is None or t.dtype is not n.dtype or t.device != trace.replay.device:
+            return None
+        if (renamed_shape(t.shape, names) if names else t.shape) != n.shape:
             return None
         found.append(t)
     return found
@@ -141,7 +138,7 @@ def _replay(trace: Trace, arguments: list[Core], found: list[Core | None], names
     storages: list[Storage] = []
     for i, (source, t, n) in enumerate(zip(trace.sources, found, trace.replay.inputs)):
         if t is not None:
-            storages.append(_storage(t, i in replaced))
+            storages.append(_overwritten(t) if i in replaced else run.storage_of(t.node))
         elif source.draw >= 0:
             storages.append(run.storage_of(run.upload(draws[source.draw], n.dtype, trace.replay.device)))
         else:
@@ -200,13 +197,13 @@ def _result(x: Any, arguments: list[Core], nodes: list[Node], device: str, names
 # ---- whose buffer it is ----------------------------------------------------------------------------
 
 
-def _storage(t: Core, replaced: bool) -> Storage:
-    """The storage of `t` to run with; a private copy when it will be overwritten and others hold it."""
-    copied = replaced and _is_shared(t)  # it counts references: before there is one here
-    stored = run.realized(t.node)
-    assert stored is not None
-    copied = copied or (replaced and run.memory_of(run.storage_of(stored)).readonly)
-    return run.storage_of(run.upload(run.download(stored), stored.dtype, t.device) if copied else stored)
+def _overwritten(t: Core) -> Storage:
+    """The storage of `t`, which the run may write over; of a private copy when others hold it."""
+    copied = _is_shared(t)  # it counts references: before there is one here
+    storage = run.storage_of(t.node)
+    if copied or run.memory_of(storage).readonly:
+        return run.storage_of(run.upload(run.download(t.node), t.dtype, t.device))
+    return storage
 
 
 class _Probe:

@@ -10,7 +10,8 @@ from lazygrad.index.expr import Expr
 from lazygrad.index.variable import Variable, by_name
 from lazygrad.ir.variables import Names, Renamed, renamed_shape, unbound_names
 from lazygrad.ops.core import Core
-from lazygrad.ops.jit_outside import PLAIN, outside
+from lazygrad.ops.jit_modules import PLAIN
+from lazygrad.ops.jit_outside import outside
 from lazygrad.ops.mode import mode
 from lazygrad.settings import settings
 

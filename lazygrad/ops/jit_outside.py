@@ -11,7 +11,6 @@ from __future__ import annotations
 import dis
 import functools
 import inspect
-import sys
 from collections import deque
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from types import CodeType, FunctionType, MemberDescriptorType, MethodType, ModuleType
@@ -23,12 +22,11 @@ from lazygrad.errors import JitError, bytes_text, user_line
 from lazygrad.index.expr import Expr
 from lazygrad.ops.core import Core
 from lazygrad.ops.function import Function
+from lazygrad.ops.jit_modules import PLAIN, inside, is_library
 
-PLAIN = (bool, int, float, complex, str, bytes, type(None), np.generic)
 CHANGING = (list, dict, set, deque)
 MOST_ELEMENTS = 4096  # of a container, and
 MOST_BYTES = 1 << 20  # of an array, that are compared at every call
-_LIBRARIES = frozenset({"lazygrad", "numpy", *sys.stdlib_module_names})
 _LOADS = ("LOAD_FAST", "LOAD_DEREF", "LOAD_GLOBAL", "LOAD_NAME", "LOAD_CLASSDEREF")
 _Path = tuple[str, ...]
 
@@ -83,7 +81,7 @@ class _Reader:
             if isinstance(value, (Core, *PLAIN)):
                 break
             found = _attribute(value, name)
-            if isinstance(found, property) and found.fget is not None and not _is_library(value):
+            if isinstance(found, property) and found.fget is not None and not is_library(value):
                 found = MethodType(found.fget, value)
             if _hides(found):  # what it reads of its object cannot be seen
                 break
@@ -107,7 +105,7 @@ class _Reader:
             self.called(value.func, given)
             self.elements((value.func, *given))
         elif isinstance(value, (FunctionType, MethodType)):
-            if not _is_library(value) or getattr(value, "__closure__", None):
+            if not is_library(value) or getattr(value, "__closure__", None):
                 self.called(value)
         elif not isinstance(value, ModuleType):
             self.object(value)
@@ -139,16 +137,18 @@ class _Reader:
         elif callable(state := getattr(value, "jit_state", None)):
             self.found.append(state())
         elif callable(modules := getattr(value, "modules", None)):
-            for module in modules():
+            known, others = inside(value) if getattr(value, "counts_changes", False) else (0, modules())
+            self.found.append(known)
+            for module in others:
                 self.module(module)
-        elif not _is_library(value):
+        elif not is_library(value):
             self.fields(value, (*PLAIN, np.ndarray))
             if isinstance(call := _attribute(value, "__call__"), MethodType):
                 self.called(call)
 
     def module(self, module: Any) -> None:
-        """The mode of a module and what its `forward` reads. lazygrad's own read nothing but what they hold."""
-        if _is_library(module):
+        """What a module holds, or its mode and what its `forward` reads. lazygrad's own read nothing but the first."""
+        if is_library(module):
             self.fields(module, (*PLAIN, Core))
         else:
             self.found.append(bool(getattr(module, "training", False)))
@@ -160,16 +160,6 @@ class _Reader:
             if isinstance(held, kinds) or name in self.names:
                 self.found.append(name)
                 self.value(held)
-
-
-def _is_library(value: Any) -> bool:
-    """Whether a function, or the class of an object, is of lazygrad or of a library, which keeps no state of users."""
-    if isinstance(value, ModuleType):
-        name = value.__name__
-    else:
-        home = value if isinstance(value, (type, FunctionType, MethodType)) else type(value)
-        name = getattr(home, "__module__", None) or ""
-    return name.partition(".")[0] in _LIBRARIES
 
 
 def _content(array: np.ndarray[Any, Any]) -> Hashable:
@@ -190,7 +180,7 @@ def _named(function: Any, code: CodeType, owner: object) -> dict[str, object]:
         except ValueError:  # not assigned yet
             continue
     scope: Mapping[str, object] = function.__globals__
-    if not _is_library(function):
+    if not is_library(function):
         found |= {name: scope[name] for name in _names(code) if name in scope}
     names = code.co_varnames[: code.co_argcount]
     found |= dict(zip(reversed(names), reversed(function.__defaults__ or ())))
@@ -227,7 +217,7 @@ def _attribute(value: object, name: str) -> Any:
 def _hides(found: object) -> bool:
     """Whether an attribute is code that is not followed: of a library, or not Python's."""
     if isinstance(found, (FunctionType, MethodType)):
-        return _is_library(found)
+        return is_library(found)
     return found is _MISSING or hasattr(type(found), "__get__")
 
 

@@ -7,8 +7,10 @@ from collections.abc import Mapping, Sequence
 from lazygrad.ir.node import Node
 from lazygrad.schedule.fuse import GroupKind
 from lazygrad.schedule.kernel import Kernel
+from lazygrad.schedule.stored import nbytes
 
 MAX_PARAMETERS = 120  # pointers of one kernel; OpenCL promises 1024 bytes of parameters
+MAX_BYTES = 32 << 20  # of all that a kernel reads and writes: beyond, its launch is a small part of its time
 
 Batch = tuple[Kernel, ...]
 
@@ -16,14 +18,14 @@ Batch = tuple[Kernel, ...]
 def batches(kernels: Sequence[Kernel], aliases: Mapping[Node, Node], results: set[Node]) -> list[Batch]:
     """`kernels`, each alone or with others in one launch, in an order in which they can run.
 
-    Elementwise kernels that make nothing but results wait for each other, until something reads what one of them
+    Small elementwise kernels that make nothing but results wait for each other, until something reads what one of them
     writes, or is written over what one of them reads. `aliases` are outputs that are written over inputs (output ->
     input): such an input has no other reader in the launch, and none after it.
     """
     done: list[Batch] = []
     waiting: list[Kernel] = []
     for k in kernels:
-        may_wait = k.group.kind is GroupKind.POINT and results.issuperset(k.outputs)
+        may_wait = k.group.kind is GroupKind.POINT and results.issuperset(k.outputs) and _bytes(k) <= MAX_BYTES
         full = may_wait and sum(map(_parameters, waiting)) + _parameters(k) > MAX_PARAMETERS
         if waiting and (full or any(_must_follow(k, w, aliases) for w in waiting)):
             done.append(tuple(waiting))
@@ -44,6 +46,10 @@ def _must_follow(k: Kernel, w: Kernel, aliases: Mapping[Node, Node]) -> bool:
 def _writes(k: Kernel, aliases: Mapping[Node, Node]) -> set[Node]:
     """The outputs of a kernel, and the inputs that they are written over."""
     return {*k.outputs, *(aliases[n] for n in k.outputs if n in aliases)}
+
+
+def _bytes(k: Kernel) -> int:
+    return sum(nbytes(n) for n in (*k.inputs, *k.outputs))
 
 
 def _parameters(k: Kernel) -> int:
