@@ -10,7 +10,7 @@ from lazygrad.schedule.kernel import Kernel
 from lazygrad.schedule.stored import nbytes
 
 MAX_PARAMETERS = 120  # pointers of one kernel; OpenCL promises 1024 bytes of parameters
-MAX_BYTES = 32 << 20  # of all that a kernel reads and writes: beyond, its launch is a small part of its time
+MAX_BYTES = 96 << 20  # of all that a kernel reads and writes: larger ones gain little from company
 
 Batch = tuple[Kernel, ...]
 
