@@ -33,11 +33,10 @@ class Runner:
     slots: list[Slot] = field(default_factory=list)  # inputs, outputs, then those of the plan's own memory
     uses: list[list[tuple[int, int]]] = field(default_factory=list)  # of each of them: launches and their arguments
     bound: list[object] = field(default_factory=list)  # handles only: a Memory here would keep its block in use
-    temporaries: dict[Slot, Memory] = field(default_factory=dict)
     own: list[Memory] = field(default_factory=list)  # of the last slots, while there are temporaries
     arena: Memory | None = None
     values: Sizes = field(default_factory=dict)  # of the last run
-    scratch: dict[Slot, Memory] = field(default_factory=dict)
+    scratch: dict[Workspace, Memory] = field(default_factory=dict)
     traffic: int = 0  # bytes that a run reads and writes
     lock: threading.Lock = field(default_factory=threading.Lock)  # binding and enqueueing are one step for threads
 
@@ -85,7 +84,6 @@ class Runner:
     def release(self) -> None:
         """Give the temporaries' memory back to the pool; the next run takes some again."""
         self.arena = None
-        self.temporaries.clear()
         self.own.clear()
 
     def _memories(self, inputs: Sequence[Memory], outputs: Sequence[Memory]) -> list[Memory]:
@@ -99,8 +97,7 @@ class Runner:
         if self.plan.workspace and not self.scratch:
             self._make_workspace()
         if not self.own:
-            for slot in self.slots[len(inputs) + len(outputs) :]:
-                self.own.append(self._temporary(slot) if isinstance(slot, Temporary) else self.scratch[slot])
+            self.own += map(self._memory, self.slots[len(inputs) + len(outputs) :])
         return [*inputs, *outputs, *self.own]
 
     def _make_workspace(self) -> None:
@@ -111,11 +108,12 @@ class Runner:
                 if isinstance(slot, Workspace):
                     self.scratch[slot] = self.runtime.sub(whole, slot.offset, slot.nbytes)
 
-    def _temporary(self, slot: Temporary) -> Memory:
-        if slot not in self.temporaries:
-            assert self.arena is not None
-            self.temporaries[slot] = self.runtime.sub(self.arena, slot.offset, slot.nbytes)
-        return self.temporaries[slot]
+    def _memory(self, slot: Slot) -> Memory:
+        """Of a slot that is the plan's own."""
+        if isinstance(slot, Workspace):
+            return self.scratch[slot]
+        assert isinstance(slot, Temporary) and self.arena is not None
+        return self.runtime.sub(self.arena, slot.offset, slot.nbytes)
 
     def _resize(self, values: Sizes) -> None:
         """Give the launches that depend on variables their new values."""

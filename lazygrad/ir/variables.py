@@ -106,4 +106,6 @@ def _argument(arg: Arg | None, names: Names) -> Arg | None:
 
 def renamed_shape(sizes: Sequence[Dim], names: Names) -> tuple[Dim, ...]:
     """The sizes with variables replaced."""
+    if not names:
+        return tuple(sizes)
     return tuple(as_dim(n.substitute(names)) if isinstance(n, Expr) else n for n in sizes)

@@ -122,9 +122,12 @@ def _found(trace: Trace, arguments: list[Core], names: Renamed) -> list[Core | N
         t = source.place.find(arguments)
         if t is not None and source.gradient:
             t = t.grad
-        if t is None or t.dtype is not n.dtype or t.device != trace.replay.device:
-            return None
-        if (renamed_shape(t.shape, names) if names else t.shape) != n.shape:
+        if (
+            t is None
+            or renamed_shape(t.shape, names) != n.shape
+            or t.dtype is not n.dtype
+            or t.device != trace.replay.device
+        ):
             return None
         found.append(t)
     return found

@@ -21,12 +21,12 @@ def beside(name: str, programs: Sequence[Program]) -> Program:
     """
     params: list[Array] = []
     parts: list[_Part] = []
-    count = sum(_groups(grid(program.body)[0]) for program in programs)
+    grids = [grid(program.body) for program in programs]
+    count = sum(_groups(axes) for axes, _ in grids)
     task, start = Var("task", 0, count - 1), 0
-    for number, program in enumerate(programs):
+    for number, (program, (axes, body)) in enumerate(zip(programs, grids)):
         arrays = {a: replace(a, name=f"{a.name}_{number}") for a in program.params}
         params += arrays.values()
-        axes, body = grid(program.body)
         groups = _groups(axes)
         own = index_variable(f"task_{number}", groups)
         position = unflatten(own, [a.extent for a in axes])
