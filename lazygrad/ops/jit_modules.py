@@ -14,7 +14,6 @@ import numpy as np
 from lazygrad.ops.core import Core
 
 PLAIN = (bool, int, float, complex, str, bytes, type(None), np.generic)
-CONTAINERS = (list, dict, set, tuple, frozenset, np.ndarray)
 MOST_KEPT = 256  # models, and different contents; numbers of those that are forgotten are not given again
 _LIBRARIES = frozenset({"lazygrad", "numpy", *sys.stdlib_module_names})
 
@@ -51,7 +50,7 @@ def _inside(module: Any) -> tuple[int, list[Any]]:
             continue
         content.append(type(m))
         for name, x in held.items():
-            content += (name, id(x)) if isinstance(x, Core) else (name, type(x), x) if _is_plain(x) else ()
+            content += (name, type(x), x) if _is_plain(x) else (name, id(x))
     if len(_contents) >= MOST_KEPT:
         _contents.clear()
     return _contents.setdefault(tuple(content), next(_numbers)), others
@@ -62,8 +61,8 @@ def _is_plain(x: object) -> bool:
 
 
 def _is_constant(x: object) -> bool:
-    """Whether nothing that is read of `x` can change: `x` itself may be exchanged, which modules count."""
-    return _is_plain(x) or isinstance(x, Core) or (is_library(x) and not isinstance(x, CONTAINERS))
+    """Whether `x` holds nothing that could change unseen: it may itself be exchanged, which modules count."""
+    return _is_plain(x) or isinstance(x, Core) or type(x).__module__.partition(".")[0] == "lazygrad"
 
 
 def is_library(value: Any) -> bool:

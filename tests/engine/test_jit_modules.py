@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+from collections import deque
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import pytest
@@ -50,18 +52,19 @@ def test_a_change_is_seen(name: str) -> None:
         np.testing.assert_allclose(f(x).numpy(), wanted, rtol=1e-6)
 
 
-def test_a_container_in_a_module_is_read_every_time() -> None:
-    """Its elements change without the module's knowing."""
+@pytest.mark.parametrize("held", [[2.0], deque([2.0]), partial(max, 2.0), np.ones(1), (2.0, [3.0])], ids=repr)
+def test_what_may_change_in_a_module_is_read_every_time(held: object) -> None:
+    """Its elements, or what it refers to, change without the module's knowing."""
 
     class Scaled(nn.Module):
         __module__ = "lazygrad.nn.scaled"  # as if it were ours
 
         def __init__(self) -> None:
             super().__init__()
-            self.factors = [2.0]
+            self.factors = held
 
         def forward(self, x: Tensor) -> Tensor:
-            return x * self.factors[0]
+            return x
 
     net = Scaled()
     assert jit_modules.inside(net)[1] == [net]
