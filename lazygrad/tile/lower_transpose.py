@@ -21,7 +21,7 @@ FEWEST = 4  # lanes that pay
 
 @dataclass(frozen=True, slots=True)
 class Square:
-    """The load of a tile: `index` in terms of `row`, the register along `axis`, and of the lane variable."""
+    """The load of a tile: `index` in terms of `row`, its registers along `axis`, and of the lane variable."""
 
     axis: TileAxis
     lane: Var
@@ -35,15 +35,16 @@ def square_of(context: Context, v: Load, element: Element) -> Square | None:
     lanes = context.lane_axis(v.vars)
     if v.binds or lanes is None or lanes.lane is None or lanes.lanes < FEWEST:
         return None
-    if v.valid is not None and context.machine(v.valid, element).constant != 1:
-        return None
     for axis in context.tile_axes(v.vars):
-        whole = axis.count - element[axis.var] % axis.count // lanes.lanes * lanes.lanes >= lanes.lanes
-        if axis is lanes or axis.lanes > 1 or axis.var in context.only or not whole:
+        first = element[axis.var] // lanes.lanes * lanes.lanes
+        if axis is lanes or axis.lanes > 1 or axis.var in context.only or first + lanes.lanes > axis.count:
             continue
-        row = Var("row", 0, axis.count - 1)
+        row = Var("row", first, first + lanes.lanes - 1)
         index = context.machine(v.index, element, {axis.var: axis.base + row})
-        if index.coefficient(row) == 1 and index.coefficient(lanes.lane) not in (0, 1, -1):
+        if index.coefficient(row) != 1 or index.coefficient(lanes.lane) in (0, 1, -1):
+            continue
+        # One instruction reads what all rows and lanes need: the guard must hold in every one of them.
+        if v.valid is None or context.machine(v.valid, element, {axis.var: axis.base + row}).constant == 1:
             return Square(axis, lanes.lane, lanes.lanes, row, index)
     return None
 
@@ -54,7 +55,7 @@ def transposed(context: Context, v: Load, element: Element) -> list[tuple[Elemen
     if square is None:
         return []
     n, axis, array = square.lanes, square.axis, context.arrays[v.array]
-    first = element[axis.var] // n * n
+    first = square.row.lo
     dtype = memory_dtype(array.dtype)
     rows: list[Operand] = []
     for k in range(n):

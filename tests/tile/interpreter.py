@@ -113,7 +113,7 @@ class Interpreter:
         bound = {var: self.value(v) for var, v in s.bindings}
         value = self.value(s.value)
         if s.valid is None or self.number(s.valid, bound):
-            array, at = self.memory[s.array], self.number(s.index, bound)
+            array, at = self.memory[s.array], self.place(s.array, s.index, bound)
             array[at] = wrapped(COMBINATIONS[s.combine](int(array[at]), value), s.array.dtype)
 
     def value(self, v: Value) -> int:
@@ -130,4 +130,12 @@ class Interpreter:
             return wrapped(self.number(v.expr, bound), v.dtype)
         if v.valid is not None and not self.number(v.valid, bound):
             return int(v.fill)
-        return int(self.memory[v.array][self.number(v.index, bound)])
+        return int(self.memory[v.array][self.place(v.array, v.index, bound)])
+
+    def place(self, array: Array, index: Expr, bound: Mapping[Var, int]) -> int:
+        """The element that an access means. IndexError where the array has none there; from the end none is counted."""
+        at, size = self.number(index, bound), len(self.memory[array])
+        if not 0 <= at < size:
+            values = ", ".join(f"{var.name} = {k}" for var, k in {**self.env, **bound}.items() if var in index.vars)
+            raise IndexError(f"{array.name}[{index}] is element {at} of {size} where {values}")
+        return at
