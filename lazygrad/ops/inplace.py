@@ -29,13 +29,17 @@ def storage_behind(n: Node) -> StorageLike | None:
 
 
 class InPlace(Reduce):
-    """Operations that replace this tensor's value. GradientError for leaves that require gradients, but in no_grad."""
+    """Operations that replace this tensor's value. But for `assign`, GradientError for leaves that
+    require gradients, outside of `no_grad`."""
 
     __slots__ = ()
 
     def _become(self, new: Core) -> Self:
         """Take the value of `new`, in this tensor's storage where it has one."""
         self._check_writable()
+        return self._exchange(new)
+
+    def _exchange(self, new: Core) -> Self:
         if new.shape != self.shape:
             fail(ShapeError, f"in-place: the result has shape {list(new.shape)}, the tensor {list(self.shape)}")
         if category(new.dtype) > category(self.dtype):
@@ -59,20 +63,28 @@ class InPlace(Reduce):
     def assign(self, value: Operand) -> Self:
         """Take `value`, broadcast to this tensor's shape and cast to its dtype, in this tensor's storage.
 
-        >>> x = Tensor([1.0, 2.0])
-        >>> x.assign(Tensor([3, 4])).tolist(), x.tolist()
-        ([3.0, 4.0], [3.0, 4.0])
+        A leaf that requires a gradient takes the numbers alone, as inside `no_grad`: it stays a leaf.
+
+        >>> x = Tensor([1.0, 2.0], requires_grad=True)
+        >>> x.assign(Tensor([3, 4])).tolist(), x.tolist(), x.is_leaf
+        ([3.0, 4.0], [3.0, 4.0], True)
         """
         new = self._beside(value) if isinstance(value, Core) else self._new(const(scalar("assign", value), self.dtype))
-        return self._become(new.cast(self.dtype).expand(self.shape))
+        new = new.cast(self.dtype).expand(self.shape)
+        return self._exchange(new.detach() if self.requires_grad and self._leaf else new)
+
+    def _written(self, value: Operand) -> Self:
+        """`assign`, which a leaf that requires a gradient refuses where gradients are recorded."""
+        self._check_writable()
+        return self.assign(value)
 
     def copy_(self, value: Operand) -> Self:
-        """`assign`, by PyTorch's name.
+        """`assign`, by PyTorch's name and rule: GradientError for a leaf that requires a gradient, outside `no_grad`.
 
         >>> Tensor([1, 2]).copy_(Tensor([3, 4])).tolist()
         [3, 4]
         """
-        return self.assign(value)
+        return self._written(value)
 
     def fill_(self, value: Scalar) -> Self:
         """Every element becomes `value`.
@@ -80,7 +92,7 @@ class InPlace(Reduce):
         >>> Tensor([1, 2]).fill_(7).tolist()
         [7, 7]
         """
-        return self.assign(value)
+        return self._written(value)
 
     def zero_(self) -> Self:
         """Every element becomes 0.
@@ -88,7 +100,7 @@ class InPlace(Reduce):
         >>> Tensor([1, 2]).zero_().tolist()
         [0, 0]
         """
-        return self.assign(0)
+        return self._written(0)
 
     def add_(self, other: Operand, *, alpha: float = 1) -> Self:
         """self += alpha * other.

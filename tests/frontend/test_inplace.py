@@ -61,9 +61,22 @@ def test_results_that_do_not_fit_are_refused() -> None:
     assert x.tolist() == [1, 2]
 
 
+def test_a_leaf_is_assigned_numbers_alone() -> None:
+    w, other = Tensor([1.0, 2.0], requires_grad=True), Tensor([3.0, 4.0], requires_grad=True)
+    loss = (w * w).sum()
+    w.assign(other * 2)
+    assert w.is_leaf and w.requires_grad and w.tolist() == [6.0, 8.0]
+    loss.backward()
+    assert w.grad is not None and w.grad.tolist() == [2.0, 4.0], "of the value that the loss was computed from"
+    assert other.grad is None
+    w.grad = None
+    (w * 5).sum().backward()
+    assert w.grad.tolist() == [5.0, 5.0]
+
+
 def test_leaves_need_no_grad() -> None:
     w = Tensor([1.0, 2.0], requires_grad=True)
-    for change in (lambda: w.add_(1), lambda: w.assign(Tensor([1.0, 1.0])), lambda: w.zero_()):
+    for change in (lambda: w.add_(1), lambda: w.copy_(Tensor([1.0, 1.0])), lambda: w.zero_()):
         with pytest.raises(GradientError, match="no_grad"):
             change()
     with no_grad():
