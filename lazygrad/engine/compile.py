@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 
 from lazygrad.index.expr import Dim, as_dim, dim_max, dim_product, lift
 from lazygrad.index.variable import Variable, bounds
-from lazygrad.ir.node import Node, own_variables, topological
+from lazygrad.ir.node import Node, topological
 from lazygrad.ir.op import Arg, BufferArg, IdArg, StoreArg
+from lazygrad.ir.signature import own_variables
 from lazygrad.ir.variables import Sizes
 from lazygrad.render.language import render
 from lazygrad.runtime.base import DeviceInfo, KernelSource

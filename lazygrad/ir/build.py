@@ -22,7 +22,7 @@ from lazygrad.ir.node import (
     shrink,
 )
 from lazygrad.ir.op import Combine, ConstArg, Op
-from lazygrad.ir.signature import Shape
+from lazygrad.ir.signature import Shape, index_dtype
 from lazygrad.settings import settings
 
 _SAME_ELEMENTS = frozenset({Op.RESHAPE, Op.PERMUTE, Op.EXPAND, Op.SHRINK, Op.FLIP})
@@ -87,9 +87,9 @@ def size_value(size: Dim, dtype: DType, shape: Shape = ()) -> Node:
     return full_like_shape(cast(value, dtype), shape)
 
 
-def positions(shape: Shape, axis: int, dtype: DType = dtypes.int32) -> Node:
-    """The index along `axis` of every element of `shape`."""
-    line = iota(shape[axis], dtype)
+def positions(shape: Shape, axis: int, dtype: DType | None = None) -> Node:
+    """The index along `axis` of every element of `shape`: int32, or int64 where the axis is too long for that."""
+    line = iota(shape[axis], dtype or index_dtype(dtypes.int32, shape[axis]))
     return expand(reshape(line, tuple(n if i == axis else 1 for i, n in enumerate(shape))), shape)
 
 

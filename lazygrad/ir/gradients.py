@@ -5,7 +5,6 @@ Each takes a node and the gradient by it, and returns the gradient by one of its
 
 from __future__ import annotations
 
-from lazygrad.dtype import dtypes
 from lazygrad.errors import GradientError
 from lazygrad.index.expr import dim_product
 from lazygrad.ir.build import add, filled_like, inverse_order, mul, positions, products_of_others, put_back, shifted
@@ -44,7 +43,8 @@ def scan_gradient(n: Node, g: Node) -> Node:
         return flip(scan(flip(g, [arg.axis]), Combine.ADD, arg.axis), [arg.axis])
     if arg.combine is Combine.MUL:
         return _scan_product(n, g)
-    holder = where(alu(Op.NE, x, n), const(0, dtypes.int32, x.shape), positions(x.shape, arg.axis))
+    order = positions(x.shape, arg.axis)
+    holder = where(alu(Op.NE, x, n), filled_like(order, 0), order)
     source = scan(holder, Combine.MAX, arg.axis)  # where each running maximum was last reached
     return scatter(filled_like(x, 0), source, g, arg.axis, Combine.ADD)
 
@@ -99,7 +99,7 @@ def scatter_updates_gradient(n: Node, g: Node) -> Node:
         return gather(g, index, arg.axis)
     if arg.combine is Combine.SET:  # of several updates of one element, only the last one counts
         order = positions(index.shape, arg.axis)
-        last = scatter(const(0, dtypes.int32, base.shape), index, order, arg.axis, Combine.SET)
+        last = scatter(const(0, order.dtype, base.shape), index, order, arg.axis, Combine.SET)
         overwritten = alu(Op.NE, order, gather(last, index, arg.axis))
         return where(overwritten, filled_like(updates, 0), gather(g, index, arg.axis))
     loses = alu(Op.NE, updates, gather(n, index, arg.axis))

@@ -14,8 +14,8 @@ from typing import Any, TypeVar
 
 from lazygrad.dtype import DType, Scalar
 from lazygrad.errors import DeviceError, location_text, user_line, user_location
-from lazygrad.index.expr import Dim, Expr, dim_max, dim_product
-from lazygrad.index.variable import Variable, variables
+from lazygrad.index.expr import Dim, dim_max, dim_product
+from lazygrad.index.variable import Variable
 from lazygrad.ir.op import (
     Arg,
     AxesArg,
@@ -37,7 +37,7 @@ from lazygrad.ir.op import (
     StorageLike,
     StoreArg,
 )
-from lazygrad.ir.signature import Shape, signature
+from lazygrad.ir.signature import Shape, index_dtype, own_variables, signature
 
 _Key = tuple[Op, DType | None, tuple[int, ...], Arg | None]
 _nodes: weakref.WeakValueDictionary[_Key, Node] = weakref.WeakValueDictionary()
@@ -121,28 +121,14 @@ def _device(op: Op, src: tuple[Node, ...], arg: Arg | None) -> str | None:
 
 
 _SIZED = frozenset({Op.BUFFER, Op.IOTA, Op.EXPAND, Op.SHRINK, Op.PAD})  # where variables enter a graph
-_NO_VARIABLES: frozenset[Variable] = frozenset()
 
 
 def _variables(op: Op, src: tuple[Node, ...], arg: Arg | None, shape: Shape) -> frozenset[Variable]:
-    found = _NO_VARIABLES
+    found = frozenset[Variable]()
     for s in src:
         if s.variables is not found:
             found = found | s.variables
     return found | own_variables(arg, shape) if op in _SIZED else found
-
-
-def own_variables(arg: Arg | None, shape: Shape) -> frozenset[Variable]:
-    """The variables in a node's own shape and argument, as opposed to those of all its graph."""
-    found = _NO_VARIABLES
-    for size in shape:
-        if isinstance(size, Expr):
-            found = found | variables(size)
-    for pair in arg.bounds if isinstance(arg, BoundsArg) else arg.pads if isinstance(arg, PadArg) else ():
-        for size in pair:
-            if isinstance(size, Expr):
-                found = found | variables(size)
-    return found
 
 
 def live_nodes() -> int:
@@ -271,11 +257,16 @@ def flip(x: Node, axes: Sequence[int]) -> Node:
 
 
 def gather(x: Node, index: Node, axis: int) -> Node:
-    return node(Op.GATHER, (x, index), AxisArg(axis))
+    return node(Op.GATHER, (x, as_index(index, x.shape[axis])), AxisArg(axis))
 
 
 def scatter(base: Node, index: Node, updates: Node, axis: int, combine: Combine) -> Node:
-    return node(Op.SCATTER, (base, index, updates), ScatterArg(axis, combine))
+    return node(Op.SCATTER, (base, as_index(index, base.shape[axis]), updates), ScatterArg(axis, combine))
+
+
+def as_index(index: Node, size: Dim) -> Node:
+    """`index` in a type in which it can be compared with all of `size` places; uint64's that are too large are < 0."""
+    return cast(index, index_dtype(index.dtype, size))
 
 
 def detach(x: Node) -> Node:

@@ -6,7 +6,8 @@ from typing import NoReturn, Protocol
 
 from lazygrad.dtype import DType, dtypes
 from lazygrad.errors import DTypeError, ShapeError, user_line
-from lazygrad.index.expr import Dim, Expr, as_dim, dim_product, lift
+from lazygrad.index.expr import Dim, Expr, as_dim, dim_max, dim_product, lift
+from lazygrad.index.variable import Variable, variables
 from lazygrad.ir.op import (
     ELEMENTWISE,
     IDENTITY,
@@ -103,6 +104,18 @@ def _reduce(x: Operand, arg: Arg | None) -> Signature:
     return x.dtype, tuple(n for i, n in enumerate(x.shape) if i not in arg.axes)
 
 
+def index_dtype(dtype: DType, size: Dim) -> DType:
+    """The type in which an index of type `dtype` into `size` elements is computed: signed, and it holds -1..size.
+
+    >>> index_dtype(dtypes.uint8, 300), index_dtype(dtypes.uint32, 300), index_dtype(dtypes.int32, 1 << 31)
+    (int32, int64, int64)
+    """
+    if not dtype.is_int:
+        return dtype
+    low, high = int(dtype.min), max(int(dtype.max), dim_max(size))
+    return dtypes.int32 if low >= dtypes.int32.min and high <= dtypes.int32.max else dtypes.int64
+
+
 def _check_axis(op: Op, axis: int, x: Operand) -> None:
     if not 0 <= axis < x.ndim:
         fail(op, (x,), f"axis {axis} is not among its {x.ndim} axes")
@@ -114,6 +127,9 @@ def _indexed(op: Op, src: tuple[Operand, ...], arg: Arg | None) -> Signature:
     if not index.dtype.is_int:
         fail(op, src, "the index must be an integer tensor", DTypeError)
     _check_axis(op, arg.axis, x)
+    wide = index_dtype(index.dtype, x.shape[arg.axis])
+    if index.dtype is not wide:
+        fail(op, src, f"an index into {x.shape[arg.axis]} elements is {wide}; see `as_index`", DTypeError)
     if index.ndim != x.ndim:
         fail(op, src, "the index must have as many axes as the indexed tensor")
     for i, (n, m) in enumerate(zip(index.shape, x.shape)):
@@ -172,3 +188,16 @@ def _movement(op: Op, x: Operand, arg: Arg | None) -> Shape:
         if not (at_most(0, start) and at_most(start, stop) and at_most(stop, n)):
             fail(op, src, f"[{start}:{stop}] is not inside an axis of size {n}{_for_all(start, stop, n)}")
     return tuple(as_dim(stop - start) for start, stop in arg.bounds)
+
+
+def own_variables(arg: Arg | None, shape: Shape) -> frozenset[Variable]:
+    """The variables in a node's own shape and argument, as opposed to those of all its graph."""
+    found = frozenset[Variable]()
+    for size in shape:
+        if isinstance(size, Expr):
+            found = found | variables(size)
+    for pair in arg.bounds if isinstance(arg, BoundsArg) else arg.pads if isinstance(arg, PadArg) else ():
+        for size in pair:
+            if isinstance(size, Expr):
+                found = found | variables(size)
+    return found

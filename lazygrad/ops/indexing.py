@@ -195,8 +195,9 @@ class Indexing(InPlace):
         [[0, 1, 0], [1, 0, 0]]
         """
         self._check_index("one_hot", self)
-        places = positions((*self.shape, num_classes), self.ndim, self.dtype)
-        return self.unsqueeze(-1).eq(self._new(places)).cast(dtypes.int64)
+        index = graph.as_index(self.node, num_classes)
+        places = positions((*self.shape, num_classes), self.ndim, index.dtype)
+        return self._new(index).unsqueeze(-1).eq(self._new(places)).cast(dtypes.int64)
 
     def nonzero(self) -> Self:
         """The places of the elements that are not zero, (how many, ndim); realizes this tensor.

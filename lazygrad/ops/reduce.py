@@ -166,7 +166,7 @@ class Reduce(Functions, Movement):
         found = x.eq(self._new(largest))
         if self.dtype.is_float:
             found = found | x.isnan()
-        left = self._new(graph.flip(positions(self.shape, axis, dtypes.int32), [axis]))  # n-1 at the first place
+        left = self._new(graph.flip(positions(self.shape, axis), [axis]))  # n-1 at the first place
         furthest = found._choose(left, -1)._reduce(Combine.MAX, axis, keepdim)
         return (self.shape[axis] - 1 - furthest).cast(dtypes.int64)
 

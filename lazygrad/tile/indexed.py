@@ -153,10 +153,8 @@ class Values:
 
 
 def held(loaded: tp.Value, var: Var) -> tp.Value:
-    """An integer within the bounds of `var`, of 32 bits where that is enough: those outside become the nearest one."""
-    low = loaded
-    if loaded.dtype.kind == "int":
-        low = tp.alu(Op.MAX, loaded.dtype, loaded, tp.const(var.lo, loaded.dtype))
+    """An index within the bounds of `var`, of 32 bits where that is enough: those outside become the nearest one."""
+    low = tp.alu(Op.MAX, loaded.dtype, loaded, tp.const(var.lo, loaded.dtype))
     high = tp.const(var.hi, loaded.dtype)
     held = tp.alu(Op.WHERE, loaded.dtype, tp.alu(Op.LT, dtypes.bool, low, high), low, high)
     is_wide = loaded.dtype.itemsize > dtypes.int32.itemsize and var.hi <= dtypes.int32.max
@@ -164,7 +162,5 @@ def held(loaded: tp.Value, var: Var) -> tp.Value:
 
 
 def compared(loaded: tp.Value, var: Var) -> tp.Value:
-    """An integer that is within the bounds of `var` where `loaded` is; signed, to be compared with these bounds."""
-    if loaded.dtype.itemsize > dtypes.int32.itemsize:
-        return held(loaded, var)
-    return loaded if loaded.dtype is dtypes.int32 else tp.alu(Op.CAST, dtypes.int32, loaded)
+    """An index that is within the bounds of `var` where `loaded` is, to be compared with these bounds."""
+    return held(loaded, var) if loaded.dtype.itemsize > dtypes.int32.itemsize else loaded
