@@ -172,6 +172,11 @@ def _exp2(n: Node, g: Node) -> Node:
     return mul(g, scaled(n, math.log(2)))
 
 
+def _expm1(n: Node, g: Node) -> Node:
+    """exp(x), which keeps the low bits that n + 1 has lost where x is very negative."""
+    return mul(g, alu(Op.EXP2, scaled(n.src[0], math.log2(math.e))))
+
+
 def _log2(n: Node, g: Node) -> Node:
     return alu(Op.DIV, g, scaled(n.src[0], math.log(2)))
 
@@ -249,6 +254,7 @@ RULES: dict[Op, tuple[Rule, ...]] = {
     Op.MAX: (_max_left, _max_right),
     Op.POW: (_pow_base, _pow_exponent),
     Op.EXP2: (_exp2,),
+    Op.EXPM1: (_expm1,),
     Op.LOG2: (_log2,),
     Op.SIN: (_sin,),
     Op.SQRT: (_sqrt,),

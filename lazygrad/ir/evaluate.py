@@ -265,6 +265,7 @@ _MEANING: dict[Op, Meaning] = {
     Op.MAX: _elementwise(np.maximum),
     Op.POW: _elementwise(np.power),
     Op.EXP2: _elementwise(np.exp2),
+    Op.EXPM1: _elementwise(np.expm1),
     Op.LOG2: _elementwise(np.log2),
     Op.SIN: _elementwise(np.sin),
     Op.SQRT: _elementwise(np.sqrt),

@@ -27,6 +27,7 @@ class Op(Enum):
     MAX = auto()  # propagates nan
     POW = auto()
     EXP2 = auto()
+    EXPM1 = auto()  # exp(x) - 1, exact where x is tiny
     LOG2 = auto()
     SIN = auto()
     SQRT = auto()
@@ -68,7 +69,7 @@ class Op(Enum):
         return self.name
 
 
-UNARY = frozenset({Op.EXP2, Op.LOG2, Op.SIN, Op.SQRT, Op.ERF, Op.TRUNC, Op.CAST, Op.BITCAST})
+UNARY = frozenset({Op.EXP2, Op.EXPM1, Op.LOG2, Op.SIN, Op.SQRT, Op.ERF, Op.TRUNC, Op.CAST, Op.BITCAST})
 BINARY = frozenset(
     {Op.ADD, Op.MUL, Op.DIV, Op.IDIV, Op.MOD, Op.MAX, Op.POW, Op.LT, Op.NE, Op.AND, Op.OR, Op.XOR, Op.SHL, Op.SHR}
 )

@@ -50,7 +50,8 @@ class Activation(Functions):
         >>> Tensor([-1.0, 2.0]).elu()
         tensor([-0.6321,  2.0000])
         """
-        return (self > 0)._choose(self, (self.minimum(0.0).exp() - 1) * alpha)
+        positive = self > 0
+        return positive._choose(self, positive._choose(0.0, self).expm1() * alpha)
 
     @in_float
     def silu(self) -> Self:
@@ -85,7 +86,7 @@ class Activation(Functions):
         tensor([0.6931, 1.3133])
         """
         x = self if beta == 1 else self * beta
-        result = (x > 0)._choose(x, 0.0) + (x._decay(1) + 1).log()
+        result = (x < 0)._choose(0.0, x) + x._decay(1).log1p()  # both parts bend at 0 in the same way
         return result if beta == 1 else result / beta
 
     def logsigmoid(self) -> Self:

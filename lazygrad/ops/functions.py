@@ -1,4 +1,4 @@
-"""Elementary functions, composed of EXP2, LOG2, SIN and SQRT. 16-bit floats are computed in float32, integers become
+"""Elementary functions, composed of EXP2, EXPM1, LOG2, SIN and SQRT. 16-bit floats are computed in float32, integers become
 float32.
 """
 
@@ -40,6 +40,15 @@ class Functions(Arithmetic):
         return (self * _LOG2_E)._unary(Op.EXP2)
 
     @in_float
+    def expm1(self) -> Self:
+        """exp(self) - 1, exact also where the element is so near to 0 that exp(self) is 1.
+
+        >>> Tensor([1e-20, 1.0]).expm1().tolist()
+        [9.999999682655225e-21, 1.718281865119934]
+        """
+        return self._unary(Op.EXPM1)
+
+    @in_float
     def log2(self) -> Self:
         """The logarithm to base 2: nan below 0, -inf at 0.
 
@@ -56,6 +65,17 @@ class Functions(Arithmetic):
         tensor([0.0000, 2.3026])
         """
         return self._unary(Op.LOG2) * _LN_2
+
+    @in_float
+    def log1p(self) -> Self:
+        """log(1 + self), exact also where the element is so near to 0 that 1 + self is 1.
+
+        >>> Tensor([1e-20, 1.0]).log1p().tolist()
+        [9.999999682655225e-21, 0.6931471824645996]
+        """
+        grown, x = self + 1, self.detach()
+        lost = x - (grown.detach() - 1)  # what rounding the sum took away; nan for infinity
+        return grown.log() + (lost.abs() > 0)._choose(lost / grown.detach(), 0.0)
 
     @in_float
     def log10(self) -> Self:
@@ -145,8 +165,9 @@ class Functions(Arithmetic):
         >>> Tensor([0.0, 1000.0]).tanh().tolist()
         [0.0, 1.0]
         """
-        small = self._decay(2)
-        return (self < 0)._choose(small - 1, 1 - small) / (small + 1)
+        negative = self < 0
+        grown = negative._choose(self * 2, self * -2).expm1()  # never overflows; small where the element is
+        return negative._choose(grown, -grown) / (grown + 2)
 
     def _decay(self, rate: float) -> Self:
         """exp(-rate * |self|), never more than 1, with the slope of `self >= 0` at 0."""

@@ -14,6 +14,7 @@ from lazygrad.ir.op import Combine, Op
 
 from . import integers, library, narrow, vectormath
 from .erf import erf
+from .expm1 import expm1
 from .lower_context import Context
 from .machine import Code, Immediate, Operand, memory_dtype
 from .masks import compare, constant, mask_for, select, splat
@@ -192,6 +193,7 @@ def _truncate(context: Context, dtype: DType, a: Operand) -> Operand:
 
 _UNARY: dict[Op, Callable[[Context, DType, Operand], Operand]] = {
     Op.EXP2: vectormath.exp2,
+    Op.EXPM1: expm1,
     Op.LOG2: vectormath.log2,
     Op.SIN: vectormath.sin,
     Op.SQRT: vectormath.sqrt,

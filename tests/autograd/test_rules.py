@@ -102,6 +102,7 @@ CASES: dict[str, tuple[Callable[..., Node], list[Array]]] = {
     "POW of negatives": (lambda x: alu(Op.POW, x, INTEGERS), [-positive(2, 2)]),
     **{f"POW {e}": (power(e), [positive(2, 3)]) for e in (0, 1, 2, 3, -1, 0.5)},
     "EXP2": (unary(Op.EXP2), [normal(2, 3)]),
+    "EXPM1": (unary(Op.EXPM1), [normal(2, 3)]),
     "LOG2": (unary(Op.LOG2), [positive(2, 3)]),
     "SIN": (unary(Op.SIN), [4 * normal(2, 3)]),
     "SQRT": (unary(Op.SQRT), [positive(2, 3)]),

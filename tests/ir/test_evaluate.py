@@ -67,6 +67,7 @@ FLOAT_MEANING: dict[Op, Callable[[float, float], float]] = {
     Op.MAX: max,
     Op.POW: lambda a, b: abs(a) ** b,
     Op.EXP2: lambda a, b: 2.0**a,
+    Op.EXPM1: lambda a, b: math.expm1(a),
     Op.LOG2: lambda a, b: math.log2(abs(a)),
     Op.SIN: lambda a, b: math.sin(a),
     Op.SQRT: lambda a, b: math.sqrt(abs(a)),

@@ -34,6 +34,12 @@ UNARY = {
     ("exp2", "float64"): (_uniform(-1080, 1030), 1.0),
     ("exp", "float32"): (_uniform(-105, 90), 1.1),
     ("exp", "float64"): (_uniform(-750, 712), 1.1),
+    ("expm1", "float32"): (_uniform(-105, 90), 1.5),
+    ("expm1", "float64"): (_uniform(-750, 712), 1.5),
+    ("expm1_near_0", "float32"): (_uniform(-1.5, 1.5), 2.0),
+    ("expm1_near_0", "float64"): (_uniform(-1.5, 1.5), 2.0),
+    ("expm1_small", "float32"): (_scales(-149, 0, sign=True), 1.5),
+    ("expm1_small", "float64"): (_scales(-1074, 0, sign=True), 1.5),
     ("log2", "float32"): (_scales(-149, 127), 3.1),
     ("log2_near_1", "float32"): (_uniform(0.7, 1.4), 3.1),
     ("log2", "float64"): (_scales(-1074, 1023), 3.1),
@@ -49,6 +55,9 @@ UNARY = {
 EXACT: dict[str, Callable[[Data], Data]] = {
     "exp2": np.exp2,
     "exp": np.exp,
+    "expm1": np.expm1,
+    "expm1_near_0": np.expm1,
+    "expm1_small": np.expm1,
     "log2": np.log2,
     "log2_near_1": np.log2,
     "sin": np.sin,
@@ -56,7 +65,7 @@ EXACT: dict[str, Callable[[Data], Data]] = {
     "erf": lambda x: np.array([math.erf(v) for v in x], WIDE),
     "erf_small": lambda x: np.array([math.erf(v) for v in x], WIDE),
 }
-OPS = {"exp2": Op.EXP2, "log2": Op.LOG2, "sin": Op.SIN, "sqrt": Op.SQRT, "erf": Op.ERF}
+OPS = {"exp2": Op.EXP2, "expm1": Op.EXPM1, "log2": Op.LOG2, "sin": Op.SIN, "sqrt": Op.SQRT, "erf": Op.ERF}
 
 
 def unary_case(function: str, dtype: DType) -> Case:
