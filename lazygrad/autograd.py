@@ -127,8 +127,10 @@ def _div_right(n: Node, g: Node) -> Node:
 
 
 def _mod_right(n: Node, g: Node) -> Node:
-    """-floor(a/b), which is (n - a) / b."""
-    return mul(g, alu(Op.DIV, sub(n, n.src[0]), n.src[1]))
+    """-floor(a/b), which is (n - a) / b; but where n is infinite, b is and has the other sign, so that it is 1."""
+    a, b = n.src
+    finite = alu(Op.NE, alu(Op.MAX, n, scaled(n, -1)), filled_like(n, math.inf))
+    return mul(g, where(finite, alu(Op.DIV, sub(n, a), b), filled_like(n, 1)))
 
 
 def _max_share(mine: Node, other: Node, g: Node) -> Node:

@@ -35,6 +35,8 @@ ELEMENTARY = [
     unary("exp", np.exp),
     unary("exp2", np.exp2),
     unary("log", np.log, _POSITIVE),
+    unary("expm1", np.expm1),
+    unary("log1p", np.log1p, In(low=-0.9, high=3.0)),
     unary("log2", np.log2, _POSITIVE),
     unary("log10", np.log10, _POSITIVE),
     unary("sqrt", np.sqrt, _POSITIVE),

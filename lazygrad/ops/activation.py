@@ -98,9 +98,9 @@ class Activation(Functions):
         return -(-self).softplus()
 
     def hardtanh(self, min_val: float = -1.0, max_val: float = 1.0) -> Self:
-        """`clamp` between two limits.
+        """Elements below `min_val` become it, those above `max_val` become that; at both the gradient is 0 already.
 
         >>> Tensor([-3.0, 0.5, 3.0]).hardtanh().tolist()
         [-1.0, 0.5, 1.0]
         """
-        return self.clamp(min_val, max_val)
+        return (self <= min_val)._choose(min_val, (self >= max_val)._choose(max_val, self))

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, TypeVar
 
 from lazygrad.dtype import dtypes
 from lazygrad.errors import ArgumentError, DTypeError
-from lazygrad.ir.build import add, mul, sub
-from lazygrad.ir.node import Node, cast, const, node, where
+from lazygrad.ir.build import mul
+from lazygrad.ir.node import cast, const, node
 from lazygrad.ir.op import Op
-from lazygrad.ops.compare import equal
 from lazygrad.ops.core import Core, Operand, fail
 from lazygrad.ops.precision import in_float
-from lazygrad.ops.rounding import Rounding, floor
+from lazygrad.ops.quotient import floor_quotient, truncated_quotient, truncated_remainder
+from lazygrad.ops.rounding import Rounding
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -82,8 +82,8 @@ class Arithmetic(Rounding):
         >>> Tensor([7.0, -7.0]).fmod(3).tolist()
         [1.0, -1.0]
         """
-        rest = self.abs()._binary(Op.MOD, self._beside(other).abs())
-        return (self < 0)._choose(-rest, rest)
+        a, b = self._pair("fmod", other)
+        return self._out(truncated_remainder(a, b), *((other,) if isinstance(other, Core) else ()))
 
     def pow(self, exponent: Operand) -> Self:
         """self ** exponent. Integers stay integers; a negative integer exponent as a scalar raises DTypeError.
@@ -226,25 +226,7 @@ def _divide(a: T, other: Operand, rounding: str | None) -> T:
     if rounding is None:
         kind = x.dtype if x.dtype.is_float else dtypes.float32
         return a._out(node(Op.DIV, (cast(x, kind), cast(y, kind))), *others)
-    if x.dtype.is_float:
-        return a._out(_rounded_quotient(x, y, rounding), *others)
-    quotient = node(Op.IDIV, (x, y))
-    if rounding == "trunc":  # one more where the floor of a negative quotient lies below it
-        zero = const(0, x.dtype, x.shape)
-        inexact = node(Op.NE, (node(Op.MOD, (x, y)), zero))
-        below = node(Op.AND, (inexact, node(Op.LT, (quotient, zero))))
-        quotient = add(quotient, cast(below, x.dtype))
-    return a._out(quotient, *others)
-
-
-def _rounded_quotient(x: Node, y: Node, rounding: str) -> Node:
-    """floor or trunc of x / y, exact where x / y itself would be rounded up to an integer (1 // 0.1 is 9)."""
-    quotient, zero = node(Op.DIV, (x, y)), const(0, x.dtype, x.shape)
-    if rounding == "trunc":
-        return node(Op.TRUNC, (quotient,))
-    whole = node(Op.DIV, (sub(x, node(Op.MOD, (x, y))), y))
-    nearest = floor(add(whole, const(0.5, x.dtype, x.shape)))
-    return where(equal(y, zero), quotient, nearest)
+    return a._out(floor_quotient(x, y) if rounding == "floor" else truncated_quotient(x, y), *others)
 
 
 def _short_power(a: T, exponent: float) -> T | None:

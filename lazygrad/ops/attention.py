@@ -33,7 +33,8 @@ class Attention(Normalize, Matmul, Joining, Random):
         """softmax(self @ key.mT * scale + mask) @ value, this tensor being the queries.
 
         Queries (..., L, d), keys (..., S, d) and values (..., S, e) give (..., L, e). A boolean mask keeps where it is
-        true, a floating one is added; both broadcast to (..., L, S). `is_causal` lets query i see keys 0 to i.
+        true, a floating one is added; both broadcast to (..., L, S). `is_causal` lets query i see keys 0 to i. A query
+        that sees no key gives 0, without a gradient.
         `scale` is 1 / sqrt(d) unless given; `dropout_p` drops weights (always: pass 0 outside training).
 
         >>> q = k = v = Tensor([[1.0, 0.0], [0.0, 1.0]])
@@ -54,4 +55,5 @@ class Attention(Normalize, Matmul, Joining, Random):
         elif attn_mask is not None:
             mask = self._beside(attn_mask)
             scores = mask._choose(scores, -math.inf) if mask.dtype.is_bool else scores + mask
-        return scores.softmax(-1).dropout(dropout_p).matmul(value)
+        weights = scores.softmax(-1) if attn_mask is None else scores._softmax_or_nothing()
+        return weights.dropout(dropout_p).matmul(value)

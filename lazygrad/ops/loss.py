@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from lazygrad.dtype import dtypes
 from lazygrad.errors import ArgumentError, ShapeError
+from lazygrad.ir.build import add, filled_like, mul, scaled, sub
+from lazygrad.ir.call import UserFunction
+from lazygrad.ir.node import Node, alu, call
+from lazygrad.ir.op import Op
 from lazygrad.ops.core import Core, fail
 from lazygrad.ops.joining import Joining
 from lazygrad.ops.normalize import Normalize
@@ -160,18 +165,42 @@ class Loss(Normalize, Joining):
         """
         what = "binary_cross_entropy_with_logits"
         self._distance(what, target)
-        loss = self.softplus() - self * self._beside(target)
+        if self.dtype.is_half:
+            return self.cast(dtypes.float32).binary_cross_entropy_with_logits(target, reduction).cast(self.dtype)
+        # softplus(x) - x * target, in an order that keeps the low bits of the logarithm
+        loss = (self < 0)._choose(0.0, self) - self * self._beside(target) + self._decay(1).log1p()
         return loss._reduced(what, reduction)
 
     def binary_cross_entropy(self, target: Core, reduction: str = "mean") -> Self:
         """Minus the log of the probability that this tensor, in [0, 1], gives to targets in [0, 1].
 
-        Logarithms are at least -100, as in PyTorch.
+        As in PyTorch logarithms are at least -100, and the gradient is (self - target) / max(self * (1 - self), 1e-12).
 
         >>> Tensor([0.5]).binary_cross_entropy(Tensor([1.0]))
         tensor(0.6931)
         """
-        self._distance("binary_cross_entropy", target)
-        yes, no = self.log().clamp(min=-100), (1 - self).log().clamp(min=-100)
-        wanted = self._beside(target)
-        return -(wanted * yes + (1 - wanted) * no)._reduced("binary_cross_entropy", reduction)
+        what = "binary_cross_entropy"
+        self._distance(what, target)
+        if self.dtype.is_half:
+            return self.cast(dtypes.float32).binary_cross_entropy(target, reduction).cast(self.dtype)
+        wanted = self._beside(target).cast(self.dtype)
+        yes, no = self.log().clamp(min=-100), (-self).log1p().clamp(min=-100)
+        loss = -(wanted * yes + (1 - wanted) * no)
+        inputs = (self._in(), wanted._in(), (no - yes)._in())
+        return self._out(call(loss._in(), inputs, _CROSS_ENTROPY_OF_BITS, 0), wanted)._reduced(what, reduction)
+
+
+class _CrossEntropyOfBits(UserFunction):
+    """The gradients of `binary_cross_entropy`: those of its logarithms are not finite at 0 and 1."""
+
+    name = "binary_cross_entropy"
+
+    def gradients(self, inputs: Sequence[Node], by_outputs: Mapping[int, Node]) -> Sequence[Node | None]:
+        """By the probabilities and the targets; the third input is the slope by the targets."""
+        x, target, slope = inputs
+        g, variance = by_outputs[0], mul(x, add(scaled(x, -1), filled_like(x, 1)))
+        by_x = alu(Op.DIV, sub(x, target), alu(Op.MAX, variance, filled_like(x, 1e-12)))
+        return mul(g, by_x), mul(g, slope), None
+
+
+_CROSS_ENTROPY_OF_BITS = _CrossEntropyOfBits()

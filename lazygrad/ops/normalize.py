@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -30,6 +31,14 @@ class Normalize(Activation, Reduce):
         """
         exponential = (self - self.detach().amax(dim, keepdim=True)).exp()
         return exponential / exponential.sum(dim, keepdim=True)
+
+    @in_float
+    def _softmax_or_nothing(self) -> Self:
+        """`softmax` along the last dimension, but 0 where all elements are -inf."""
+        largest = self.detach().amax(-1, keepdim=True)
+        nothing = largest.eq(-math.inf)
+        exponential = (self - nothing._choose(0.0, largest)).exp()
+        return exponential / nothing._choose(1.0, exponential.sum(-1, keepdim=True))
 
     @in_float
     def log_softmax(self, dim: int) -> Self:
