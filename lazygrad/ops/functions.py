@@ -1,5 +1,5 @@
-"""Elementary functions, composed of EXP2, EXPM1, LOG2, SIN and SQRT. 16-bit floats are computed in float32, integers become
-float32.
+"""Elementary functions, composed of EXP2, EXPM1, LOG2, SIN and SQRT. 16-bit floats are computed in float32, integers
+become float32.
 """
 
 from __future__ import annotations
