@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Generic, TypeVar, overload
 
+from lazygrad import forks
 from lazygrad.errors import SettingsError
 
 PREFIX = "LAZYGRAD_"
@@ -211,6 +212,13 @@ class Settings:
         """Forget every value, so that the environment is read again."""
         self.__dict__.clear()
 
+    def follow_environment(self) -> None:
+        """In a forked child, which may set variables of its own: read again what the environment decides."""
+        for variable in self.variables():
+            with contextlib.suppress(SettingsError):
+                if self.__dict__.get(variable.attribute, variable) == variable.read():
+                    del self.__dict__[variable.attribute]
+
     def check_names(self) -> None:
         """Warn, once, of each `LAZYGRAD_*` name in the environment that is not declared."""
         if "_checked" in self.__dict__:
@@ -241,3 +249,4 @@ def _suggestion(name: str, known: Any) -> str:
 
 
 settings = Settings()
+forks.in_child(settings.follow_environment)

@@ -242,6 +242,7 @@ class Runtime(ABC):
     info: DeviceInfo
     pool: Pool
     cache: ByteCache | None = None
+    lost: str = ""  # why it cannot be used any more: this process was forked
 
     @abstractmethod
     def allocate(self, nbytes: int, label: str = "") -> Memory:

@@ -157,6 +157,15 @@ class CudaRuntime(Runtime):
         self.context("cuStreamSynchronize", self.context.stream)
 
     @property
+    def lost(self) -> str:
+        """See `Runtime`; of this context, for whatever reason."""
+        return self.context.lost
+
+    @lost.setter
+    def lost(self, reason: str) -> None:
+        self.context.lost = reason
+
+    @property
     def stats(self) -> RuntimeStats:
         """See `Runtime.stats`."""
         vars(self._counters).update(self.pool.counters())

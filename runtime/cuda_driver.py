@@ -12,6 +12,7 @@ from collections.abc import Callable
 from ctypes import CFUNCTYPE, POINTER, c_int, c_uint32, c_uint64, c_void_p
 from typing import Any
 
+from lazygrad import forks
 from lazygrad.errors import DeviceError
 
 from .nvrtc import INSTALL
@@ -167,6 +168,7 @@ def is_installed() -> bool:
 
 def load_driver() -> Driver:
     """The driver, started; DeviceError says what is missing where there is none."""
+    forks.start_driver("CUDA")
     if not _driver:
         if not is_installed():
             raise DeviceError(f"CUDA needs NVIDIA's driver, which is not installed here; {ADVICE}")

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import ctypes
-import threading
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from lazygrad import forks
 
 from .base import Bytes
 from .cuda_driver import Context
@@ -63,7 +64,7 @@ class Staging:
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._lock = threading.Lock()
+        self._lock = forks.lock()
         self._chunks: list[tuple[int, Bytes, Any]] = []  # address, the same as an array, event of its last use
 
     def write(self, address: int, data: Bytes) -> None:

@@ -6,6 +6,7 @@ import contextlib
 import mmap
 import os
 import re
+import sys
 import threading
 import time
 from pathlib import Path
@@ -15,6 +16,8 @@ import numpy.typing as npt
 
 PAGE = 4096
 LARGE = 64 << 20  # from this size on, a block is only taken when the system says that it has so much
+# A forked child has copies of its parent's blocks; `mmap` would otherwise have both write to the same pages.
+_PRIVATE = {"flags": mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS} if sys.platform != "win32" else {}
 HUGE = 2 << 20  # from this size on, blocks are mapped on their own and ask for huge pages
 
 
@@ -24,7 +27,7 @@ def aligned_bytes(size: int) -> npt.NDArray[np.uint8]:
         raise MemoryError(f"{size} bytes asked for, and the system has fewer available")
     if size >= HUGE:
         try:
-            mapped = mmap.mmap(-1, size)
+            mapped = mmap.mmap(-1, size, **_PRIVATE)
         except OSError as error:
             raise MemoryError(str(error)) from error
         if hasattr(mmap, "MADV_HUGEPAGE"):

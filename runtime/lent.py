@@ -6,9 +6,10 @@ it is kept until an event behind all commands so far is complete.
 
 from __future__ import annotations
 
-import threading
 from collections import deque
 from typing import Any
+
+from lazygrad import forks
 
 from .pool import Block, Lease
 
@@ -25,7 +26,7 @@ class Lent:
 
     def __init__(self, cl: Any, queue: Any) -> None:
         self._cl, self._queue = cl, queue
-        self._lock = threading.Lock()
+        self._lock = forks.lock()
         self._returned: deque[Block] = deque()
         self._ending: deque[tuple[Any, list[Block]]] = deque()
 

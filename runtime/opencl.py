@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from lazygrad import forks
 from lazygrad.errors import DeviceError, LazygradError, OutOfMemoryError
 from lazygrad.settings import settings
 
@@ -37,7 +38,7 @@ from .lent import Lent
 from .numpy import share_bytes
 from .opencl_device import GPU_VECTOR_BYTES, choose_device, device_info, load_pyopencl, shares_memory
 from .opencl_launch import OpenCLPrepared
-from .opencl_program import Builder
+from .opencl_program import Builder, OpenCLExecutable, Program
 from .pool import Block, Pool
 
 DEVICE_GRANULE = 512  # block sizes on a device with memory of its own
@@ -82,7 +83,7 @@ class OpenCLRuntime(Runtime):
         granule = host.PAGE if self._unified else DEVICE_GRANULE
         self.pool = Pool(name, self._new_block, self._finish, limit, own.max_alloc, granule)
         atexit.register(_settle, weakref.ref(self))
-        weakref.finalize(self, _drain, cl, self._queue)
+        weakref.finalize(self, _drain, cl, self._queue).atexit = False  # `_settle` has waited by then
 
     @property
     def info(self) -> DeviceInfo:  # type: ignore[override]  # read only
@@ -239,7 +240,7 @@ class OpenCLRuntime(Runtime):
 def _settle(reference: weakref.ref[OpenCLRuntime]) -> None:
     """At exit: wait for what still runs or compiles, before the folder that PoCL compiles in is removed."""
     runtime = reference()
-    if runtime is not None:
+    if runtime is not None and not runtime.lost:
         with contextlib.suppress(LazygradError):
             runtime.synchronize()
 
@@ -248,3 +249,7 @@ def _drain(cl: Any, queue: Any) -> None:
     """Before a runtime's memory goes: wait for the commands that use it."""
     with contextlib.suppress(cl.Error):
         queue.finish()
+
+
+# What holds pyopencl's objects, directly or not.
+forks.hold_drivers(Memory, Block, Pool, Program, OpenCLExecutable, OpenCLPrepared, Builder, Lent, OpenCLRuntime)

@@ -6,6 +6,7 @@ import platform
 from types import ModuleType
 from typing import Any
 
+from lazygrad import forks
 from lazygrad.errors import DeviceError
 
 from . import host, pocl
@@ -30,6 +31,7 @@ def load_pyopencl() -> ModuleType:
 def list_devices() -> list[tuple[int, int, Any]]:
     """(platform index, device index, device) of every OpenCL device; DeviceError where there is no platform."""
     cl = load_pyopencl()
+    forks.start_driver("OPENCL")
     found = []
     with pocl.environment():
         try:

@@ -9,19 +9,19 @@ from __future__ import annotations
 
 import contextlib
 import re
-import threading
 import time
 import warnings
 from collections.abc import Sequence
 from typing import Any
 
+from lazygrad import forks
 from lazygrad.errors import CompileError, GraphError, first_error_line
 
 from . import pocl, pocl_device
 from .base import ByteCache, Executable, KernelSource, RuntimeStats
 
 _FORMAT = "opencl 1"  # changes with what the entries hold
-_making = threading.Lock()  # pyopencl generates Python code for every kernel object, one thread at a time
+_making = forks.lock()  # pyopencl generates Python code for every kernel object, one thread at a time
 
 
 class Program:

@@ -7,11 +7,11 @@ out again; they go back to the system only when memory runs out.
 from __future__ import annotations
 
 import bisect
-import threading
 from collections import deque
 from collections.abc import Callable
 from typing import Any
 
+from lazygrad import forks
 from lazygrad.errors import OutOfMemoryError
 
 CLASSES_PER_DOUBLING = 8  # bounds the bytes lost to rounding at 1/8 of a block
@@ -75,7 +75,7 @@ class Pool:
     ) -> None:
         self.device, self.limit, self.max_block, self.granule = device, limit, max_block, granule
         self._create, self._settle = create, settle
-        self._lock = threading.Lock()
+        self._lock = forks.lock()
         self._returned: deque[Block] = deque()
         self._free: dict[int, list[Block]] = {}
         self._free_sizes: list[int] = []  # the sizes that have a list in _free, sorted

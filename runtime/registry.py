@@ -11,6 +11,7 @@ import threading
 import warnings
 from collections.abc import Callable
 
+from lazygrad import forks
 from lazygrad.errors import DeviceError, LazygradError
 from lazygrad.settings import settings
 
@@ -107,6 +108,18 @@ def _without_cuda() -> str:
 def opened() -> list[Runtime]:
     """Every device opened so far."""
     return list(_open.values())
+
+
+def _lose_in_child() -> None:
+    """In a forked child: devices but NUMPY are closed, without a call of their drivers."""
+    _lock._at_fork_reinit()  # type: ignore[attr-defined]  # as `forks` does with the others; this one may be nested
+    for name, runtime in list(_open.items()):
+        if not name.startswith("NUMPY"):
+            runtime.lost = forks.lost(name)
+            del _open[name]
+
+
+forks.in_child(_lose_in_child)
 
 
 def available_devices() -> list[tuple[str, str]]:

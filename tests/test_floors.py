@@ -20,6 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 FLOORS = {
     "lazygrad.dtype": 0,
     "lazygrad.errors": 0,
+    "lazygrad.forks": 0,
     "lazygrad.settings": 0,
     "lazygrad.runtime": 0,
     "lazygrad.index": 1,

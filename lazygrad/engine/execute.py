@@ -10,6 +10,7 @@ from types import MappingProxyType
 
 import numpy as np
 
+from lazygrad import forks
 from lazygrad.engine import plan_store
 from lazygrad.engine.counters import counters
 from lazygrad.engine.plan import Plan, make_plan, structure
@@ -38,7 +39,7 @@ class Runner:
     values: Sizes = field(default_factory=dict)  # of the last run
     scratch: dict[Workspace, Memory] = field(default_factory=dict)
     traffic: int = 0  # bytes that a run reads and writes
-    lock: threading.Lock = field(default_factory=threading.Lock)  # binding and enqueueing are one step for threads
+    lock: threading.Lock = field(default_factory=forks.lock)  # binding and enqueueing are one step for threads
 
     @staticmethod
     def over(roots: Sequence[Node], inputs: Sequence[Node], replaces: Mapping[int, int], runtime: Runtime) -> Runner:

@@ -4,22 +4,28 @@ Random numbers are a function of a key (the seed) and a counter. A draw takes as
 the next draw continues behind them. Key and first counter reach the kernel through a small buffer, not through its
 code, so that every draw of one shape runs the same kernel; `on_draw` lets a trace that will be run again learn of
 that buffer, and write the counters of a new draw into it.
+
+A forked child draws other numbers than its parent and its siblings: its key is made of the parent's key and counter,
+and of how many children the parent had before it. So `manual_seed` decides the children's numbers too.
 """
 
 from __future__ import annotations
 
-import threading
+import hashlib
+import weakref
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from lazygrad import forks
 from lazygrad.dtype import dtypes
 from lazygrad.engine.run import upload
 from lazygrad.ir.node import Node
 
 DRAW_WORDS = 4  # key low, key high, counter low, counter high
 _WORD = 1 << 32
+_generators: weakref.WeakSet[Generator] = weakref.WeakSet()
 
 
 class Generator:
@@ -31,8 +37,9 @@ class Generator:
     """
 
     def __init__(self, seed: int = 0) -> None:
-        self._lock = threading.Lock()
-        self.seed, self.counter = seed, 0
+        self._lock = forks.lock()
+        self.reseed(seed)
+        _generators.add(self)
 
     def draw(self, n: int) -> np.ndarray[Any, np.dtype[np.uint32]]:
         """Key and first counter of `n` new numbers, as 4 words. The low counter word never wraps within a draw."""
@@ -48,6 +55,12 @@ class Generator:
         """Start again from `seed` (64 bits of it)."""
         with self._lock:
             self.seed, self.counter = seed, 0
+            self._forks = forks.count()
+
+    def fork(self) -> None:
+        """In a forked child: go on with a key of its own."""
+        parts = f"{self.seed} {self.counter} {forks.count() - self._forks}"
+        self.reseed(int.from_bytes(hashlib.sha256(parts.encode()).digest()[:8], "little"))
 
     def state(self) -> tuple[int, int]:
         """(seed, counter): what `set_state` takes to continue from here."""
@@ -59,12 +72,18 @@ class Generator:
             self.seed, self.counter = state
 
 
+def _fork_generators() -> None:
+    for each in list(_generators):
+        each.fork()
+
+
+forks.in_child(_fork_generators)
 default_generator = Generator()
 on_draw: list[Callable[[Node, int], None]] = []  # called with the buffer and the number of elements of every draw
 
 
 def manual_seed(seed: int) -> Generator:
-    """Make the random numbers from here on depend on `seed` alone.
+    """Make the random numbers from here on depend on `seed` alone, those of processes forked from here on too.
 
     >>> manual_seed(1).state()
     (1, 0)

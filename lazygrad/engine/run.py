@@ -18,7 +18,7 @@ from lazygrad.engine.cache import default_cache
 from lazygrad.engine.counters import counters
 from lazygrad.engine.slots import Input, Output, Slot
 from lazygrad.engine.transfer import fetch
-from lazygrad.errors import GraphError
+from lazygrad.errors import DeviceError, GraphError, user_line
 from lazygrad.ir.elements import to_storage
 from lazygrad.ir.evaluate import evaluate
 from lazygrad.ir.node import Node, buffer, contiguous, is_empty, new_uid, topological, with_sources
@@ -256,6 +256,8 @@ def _run(pending: Sequence[Node], readers: Sequence[Node], roots: Sequence[Node]
 def launch(runner: Any, storages: Sequence[Storage], replaces: dict[int, int], values: Sizes) -> list[Storage]:
     """Run a Runner over the inputs' storages; the storages of its roots: fresh ones, or inputs that nothing wrote."""
     plan, runtime = runner.plan, runner.runtime
+    if runtime.lost:
+        raise DeviceError(f"{runtime.lost} ({user_line()})")
     outputs = [Storage(runtime.name, size, runtime.allocate(size)) for size in plan.output_sizes(values)]
     runner.run([memory_of(s) for s in storages], [memory_of(s) for s in outputs], values)
     storages = _hand_over(storages, plan.results, replaces)

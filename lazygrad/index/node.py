@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 import operator
-import threading
 from collections.abc import Callable, Hashable, Mapping
 from hashlib import blake2b
 from typing import Any, ClassVar, NamedTuple, TypeVar, cast, overload
@@ -17,6 +16,8 @@ from weakref import WeakValueDictionary
 
 import numpy as np
 from numpy.typing import NDArray
+
+from lazygrad import forks
 
 Terms = tuple[tuple["Expr", int], ...]
 E = TypeVar("E", bound="Expr")
@@ -39,7 +40,7 @@ class Operators(NamedTuple):
 
 
 _nodes: WeakValueDictionary[tuple[Hashable, ...], Expr] = WeakValueDictionary()
-_lock = threading.Lock()
+_lock = forks.lock()
 
 
 def install(operators: Operators) -> None:

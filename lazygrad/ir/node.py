@@ -7,11 +7,11 @@ argument are one object: structural equality is identity. Use the named construc
 from __future__ import annotations
 
 import itertools
-import threading
 import weakref
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
+from lazygrad import forks
 from lazygrad.dtype import DType, Scalar
 from lazygrad.errors import DeviceError, location_text, user_line, user_location
 from lazygrad.index.expr import Dim, dim_max, dim_product
@@ -41,7 +41,7 @@ from lazygrad.ir.signature import Shape, index_dtype, own_variables, signature
 
 _Key = tuple[Op, DType | None, tuple[int, ...], Arg | None]
 _nodes: weakref.WeakValueDictionary[_Key, Node] = weakref.WeakValueDictionary()
-_interning = threading.Lock()
+_interning = forks.lock()
 _uids = itertools.count(1)
 _A = TypeVar("_A", bound=Arg)
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 import weakref
 from collections.abc import Hashable
 from typing import Any
+
+from lazygrad import forks
 
 
 class Interned:
@@ -13,7 +14,7 @@ class Interned:
 
     def __init__(self) -> None:
         self._known: weakref.WeakValueDictionary[Hashable, Any] = weakref.WeakValueDictionary()
-        self._lock = threading.Lock()
+        self._lock = forks.lock()
 
     def find(self, key: Hashable) -> Any:
         """The object of `key`, or None."""

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, NoReturn
 
+from lazygrad import forks
 from lazygrad.errors import GraphError, KernelError
 from lazygrad.settings import settings
 
@@ -31,6 +32,7 @@ class EmulatedRuntime(NumpyRuntime):
 
     def __init__(self, name: str = "CUDA_EMULATED", cache: ByteCache | None = None) -> None:
         super().__init__(name)
+        forks.start_driver("CUDA_EMULATED")
         self.cache = cache
         self._toolchain = Toolchain(cache)
         self._library: Any = self._toolchain.load(
