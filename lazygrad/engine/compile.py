@@ -16,6 +16,7 @@ from lazygrad.render.language import render
 from lazygrad.runtime.base import DeviceInfo, KernelSource
 from lazygrad.schedule.fuse import GroupKind
 from lazygrad.schedule.kernel import Kernel
+from lazygrad.settings import settings
 from lazygrad.tile.beside import beside
 from lazygrad.tile.build import build
 from lazygrad.tile.cost import operations, traffic
@@ -24,6 +25,7 @@ from lazygrad.tile.optimize import optimize
 from lazygrad.tile.program import Array, Last, Program
 from lazygrad.tile.target import Target
 from lazygrad.tile.values import reads_elsewhere, variables_of
+from lazygrad.tile.verify import verify
 from lazygrad.tile.walk import flattened
 
 
@@ -86,6 +88,8 @@ def compile_batch(batch: Sequence[Kernel], aliases: Aliases, info: DeviceInfo) -
     if key not in _stages:
         name = f"batch_{len(parts)}_{hashlib.sha256(repr(key[0]).encode()).hexdigest()[:8]}"
         program = beside(name, [p.program for p in parts])
+        if settings.verify:
+            verify(program)
         nbytes, flops = sum(p.compiled.bytes for p in parts), sum(p.compiled.flops for p in parts)
         _stages[key] = Stages(program, program, _rendered(program, info, nbytes, flops))
     return _stages[key]

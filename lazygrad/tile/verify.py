@@ -1,6 +1,7 @@
 """Checks what a tile program must keep to: for tests, and after the passes when LAZYGRAD_VERIFY is set.
 
-Here: who acts (axes, roles, barriers) and on what (scopes, layouts, sizes). `verify_async` follows asynchronous work.
+Here: who acts (axes, roles, barriers) and on what (scopes, layouts, sizes). `verify_bounds` looks where plain accesses
+go, `verify_async` follows asynchronous work.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from .layout import WARP, Fragment, Swizzled, is_bijective
 from .program import Barrier, If, Last, Loop, Program, Reduction, Role, Roles, Search, Stage, Start, Stmt
 from .resources import items
 from .verify_async import follow
+from .verify_bounds import verify_bounds
 from .verify_last import verify_last
 from .walk import bodies, flattened
 
@@ -31,6 +33,7 @@ def verify(program: Program) -> None:
         if array.layout is not None and not is_bijective(array.layout):
             raise GraphError(f"{array.name!r}: layout {array.layout} puts two elements at one place")
     _Structure(program).check()
+    verify_bounds(program)
     verify_last(program)
     follow(program)
 

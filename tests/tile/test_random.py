@@ -212,16 +212,21 @@ class Maker:
         return Store(array, scaled_sum(offset), self.value(), combine=combine, valid=valid)
 
 
-def random_case(seed: int) -> Case:
+def random_program(seed: int, maker: type[Maker] = Maker) -> tuple[Program, dict[Array, Data]]:
+    """A program and what its arrays hold before."""
     rng = random.Random(seed)
-    maker = Maker(rng, rng.choice(DTYPES))
-    body = maker.nest(rng.randint(1, 3), (Kind.GRID, Kind.SERIAL, Kind.SERIAL, Kind.UNROLL, Kind.VECTOR))
-    program = Program(f"random_{seed}", (*maker.inputs, *maker.outputs), (), body)
+    made = maker(rng, rng.choice(DTYPES))
+    body = made.nest(rng.randint(1, 3), (Kind.GRID, Kind.SERIAL, Kind.SERIAL, Kind.UNROLL, Kind.VECTOR))
+    program = Program(f"random_{seed}", (*made.inputs, *made.outputs), (), body)
     data = np.random.default_rng(seed)
-    given = {a: data.integers(0, 9, int(str(a.size))).astype(a.dtype.storage) for a in program.params}
+    return program, {a: data.integers(0, 9, int(str(a.size))).astype(a.dtype.storage) for a in program.params}
+
+
+def random_case(seed: int) -> Case:
+    program, given = random_program(seed)
     interpreter = Interpreter({a: x.copy() for a, x in given.items()}, {})
     interpreter.run(program)
-    return Case(program, given, {a: interpreter.memory[a] for a in maker.outputs})
+    return Case(program, given, {a: interpreter.memory[a] for a in program.params if a.written})
 
 
 CASES = [random_case(seed) for seed in range(COUNT)]
