@@ -196,7 +196,7 @@ class Fragment:
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """A tile in the registers of `down` x `across` work-items, with as many rows and columns each.
+    """A tile in the registers of `down` x `across` work-items, whole warps, with as many rows and columns each.
 
     An item has `height` rows together, the next item the next ones, then the first one again, and so on; `run` columns
     likewise. A warp is 4 items high and 8 wide, so that it reads few rows and columns of slices in local memory. Items

@@ -124,10 +124,13 @@ def _shape(c: Contraction, factors: Sequence[Factor], depth: int, info: DeviceIn
         local_bytes = sum(_slice_bytes(factors, s)) * s.stages
         return s.spread.items <= info.max_group and s.spread.size * words <= SUMS and local_bytes <= info.local_bytes
 
-    while is_large(shape) or not fits(shape):
+    def is_thin(s: Shape) -> bool:
+        return s.spread.items < WARP or s.rows < least[0] or s.columns < least[1]
+
+    while not is_thin(shape) and (is_large(shape) or not fits(shape)):
         shape = shape.halved()
-        if shape.spread.items < WARP or shape.rows < least[0] or shape.columns < least[1]:
-            return None
+    if is_thin(shape):
+        return None
     is_async = any(isinstance(f, Operand) for f in factors)
     roomy = 2 * STAGES * sum(_slice_bytes(factors, shape)) <= info.local_bytes
     return replace(shape, stages=STAGES) if is_async and roomy else shape
