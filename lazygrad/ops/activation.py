@@ -103,4 +103,8 @@ class Activation(Functions):
         >>> Tensor([-3.0, 0.5, 3.0]).hardtanh().tolist()
         [-1.0, 0.5, 1.0]
         """
+        if min_val > max_val:
+            fail(ArgumentError, f"hardtanh: min_val {min_val} is greater than max_val {max_val}")
+        if self.dtype.is_int:
+            min_val, max_val = int(min_val), int(max_val)
         return (self <= min_val)._choose(min_val, (self >= max_val)._choose(max_val, self))

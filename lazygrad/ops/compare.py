@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lazygrad.dtype import DType, dtypes, of_scalar, promote_scalar
-from lazygrad.errors import DTypeError
+from lazygrad.errors import DTypeError, ShapeError
 from lazygrad.ir.node import Node, bitcast, cast, const, node, where
 from lazygrad.ir.op import Op
 from lazygrad.ops.core import Core, Operand, broadcast_shape, broadcast_to, fail, promote_shaped, scalar
@@ -192,6 +192,8 @@ class Compare(Core):
         """
         if not mask.dtype.is_bool:
             fail(DTypeError, f"masked_fill: the mask is {mask.dtype}, not bool")
+        if isinstance(value, Core) and value.ndim:
+            fail(ShapeError, f"masked_fill: a value of shape {list(value.shape)}; it is one number: use `where`")
         fill = value if isinstance(value, Core) else self._new(const(scalar("masked_fill", value), self.dtype))
         return self._new(mask.node)._choose(fill, self).cast(self.dtype)
 

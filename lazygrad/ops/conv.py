@@ -27,6 +27,14 @@ def each(what: str, value: Sizes, n: int) -> tuple[int, ...]:
     return values
 
 
+def _steps(what: str, name: str, value: Sizes, n: int) -> tuple[int, ...]:
+    """As `each`, for distances: at least 1."""
+    values = each(what, value, n)
+    if min(values) < 1:
+        fail(ArgumentError, f"{what}: {name} {list(values)} must be at least 1")
+    return values
+
+
 def windows(x: Node, kernel: Sequence[int], stride: Sequence[int], dilation: Sequence[int]) -> Node:
     """Every window over the last dimensions of `x`: (..., n0, n1) gives (..., o0, o1, k0, k1)."""
     outer = x.ndim - len(kernel)
@@ -105,9 +113,9 @@ class Conv(Matmul):
         what = f"conv{n}d"
         if self.ndim == n + 1:
             return self.unsqueeze(0)._conv(n, weight, bias, stride, padding, dilation, groups).squeeze(0)
-        self._check_conv(what, n, weight, groups)
+        self._check_conv(what, n, weight, bias, groups)
         kernel = _ints(weight.shape[2:])
-        steps, apart = each(what, stride, n), each(what, dilation, n)
+        steps, apart = _steps(what, "stride", stride, n), _steps(what, "dilation", dilation, n)
         pads = _padding(what, padding, kernel, steps, apart)
         x = pad(self._in(), [(0, 0), (0, 0), *pads])
         _check_window(what, x, kernel, apart)
@@ -126,15 +134,18 @@ class Conv(Matmul):
         result = self._out(cast(value, self.dtype), weight)
         return result if bias is None else result + self._new(bias.node, bias.requires_grad).reshape((-1,) + (1,) * n)
 
-    def _check_conv(self, what: str, n: int, weight: Core, groups: int) -> None:
+    def _check_conv(self, what: str, n: int, weight: Core, bias: Core | None, groups: int) -> None:
         self._same_device(what, weight)
         shapes = f"an input {list(self.shape)} does not fit a weight {list(weight.shape)} in {groups} groups"
         if self.ndim != n + 2 or weight.ndim != n + 2 or groups < 1:
             fail(ShapeError, f"{what}: {shapes}; they are (N, C, ...) and (O, C / groups, ...) of {n + 2} dimensions")
         if self.shape[1] != weight.shape[1] * groups or weight.shape[0] % groups:
             fail(ShapeError, f"{what}: {shapes}: {self.shape[1]} channels are not groups * {weight.shape[1]}")
-        if self.dtype is not weight.dtype:
-            fail(DTypeError, f"{what}: dtypes {self.dtype} and {weight.dtype} differ; cast one of them first")
+        for other in (weight,) if bias is None else (weight, bias):
+            if self.dtype is not other.dtype:
+                fail(DTypeError, f"{what}: dtypes {self.dtype} and {other.dtype} differ; cast one of them first")
+        if bias is not None and bias.shape != weight.shape[:1]:
+            fail(ShapeError, f"{what}: a bias {list(bias.shape)} does not fit {weight.shape[0]} output channels")
 
     def max_pool2d(
         self, kernel_size: Sizes, stride: Sizes | None = None, padding: Sizes = 0, dilation: Sizes = 1
@@ -156,6 +167,8 @@ class Conv(Matmul):
         [[[2.5, 4.5], [10.5, 12.5]]]
         """
         view, size = self._pool("avg_pool2d", 2, kernel_size, stride, padding, 1, 0)
+        if not self.dtype.is_float:
+            fail(DTypeError, f"avg_pool2d: means of {self.dtype}; cast first, e.g. .float()")
         if count_include_pad:
             return view.sum((-2, -1)) / size
         ones = self._new(const(1, self.dtype, (1,) * (self.ndim - 2) + self.shape[-2:]))
@@ -166,8 +179,8 @@ class Conv(Matmul):
         self, what: str, n: int, kernel_size: Sizes, stride: Sizes | None, padding: Sizes, dilation: Sizes, fill: float
     ) -> tuple[Self, int]:
         """Every window in the last `n` dimensions, and how many elements it has."""
-        kernel, apart = each(what, kernel_size, n), each(what, dilation, n)
-        steps = kernel if stride is None else each(what, stride, n)
+        kernel, apart = each(what, kernel_size, n), _steps(what, "dilation", dilation, n)
+        steps = kernel if stride is None else _steps(what, "stride", stride, n)
         if self.ndim < n + 1:
             fail(ShapeError, f"{what}: needs {n + 1} dimensions or more, not shape {list(self.shape)}")
         pads = [(p, p) for p in each(what, padding, n)]

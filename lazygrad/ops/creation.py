@@ -150,9 +150,13 @@ class Creation(Reduce):
         first, last = (0, start) if end is None else (start, end)
         if isinstance(first, Expr) or isinstance(last, Expr):
             return cls._positions(first, last, step, dtype, device, requires_grad)
+        kind = dtype or (dtypes.float32 if any(isinstance(v, float) for v in (first, last, step)) else dtypes.int64)
+        if not all(math.isfinite(v) for v in (first, last, step)):
+            fail(ArgumentError, f"arange: from {first} to {last} by {step}; they must be finite")
+        if kind is dtypes.int64:  # PyTorch counts in the type of the result, in smaller ones in doubles
+            first, last, step = int(first), int(last), int(step)
         if step == 0 or (last - first) / step < 0:
             fail(ArgumentError, f"arange: steps of {step} do not lead from {first} to {last}")
-        kind = dtype or (dtypes.float32 if any(isinstance(v, float) for v in (first, last, step)) else dtypes.int64)
         value = _line(math.ceil((last - first) / step), first, step, kind)
         return leaf(cls, value, device_name(device), requires_grad)
 
@@ -191,11 +195,14 @@ class Creation(Reduce):
             fail(ArgumentError, f"linspace: the number of steps must be a number; {steps} is not known yet")
         if steps < 0:
             fail(ArgumentError, f"linspace: the number of steps is {steps}, less than 0")
+        kind = dtype
+        if dtype.is_int:  # both ends are integers, as PyTorch has it; the steps between them need not be
+            start, end, kind = int(start), int(end), dtypes.float64
         step = (end - start) / (steps - 1) if steps > 1 else 0.0
-        up = _line(steps, start, step, dtype)
-        down = _line(steps, end - step * (steps - 1) if steps > 1 else start, step, dtype)
+        up = _line(steps, start, step, kind)
+        down = _line(steps, end - step * (steps - 1) if steps > 1 else start, step, kind)
         first_half = alu(Op.LT, iota(steps, dtypes.int32), const((steps + 1) // 2, dtypes.int32, (steps,)))
-        return leaf(cls, where(first_half, up, down), device_name(device), requires_grad)
+        return leaf(cls, cast(where(first_half, up, down), dtype), device_name(device), requires_grad)
 
     @classmethod
     def eye(

@@ -7,6 +7,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from lazygrad.dtype import dtypes
 from lazygrad.ir.op import Op
 from lazygrad.ops.arithmetic import Arithmetic
 from lazygrad.ops.core import Operand
@@ -110,7 +111,8 @@ class Functions(Arithmetic):
         >>> Tensor([2.0, -3.0]).square().tolist()
         [4.0, 9.0]
         """
-        return self * self
+        x = self.cast(dtypes.int64) if self.dtype.is_bool else self
+        return x * x
 
     @in_float
     def sin(self) -> Self:

@@ -93,6 +93,8 @@ class Joining(Indexing):
         >>> [x.tolist() for x in Tensor([[1, 2], [3, 4]]).unbind(1)]
         [[1, 3], [2, 4]]
         """
+        if not self.ndim:
+            fail(ShapeError, "unbind: a 0-d tensor has no dimension to take apart")
         return [piece.squeeze(dim) for piece in self.split(1, dim)]
 
     def roll(self, shifts: int | Sequence[int], dims: int | Sequence[int] | None = None) -> Self:
@@ -101,12 +103,16 @@ class Joining(Indexing):
         >>> Tensor([1, 2, 3, 4]).roll(1).tolist()
         [4, 1, 2, 3]
         """
-        if dims is None:
-            assert isinstance(shifts, int)
-            return self.flatten().roll(shifts, 0).reshape(self.shape)
+        distances = (shifts,) if isinstance(shifts, int) else tuple(shifts)
+        along = (dims,) if isinstance(dims, int) else () if dims is None else tuple(dims)
+        if len(distances) != max(len(along), 1):
+            fail(ArgumentError, f"roll: {len(distances)} shifts for {len(along)} dims; each dim needs one")
+        if along and not self.ndim:
+            fail(ShapeError, f"roll: a 0-d tensor has no dims {list(along)}")
+        if not along:
+            return self.flatten().roll(distances[0], 0).reshape(self.shape)
         x = self
-        pairs = zip((shifts,) if isinstance(shifts, int) else shifts, (dims,) if isinstance(dims, int) else dims)
-        for shift, dim in pairs:
+        for shift, dim in zip(distances, along):
             n = x._known("roll", dim)
             if n and shift % n:
                 left = n - shift % n

@@ -153,6 +153,8 @@ class Loss(Normalize, Joining):
         >>> Tensor([0.0, 0.0]).huber_loss(Tensor([1.0, 3.0]), reduction="none").tolist()
         [0.5, 2.5]
         """
+        if not delta > 0:
+            fail(ArgumentError, f"huber_loss: delta is {delta}; it must be greater than 0")
         size = self._distance("huber_loss", target).abs()
         loss = (size < delta)._choose(size.square() * 0.5, (size - delta / 2) * delta)
         return loss._reduced("huber_loss", reduction)

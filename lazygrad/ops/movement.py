@@ -9,7 +9,7 @@ from lazygrad.errors import BoundsError, ShapeError
 from lazygrad.index.expr import Dim, Expr, as_dim, dim_product, maximum
 from lazygrad.ir import node as graph
 from lazygrad.ir.signature import Shape
-from lazygrad.ops.core import Core, broadcast_to, fail
+from lazygrad.ops.core import Core, broadcast_to, fail, scalar
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -235,14 +235,20 @@ class Movement(Core):
         """
         return self._out(graph.shrink(self._in(), list(bounds)))
 
-    def narrow(self, dim: int, start: Dim, length: Dim) -> Self:
+    def narrow(self, dim: int, start: Dim | Core, length: Dim) -> Self:
         """`length` elements of dimension `dim` from `start`. BoundsError where they do not exist.
+
+        A tensor as `start` is read at once; a `Variable` is not.
 
         >>> Tensor.arange(6).narrow(0, 2, 3).tolist()
         [2, 3, 4]
         """
+        if not self.ndim:
+            fail(ShapeError, "narrow: a 0-d tensor has no dimension to cut")
         axis = self._axis(dim)
         n = self.shape[axis]
+        if isinstance(start, Core):
+            start = _integer(start, "narrow")
         first = start + n if isinstance(start, int) and start < 0 else start
         known = isinstance(n, int) and isinstance(first, int) and isinstance(length, int)
         if known and not 0 <= first <= first + length <= n:  # type: ignore[operator]
@@ -261,6 +267,7 @@ class Movement(Core):
         """
         if len(pads) % 2 or len(pads) > 2 * self.ndim or not all(isinstance(n, (int, Expr)) for n in pads):
             fail(ShapeError, f"pad: {list(pads)} are not pairs of sizes for the dimensions of shape {list(self.shape)}")
+        value = scalar("pad", value)
         pairs: list[tuple[Dim, Dim]] = [(0, 0)] * (self.ndim - len(pads) // 2)
         pairs += [(pads[i], pads[i + 1]) for i in range(len(pads) - 2, -1, -2)]
         kept = [(_positive(-lo), n - _positive(-hi)) for (lo, hi), n in zip(pairs, self.shape)]

@@ -12,7 +12,7 @@ from lazygrad.index.expr import Dim, as_dim, dim_product, maximum
 from lazygrad.ir import node as graph
 from lazygrad.ir.build import positions, put_back, total
 from lazygrad.ir.op import Combine
-from lazygrad.ops.core import fail
+from lazygrad.ops.core import Core, fail
 from lazygrad.ops.functions import Functions
 from lazygrad.ops.movement import Movement
 
@@ -120,9 +120,11 @@ class Reduce(Functions, Movement):
     @overload
     def max(self, dim: None = None, keepdim: bool = False) -> Self: ...
     @overload
+    def max(self, dim: Core, keepdim: bool = False) -> Self: ...
+    @overload
     def max(self, dim: int, keepdim: bool = False) -> MinMax[Self]: ...
-    def max(self, dim: int | None = None, keepdim: bool = False) -> Self | MinMax[Self]:
-        """The largest element of all; with `dim`, the pair (values, indices) along it.
+    def max(self, dim: int | Core | None = None, keepdim: bool = False) -> Self | MinMax[Self]:
+        """The largest element of all; with `dim`, the pair (values, indices) along it; with a tensor, `maximum`.
 
         >>> Tensor([[1, 5], [7, 3]]).max().item()
         7
@@ -131,20 +133,26 @@ class Reduce(Functions, Movement):
         """
         if dim is None:
             return self.amax()
+        if isinstance(dim, Core):
+            return self.maximum(dim)
         return MinMax(self.amax(dim, keepdim), self.argmax(dim, keepdim))
 
     @overload
     def min(self, dim: None = None, keepdim: bool = False) -> Self: ...
     @overload
+    def min(self, dim: Core, keepdim: bool = False) -> Self: ...
+    @overload
     def min(self, dim: int, keepdim: bool = False) -> MinMax[Self]: ...
-    def min(self, dim: int | None = None, keepdim: bool = False) -> Self | MinMax[Self]:
-        """The smallest element of all; with `dim`, the pair (values, indices) along it.
+    def min(self, dim: int | Core | None = None, keepdim: bool = False) -> Self | MinMax[Self]:
+        """The smallest element of all; with `dim`, the pair (values, indices) along it; with a tensor, `minimum`.
 
         >>> Tensor([[1, 5], [7, 3]]).min(0).values.tolist()
         [1, 3]
         """
         if dim is None:
             return self.amin()
+        if isinstance(dim, Core):
+            return self.minimum(dim)
         return MinMax(self.amin(dim, keepdim), self.argmin(dim, keepdim))
 
     def argmax(self, dim: int | None = None, keepdim: bool = False) -> Self:
@@ -179,22 +187,25 @@ class Reduce(Functions, Movement):
         return self.detach()._reversed().argmax(dim, keepdim)
 
     def any(self, dim: Dims = None, keepdim: bool = False) -> Self:
-        """Whether any element is not zero.
+        """Whether any element is not zero; of uint8 in uint8, as PyTorch has it.
 
         >>> Tensor([[0, 1], [0, 0]]).any(1).tolist()
         [True, False]
         """
-        return self.bool()._reduce(Combine.MAX, dim, keepdim)
+        return self._truth(self.bool()._reduce(Combine.MAX, dim, keepdim))
 
     def all(self, dim: Dims = None, keepdim: bool = False) -> Self:
-        """Whether no element is zero.
+        """Whether no element is zero; of uint8 in uint8, as PyTorch has it.
 
         >>> Tensor([[0, 1], [1, 1]]).all(1).tolist()
         [False, True]
         """
-        return self.bool()._reduce(Combine.MUL, dim, keepdim)
+        return self._truth(self.bool()._reduce(Combine.MUL, dim, keepdim))
 
-    def var(self, dim: Dims = None, keepdim: bool = False, correction: int = 1) -> Self:
+    def _truth(self, value: Self) -> Self:
+        return value.cast(dtypes.uint8) if self.dtype is dtypes.uint8 else value
+
+    def var(self, dim: Dims = None, keepdim: bool = False, correction: float | None = 1) -> Self:
         """The variance: squared distances from the mean, over the number of elements less `correction`.
 
         >>> Tensor([1.0, 2.0, 3.0]).var().item()
@@ -205,9 +216,14 @@ class Reduce(Functions, Movement):
             return self.cast(dtypes.float32).var(dim, keepdim, correction).cast(self.dtype)
         distance = self - self.mean(self._axes(dim), keepdim=True)
         total = distance.square().sum(self._axes(dim), keepdim)
-        return total / as_dim(maximum(self._count(dim) - correction, 0))  # 0 / 0 where there are too few
+        count, less = self._count(dim), 1 if correction is None else correction
+        if isinstance(count, int):
+            return total / max(count - less, 0)  # 0 / 0 where there are too few
+        if isinstance(less, float) and not less.is_integer():
+            fail(ShapeError, f"var: a correction of {less} needs known sizes; {count} is not known yet")
+        return total / as_dim(maximum(count - int(less), 0))
 
-    def std(self, dim: Dims = None, keepdim: bool = False, correction: int = 1) -> Self:
+    def std(self, dim: Dims = None, keepdim: bool = False, correction: float | None = 1) -> Self:
         """The standard deviation, the square root of `var`; its gradient is zero where it is zero.
 
         >>> Tensor([1.0, 2.0, 3.0]).std().item()
