@@ -107,8 +107,15 @@ def configure(
     if checkpoint is None:
         tokenizer = CharTokenizer.from_corpus(corpus.text)
         return tokenizer, GPTConfig(vocabulary=len(tokenizer), **model), TrainingPlan(**plan)
-    tokenizer = CharTokenizer.from_json(checkpoint.entry("tokenizer"))
-    config = GPTConfig(**checkpoint.entry("model"))
+    try:
+        tokenizer = CharTokenizer.from_json(checkpoint.checked.text("tokenizer"))
+    except TextError as error:
+        raise FileFormatError(checkpoint.path, f"its tokenizer cannot be used: {error}") from None
+    config = checkpoint.checked.record("model", GPTConfig)
+    config.require_stored(checkpoint.path, {name: s.array.shape for name, s in checkpoint.group("model").items()})
+    if len(tokenizer) != config.vocabulary:
+        problem = f"has a tokenizer of {len(tokenizer)} characters and a model of {config.vocabulary}"
+        raise FileFormatError(checkpoint.path, problem)
     other = config.differences(replace(config, **model))
     if other:
         differences = ", ".join(f"{name} {there}, not {here}" for name, (there, here) in other.items())
@@ -116,21 +123,30 @@ def configure(
         raise FileFormatError(
             checkpoint.path, f"holds a model with {differences}; leave out {flags}, or start anew without --resume"
         )
-    return tokenizer, config, replace(TrainingPlan(**checkpoint.entry("plan")), **plan)
+    return tokenizer, config, replace(checkpoint.checked.record("plan", TrainingPlan), **plan)
 
 
 def load_text(options: argparse.Namespace, checkpoint: Checkpoint | None) -> Corpus:
     """The text asked for, or else the checkpoint's, or else the default."""
     if options.text or checkpoint is None:
         return load_corpus(options.text or None)
-    return load_corpus(checkpoint.entry("corpus")["path"])
+    corpus = checkpoint.checked.table("corpus")
+    if corpus.entry("path") is None:
+        return load_corpus(None)
+    path = corpus.text("path")
+    if path and os.path.exists(path) and not os.path.isfile(path):
+        raise FileFormatError(checkpoint.path, f"was trained on {path:.200}, which is not a file; name it with --text")
+    try:
+        return load_corpus(path)
+    except FileFormatError as error:
+        raise FileFormatError(checkpoint.path, f"was trained on {error!s:.400}; or name it with --text") from None
 
 
 def encode(corpus: Corpus, tokenizer: CharTokenizer, checkpoint: Checkpoint | None) -> np.ndarray:
     """The corpus as tokens; a note where it is not the text that the checkpoint was trained on."""
     if checkpoint is None:
         return tokenizer.encode(corpus.text)
-    if checkpoint.entry("corpus")["fingerprint"] != corpus.fingerprint:
+    if checkpoint.checked.table("corpus").text("fingerprint") != corpus.fingerprint:
         say("note: this is not the text, or not the version of it, that the checkpoint was trained on")
     try:
         return tokenizer.encode(corpus.text)

@@ -47,12 +47,14 @@ def load_corpus(path: str | os.PathLike[str] | None = None) -> Corpus:
 def _read_text(path: Path) -> str:
     if path.is_dir():
         raise FileFormatError(path, "is a folder; name a text file")
+    if path.is_char_device() or path.is_block_device():
+        raise FileFormatError(path, "is a device; name a text file")
     try:
         content = path.read_bytes()
     except FileNotFoundError:
         raise FileFormatError(path, "there is no such file; check the path") from None
-    except OSError as error:
-        raise FileFormatError(path, f"cannot be read ({error.strerror or error})") from None
+    except (OSError, ValueError) as error:  # ValueError: a path with a character that no path has
+        raise FileFormatError(path, f"cannot be read ({getattr(error, 'strerror', None) or error})") from None
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:

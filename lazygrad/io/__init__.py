@@ -2,14 +2,16 @@
 
 from lazygrad.io.atomic import atomic_write, remove_leftovers
 from lazygrad.io.safetensors import StoredArray, read_arrays, write_arrays
-from lazygrad.io.state import load_state, save_state
+from lazygrad.io.state import load_file, load_state, save_file, save_state
 
 __all__ = [
     "StoredArray",
     "atomic_write",
+    "load_file",
     "load_state",
     "read_arrays",
     "remove_leftovers",
+    "save_file",
     "save_state",
     "write_arrays",
 ]

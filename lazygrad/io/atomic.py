@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import secrets
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
+
+from lazygrad.errors import ArgumentError
 
 PathLike = str | os.PathLike[str]
 _SUFFIX = ".partial"
@@ -22,13 +25,16 @@ def atomic_write(path: PathLike) -> Iterator[BinaryIO]:
     `path`, so that a reader, a crash or a `kill -9` at any moment meets a whole old file or a whole new one.
 
     Raises:
+        ArgumentError: no file can have this name.
         OSError: the folder or the file cannot be written; `path` is then as it was.
     """
+    if "\0" in os.fspath(path):
+        raise ArgumentError(f"{os.fspath(path)!r} is no name for a file: it has a NUL in it")
     target = Path(os.path.realpath(path))  # through a symbolic link, as open() would write
     if target.is_dir():
         raise IsADirectoryError(f"{os.fspath(path)} is a folder; name a file inside it")
     target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}{_SUFFIX}")
+    temporary = target.with_name(f"{_prefix(target)}{secrets.token_hex(4)}{_SUFFIX}")
     try:
         with open(temporary, "xb") as file:
             yield file
@@ -50,11 +56,17 @@ def remove_leftovers(path: PathLike) -> int:
     leftovers = [
         entry
         for entry in (target.parent.iterdir() if target.parent.is_dir() else ())
-        if entry.name.startswith(f".{target.name}.") and entry.name.endswith(_SUFFIX)
+        if entry.name.startswith(_prefix(target)) and entry.name.endswith(_SUFFIX)
     ]
     for entry in leftovers:
         entry.unlink(missing_ok=True)
     return len(leftovers)
+
+
+def _prefix(target: Path) -> str:
+    """How the names of unfinished files begin; short where the name of the file itself is as long as a name may be."""
+    name = target.name
+    return f".{name}." if len(os.fsencode(name)) <= 200 else f".{hashlib.sha256(os.fsencode(name)).hexdigest()[:32]}."
 
 
 def _replace(source: Path, target: Path) -> None:

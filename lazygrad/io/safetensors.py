@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,8 +16,9 @@ import numpy.typing as npt
 from safetensors import SafetensorError, safe_open
 
 from lazygrad.dtype import BY_NAME, DType, dtypes
-from lazygrad.errors import DTypeError, FileFormatError, ShapeError
+from lazygrad.errors import ArgumentError, DTypeError, FileFormatError, ShapeError
 from lazygrad.io.atomic import PathLike, atomic_write
+from lazygrad.io.json_table import parse_json
 
 CODES: dict[str, DType] = {
     "BOOL": dtypes.bool, "U8": dtypes.uint8, "I8": dtypes.int8, "U16": dtypes.uint16, "I16": dtypes.int16,
@@ -27,6 +28,7 @@ CODES: dict[str, DType] = {
 _CODE_OF = {dtype: code for code, dtype in CODES.items()}
 _METADATA = "__metadata__"
 _REMEDY = "fetch or save it again"
+LONGEST_HEADER = 100_000_000  # bytes, by the format
 
 
 class StoredArray(NamedTuple):
@@ -50,19 +52,24 @@ def write_arrays(
     Raises:
         DTypeError: an array whose type the format has no code for.
         ShapeError: a name that the format keeps for itself.
+        ArgumentError: names or metadata that are no texts, or more of them than a file may have.
         OSError: the file cannot be written; an older file at `path` is then untouched.
     """
-    if _METADATA in arrays:
-        raise ShapeError(f"no tensor can be saved under the name {_METADATA!r}, which safetensors keeps for itself")
+    _check_names(arrays)
     # Wide elements first: every array then starts at a multiple of its element size, which mapping it needs.
-    stored = sorted(((n, _stored(n, a)) for n, a in arrays.items()), key=lambda item: -item[1].dtype.itemsize)
-    header: dict[str, Any] = {_METADATA: dict(metadata)} if metadata else {}
+    stored = sorted(((n, stored_array(n, a)) for n, a in arrays.items()), key=lambda item: -item[1].dtype.itemsize)
+    header: dict[str, Any] = {_METADATA: _checked_metadata(metadata)} if metadata else {}
     end = 0
     for name, (dtype, array) in stored:
         start, end = end, end + array.nbytes
         header[name] = {"dtype": _CODE_OF[dtype], "shape": list(array.shape), "data_offsets": [start, end]}
     text = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
     text += b" " * (-(8 + len(text)) % 64)  # so that the elements start on a cache line
+    if len(text) > LONGEST_HEADER:
+        raise ArgumentError(
+            f"{len(arrays)} names and the metadata are {len(text)} bytes; readers of safetensors take "
+            f"{LONGEST_HEADER}: save fewer tensors, or less metadata, in one file"
+        )
     with atomic_write(path) as file:
         file.write(len(text).to_bytes(8, "little") + text)
         for _, (_, array) in stored:
@@ -81,23 +88,24 @@ def read_arrays(path: PathLike) -> tuple[dict[str, StoredArray], dict[str, str]]
     _validate(path)
     with open(path, "rb") as file:
         length = int.from_bytes(file.read(8), "little")
-        header = _parse_header(path, file.read(length))
-    metadata = header.pop(_METADATA, {})
+        header = parse_json(path, "header", file.read(length))
+    metadata = header.pop(_METADATA, None) or {}  # null is as good as none
     elements = np.memmap(path, dtype=np.uint8, mode="c")[8 + length :].view(np.ndarray)
     arrays = {}
     for name, entry in header.items():
-        dtype = CODES.get(entry["dtype"])
-        if dtype is None:
-            raise FileFormatError(
-                path, f"tensor {name!r} has dtype {entry['dtype']}, which lazygrad does not read; it reads {_codes()}"
-            )
+        what, code, shape = f"tensor {name!r:.60}", entry["dtype"], entry["shape"]
+        if (dtype := CODES.get(code)) is None:
+            raise FileFormatError(path, f"{what} has dtype {code}, which lazygrad does not read; it reads {_codes()}")
         start, end = entry["data_offsets"]
-        arrays[name] = StoredArray(dtype, _mapped(elements[start:end], dtype, tuple(entry["shape"])))
+        try:
+            arrays[name] = StoredArray(dtype, _mapped(elements[start:end], dtype, tuple(shape)))
+        except ValueError as error:  # more dimensions than NumPy has, or sizes beyond 2**63 beside one of 0
+            raise FileFormatError(path, f"{what} has shape {shape!s:.60}, which no array can have: {error}") from None
     return arrays, metadata
 
 
-def _stored(name: str, array: StoredArray | npt.NDArray[Any]) -> StoredArray:
-    """`array` with its dtype, contiguous and little-endian."""
+def stored_array(name: str, array: StoredArray | npt.NDArray[Any]) -> StoredArray:
+    """`array` with its dtype, contiguous and little-endian; DTypeError where the format has no such type."""
     if not isinstance(array, StoredArray):
         dtype = BY_NAME.get(np.dtype(array.dtype).name)
         if dtype is None:
@@ -113,6 +121,8 @@ def _stored(name: str, array: StoredArray | npt.NDArray[Any]) -> StoredArray:
 
 
 def _mapped(raw: npt.NDArray[np.uint8], dtype: DType, shape: tuple[int, ...]) -> npt.NDArray[Any]:
+    if dtype is dtypes.bool and (raw > 1).any():  # to NumPy, a bool is the byte 0 or 1 and nothing else
+        raw = (raw != 0).view(np.uint8)
     array: npt.NDArray[Any] = raw.view(dtype.storage.newbyteorder("<")).reshape(shape)
     # Other writers may pad the header to any length; computing on unaligned elements is undefined on some machines.
     return array if array.flags.aligned else array.copy()
@@ -122,13 +132,15 @@ def _validate(path: PathLike) -> None:
     """Raise FileFormatError for whatever the safetensors library does not accept, saying what to do."""
     if os.path.isdir(path):
         raise FileFormatError(path, "is a folder; name the .safetensors file inside it")
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise FileFormatError(path, "is not a file but a pipe, a device or the like; copy its content to a file")
     try:
         with safe_open(path, framework="numpy"):
             return
     except FileNotFoundError:
         raise FileFormatError(path, "there is no such file; check the path, or save it first") from None
-    except OSError as error:
-        raise FileFormatError(path, f"cannot be read ({error.strerror or error})") from None
+    except (OSError, ValueError) as error:  # ValueError: a path with a character that no path has
+        raise FileFormatError(path, f"cannot be read ({getattr(error, 'strerror', None) or error})") from None
     except SafetensorError as error:
         raise FileFormatError(path, _explain(path, str(error))) from None
 
@@ -146,28 +158,46 @@ def _explain(path: PathLike, reason: str) -> str:
         return "is not a safetensors file; convert it, or name another file"
     if not text or 8 + length + _end_of_elements(text) > size:
         return f"is truncated ({size} bytes); {_REMEDY}"
-    return f"has a damaged header ({reason}); {_REMEDY}"
+    return f"has a damaged header ({reason:.200}); {_REMEDY}"
 
 
 def _end_of_elements(header: bytes) -> int:
     """The last offset that a header names, 0 where it makes no sense."""
     try:
         return max(int(entry["data_offsets"][1]) for name, entry in json.loads(header).items() if name != _METADATA)
-    except (ValueError, KeyError, TypeError, IndexError):
+    except (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError):
         return 0
 
 
-def _parse_header(path: PathLike, text: bytes) -> dict[str, Any]:
-    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        table = dict(pairs)
-        if len(table) != len(pairs):
-            names = [name for name, _ in pairs]
-            twice = next(name for name in table if names.count(name) > 1)
-            raise FileFormatError(path, f"the name {twice!r} occurs twice in its header; {_REMEDY}")
-        return table
+def _check_names(names: Iterable[object]) -> None:
+    """Raise for what is no name that a file gives back as it was."""
+    for name in names:
+        if not _is_text(name):
+            raise ArgumentError(f"{name!r} is no name for a tensor in a file; use a str without lone surrogates")
+        if name == _METADATA:
+            raise ShapeError(f"no tensor can be saved under the name {_METADATA!r}, which safetensors keeps for itself")
 
-    header: dict[str, Any] = json.loads(text, object_pairs_hook=unique)
-    return header
+
+def _checked_metadata(metadata: Mapping[str, str]) -> dict[str, str]:
+    if not isinstance(metadata, Mapping):
+        raise ArgumentError(f"metadata is a {type(metadata).__name__}; it must be a table of texts by name")
+    for key, value in metadata.items():
+        if not _is_text(key) or not _is_text(value):
+            raise ArgumentError(
+                f"metadata has {key!r:.60}: {value!r:.60}; a safetensors file holds texts only: use str or json.dumps"
+            )
+    return dict(metadata)
+
+
+def _is_text(value: object) -> bool:
+    """Whether `value` is a str that UTF-8 can hold."""
+    if not isinstance(value, str):
+        return False
+    try:
+        value.encode()
+    except UnicodeEncodeError:  # a lone surrogate
+        return False
+    return True
 
 
 def _codes() -> str:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 
-from lazygrad.dtype import of_numpy
 from lazygrad.engine.run import download, upload
+from lazygrad.errors import ArgumentError
 from lazygrad.io.atomic import PathLike
-from lazygrad.io.safetensors import StoredArray, read_arrays, write_arrays
+from lazygrad.io.safetensors import StoredArray, read_arrays, stored_array, write_arrays
 from lazygrad.ops.core import make
 from lazygrad.runtime.registry import canonical, default_device
 from lazygrad.tensor import Tensor
@@ -23,6 +24,7 @@ def save_state(path: PathLike, state: State, metadata: Mapping[str, str] | None 
 
     Raises:
         DTypeError: an array whose type the format has no code for.
+        ArgumentError: values that are neither tensors nor arrays; names or metadata that are no texts.
         OSError: the file cannot be written; an older file at `path` is then untouched.
     """
     write_arrays(path, stored_arrays(state), metadata)
@@ -38,15 +40,26 @@ def load_state(path: PathLike, device: str | None = None) -> dict[str, Tensor]:
     return {name: to_tensor(stored, device) for name, stored in arrays.items()}
 
 
+def save_file(tensors: State, filename: PathLike, metadata: Mapping[str, str] | None = None) -> None:
+    """`save_state`, with the name and the arguments of the safetensors package."""
+    save_state(filename, tensors, metadata)
+
+
+def load_file(filename: PathLike, device: str | None = None) -> dict[str, Tensor]:
+    """`load_state`, with the name and the arguments of the safetensors package."""
+    return load_state(filename, device)
+
+
 def stored_arrays(state: State) -> dict[str, StoredArray]:
     """The elements of each tensor as they are stored; all tensors are computed in one go."""
+    for name, value in state.items():
+        if not isinstance(value, (Tensor, np.ndarray, np.generic)):
+            raise ArgumentError(f"{name!r} is a {type(value).__name__}; what is saved are tensors and NumPy arrays")
     tensors = [value for value in state.values() if isinstance(value, Tensor)]
     if tensors:
         Tensor.realize(*tensors)
     return {
-        name: StoredArray(value.dtype, download(value.node))
-        if isinstance(value, Tensor)
-        else StoredArray(of_numpy(value.dtype), value)
+        name: StoredArray(value.dtype, download(value.node)) if isinstance(value, Tensor) else stored_array(name, value)
         for name, value in state.items()
     }
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 
 import numpy as np
 import numpy.typing as npt
 
 from lazygrad import nn
-from lazygrad.errors import ArgumentError, BoundsError, ShapeError
+from lazygrad.errors import ArgumentError, BoundsError, FileFormatError, ShapeError
 from lazygrad.index.expr import Dim, dim_max
 from lazygrad.index.variable import Variable
 from lazygrad.ops.jit import jit
@@ -42,6 +42,8 @@ class GPTConfig:
     def __post_init__(self) -> None:
         for field in fields(self):
             value = getattr(self, field.name)
+            if field.type == "int" and not isinstance(value, (int, np.integer)):
+                raise ArgumentError(f"{field.name} is {value!r}; a GPT needs an integer")
             if field.type == "int" and value < 1:
                 raise ArgumentError(f"{field.name} is {value}; a GPT needs at least 1")
         if self.width % self.heads:
@@ -56,6 +58,21 @@ class GPTConfig:
         """Field -> (here, there), for the fields that differ."""
         mine, theirs = asdict(self), asdict(other)
         return {name: (mine[name], theirs[name]) for name in mine if mine[name] != theirs[name]}
+
+    def require_stored(self, path: str, shapes: Mapping[str, tuple[int, ...]]) -> None:
+        """Raise FileFormatError where these are not the sizes of the parameters stored in a file.
+
+        For what a file says of itself: a model of its sizes is made only once it has parameters of them.
+        """
+        for weight, sizes in (("wte.weight", ("vocabulary", "width")), ("wpe.weight", ("context", "width"))):
+            there, here = shapes.get(weight), tuple(getattr(self, name) for name in sizes)
+            if there != here:
+                has = "has none" if there is None else f"has one of shape {list(there)}"
+                told = f"{sizes[0]} {here[0]} and {sizes[1]} {here[1]}, so a {weight} of shape {list(here)}"
+                raise FileFormatError(path, f"says that its model has {told}; it {has}")
+        layers = len({name.split(".")[1] for name in shapes if name.startswith("h.")})
+        if layers != self.layers:
+            raise FileFormatError(path, f"says that its model has {self.layers} layers; it has tensors of {layers}")
 
 
 class Attention(nn.Module):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -33,7 +34,7 @@ class CharTokenizer:
         if not vocabulary:
             raise TextError("a vocabulary needs at least one character; was the corpus empty?")
         if len(set(vocabulary)) < len(vocabulary):
-            repeated = next(c for i, c in enumerate(vocabulary) if c in vocabulary[:i])
+            repeated = Counter(vocabulary).most_common(1)[0][0]
             raise TextError(f"the vocabulary has {_name(repeated)} twice; each character is listed once")
         self.vocabulary = vocabulary
         self._codes = np.array([ord(c) for c in vocabulary], dtype=np.int64)
@@ -93,7 +94,7 @@ class CharTokenizer:
         """The tokenizer that `to_json` wrote; TextError where the text is not such a JSON."""
         try:
             table = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             table = None
         vocabulary = table.get("vocabulary") if isinstance(table, dict) and table.get("type") == "characters" else None
         if not isinstance(vocabulary, str):

@@ -13,8 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from lazygrad.errors import FileFormatError
+from lazygrad.errors import ArgumentError, FileFormatError
 from lazygrad.io.atomic import PathLike
+from lazygrad.io.json_table import JsonTable, parse_json
 from lazygrad.io.safetensors import StoredArray, read_arrays, write_arrays
 from lazygrad.io.state import State, stored_arrays
 from lazygrad.tensor import Tensor
@@ -44,10 +45,13 @@ class Checkpoint:
         return self.groups[name]
 
     def entry(self, name: str) -> Any:
-        """An entry of the manifest; FileFormatError where there is none of that name."""
-        if name not in self.manifest:
-            raise FileFormatError(self.path, f"its manifest has no {name}; it was written by another program")
-        return self.manifest[name]
+        """An entry of the manifest, of any type; FileFormatError where there is none of that name."""
+        return self.checked.entry(name)
+
+    @property
+    def checked(self) -> JsonTable:
+        """The manifest, to be asked by type: whoever wrote the file may have written anything."""
+        return JsonTable(self.path, "its manifest", self.manifest)
 
 
 def write_checkpoint(path: PathLike, groups: Mapping[str, State], manifest: Mapping[str, Any]) -> None:
@@ -58,10 +62,19 @@ def write_checkpoint(path: PathLike, groups: Mapping[str, State], manifest: Mapp
         manifest: anything that JSON can hold; floats come back with every bit.
 
     Raises:
-        OSError: the file cannot be written.
+        ArgumentError: a manifest that JSON cannot hold, or a group's name with a dot.
+        OSError: the file cannot be written. The old one stays in either case.
     """
+    for group in groups:
+        if not isinstance(group, str) or not group or "." in group:
+            raise ArgumentError(f"{group!r} is no name for a group of tensors: use a text without dots")
     named = {f"{group}.{name}": value for group, state in groups.items() for name, value in state.items()}
-    text = json.dumps({"version": VERSION, "groups": sorted(groups), "manifest": dict(manifest)})
+    try:
+        text = json.dumps({"version": VERSION, "groups": sorted(groups), "manifest": dict(manifest)})
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ArgumentError(
+            f"the manifest cannot be saved: {error}; use what JSON has, such as numbers and texts"
+        ) from None
     write_arrays(path, stored_arrays(named), {_KEY: text})
 
 
@@ -74,16 +87,20 @@ def read_checkpoint(path: PathLike) -> Checkpoint:
     arrays, metadata = read_arrays(path)
     if _KEY not in metadata:
         raise FileFormatError(path, "holds tensors but is not a lazygrad checkpoint, so no training can resume from it")
-    table = json.loads(metadata[_KEY])
-    if table["version"] != VERSION:
+    table = JsonTable.of(path, "its checkpoint entry", parse_json(path, "checkpoint entry", metadata[_KEY]))
+    if (version := table.integer("version")) != VERSION:
         raise FileFormatError(
-            path, f"is a checkpoint of version {table['version']}; this lazygrad reads {VERSION}: update lazygrad"
+            path, f"is a checkpoint of version {version}; this lazygrad reads {VERSION}: update lazygrad"
         )
-    groups: dict[str, dict[str, StoredArray]] = {name: {} for name in table["groups"]}
+    groups: dict[str, dict[str, StoredArray]] = {name: {} for name in table.texts("groups")}
     for name, stored in arrays.items():
         group, _, rest = name.partition(".")
+        if group not in groups:
+            raise FileFormatError(
+                path, f"has a tensor {name!r:.60}, which is in none of its groups ({_few(list(groups)):.200})"
+            )
         groups[group][rest] = StoredArray(stored.dtype, np.array(stored.array))
-    return Checkpoint(str(path), groups, table["manifest"])
+    return Checkpoint(str(path), groups, dict(table.table("manifest").values))
 
 
 def require_same_layout(path: str, expected: State, stored: Mapping[str, StoredArray]) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from lazygrad.io.json_table import JsonTable
+
 
 @dataclass
 class History:
@@ -26,9 +28,10 @@ class History:
         return asdict(self)
 
     @classmethod
-    def from_json(cls, table: dict[str, Any]) -> History:
-        """What `to_json` gave, also after a trip through a JSON text."""
-        return cls([(s, x) for s, x in table["losses"]], [(s, a, b) for s, a, b in table["evaluations"]])
+    def from_json(cls, table: JsonTable) -> History:
+        """What `to_json` gave, after a trip through a file; FileFormatError where it is something else."""
+        evaluations = table.rows("evaluations", "int", "float", "float")
+        return cls([(s, x) for s, x in table.rows("losses", "int", "float")], [(s, a, b) for s, a, b in evaluations])
 
     def curves(self) -> dict[str, list[tuple[int, float]]]:
         """Name -> (step, loss) points, to draw.

@@ -5,7 +5,11 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import numpy as np
+
 from lazygrad.errors import ArgumentError
+
+MOST_WINDOWS = 1 << 16  # in a batch: more would be gigabytes of tokens
 
 
 @dataclass(frozen=True)
@@ -38,8 +42,12 @@ class TrainingPlan:
     def __post_init__(self) -> None:
         lowest = {"steps": 0, "batch": 1, "warmup": 0, "eval_every": 1, "eval_batches": 1, "seed": 0}
         for name, low in lowest.items():
+            if not isinstance(getattr(self, name), (int, np.integer)):
+                raise ArgumentError(f"{name} is {getattr(self, name)!r}; it must be an integer")
             if getattr(self, name) < low:
                 raise ArgumentError(f"{name} is {getattr(self, name)}; it must be at least {low}")
+        if self.batch > MOST_WINDOWS:
+            raise ArgumentError(f"batch is {self.batch}; it must be at most {MOST_WINDOWS}")
         for name in ("lr", "min_lr", "weight_decay", "clip"):
             if not 0 <= getattr(self, name) < math.inf:
                 raise ArgumentError(f"{name} is {getattr(self, name)}; it must be a number from 0 up")

@@ -13,8 +13,9 @@ import numpy as np
 from lazygrad import nn, optim
 from lazygrad.data.windows import Batch, TokenWindows
 from lazygrad.engine.generator import default_generator
-from lazygrad.errors import DivergenceError
+from lazygrad.errors import DivergenceError, FileFormatError
 from lazygrad.io.atomic import PathLike
+from lazygrad.io.json_table import JsonTable
 from lazygrad.io.state import to_tensor
 from lazygrad.ops.jit import jit
 from lazygrad.ops.mode import no_grad
@@ -27,6 +28,7 @@ from lazygrad.train.progress import Progress
 
 LOG_EVERY = 10  # steps between reads of the loss, each of which waits for the device
 COMPILING_STEPS = 3  # a jitted step runs plainly, is traced, and is replayed for the first time
+MOST_STEPS = 1 << 53  # what a float counts exactly
 FINAL_BATCHES = 400  # the last evaluation takes all of the validation text, up to this many batches
 
 
@@ -189,19 +191,42 @@ class Trainer:
         """Take over the state of a checkpoint; the plan stays as it is.
 
         Raises:
-            FileFormatError: it holds tensors of other names, shapes or dtypes, or lacks a part.
+            FileFormatError: it holds tensors of other names, shapes or dtypes, lacks a part, or has one that makes no
+                sense; nothing is changed then.
         """
+        table, state = checkpoint.checked, {}
+        step, seconds = table.integer("step", high=MOST_STEPS), table.number("seconds")
+        rate, history = table.number("tokens_per_second"), History.from_json(table.table("history"))
+        generator, (seed, counter) = _generator(table.table("batches")), _random_state(table)
         for name, owner in (("model", self.model), ("optimizer", self.optimizer)):
             stored = checkpoint.group(name)
             require_same_layout(checkpoint.path, owner.state_dict(), stored)
-            owner.load_state_dict({key: to_tensor(value, self.device) for key, value in stored.items()})
-        self.step, self.seconds = checkpoint.entry("step"), checkpoint.entry("seconds")
+            state[name] = stored
+        for name, owner in (("model", self.model), ("optimizer", self.optimizer)):
+            owner.load_state_dict({key: to_tensor(value, self.device) for key, value in state[name].items()})
+        self.step, self.seconds = step, seconds
         self.schedule.load_state_dict({**self.schedule.state_dict(), "last_epoch": self.step})
-        self._saved_rate = checkpoint.entry("tokens_per_second")
-        self.history = History.from_json(checkpoint.entry("history"))
-        self.generator.bit_generator.state = checkpoint.entry("batches")
-        seed, counter = checkpoint.entry("random")
+        self._saved_rate, self.history, self.generator = rate, history, generator
         default_generator.set_state((seed, counter))
+
+
+def _generator(table: JsonTable) -> np.random.Generator:
+    """The generator whose state a checkpoint has."""
+    generator = np.random.default_rng()
+    try:
+        generator.bit_generator.state = table.values
+    except (TypeError, ValueError, LookupError, AttributeError, OverflowError) as error:
+        raise FileFormatError(table.path, f"{table.what} is no state of a generator ({error})") from None
+    return generator
+
+
+def _random_state(table: JsonTable) -> tuple[int, int]:
+    values = table.entry("random")
+    if not isinstance(values, list) or len(values) != 2:
+        raise FileFormatError(table.path, f"random in {table.what} must be the seed and the counter of a generator")
+    numbers = JsonTable(table.path, table.what, dict(zip(("random seed", "random counter"), values)))
+    seed, counter = (numbers.integer(name, high=(1 << 64) - 1) for name in numbers.values)
+    return seed, counter
 
 
 class _Clock:

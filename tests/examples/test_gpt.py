@@ -6,6 +6,7 @@ import importlib.util
 import json
 import math
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -20,6 +21,7 @@ import pytest
 from lazygrad.io import write_arrays
 from lazygrad.settings import settings
 from lazygrad.train import Checkpoint, Trainer, read_checkpoint
+from tests.io import hostile
 
 SCRIPT = Path(__file__).resolve().parents[2] / "examples" / "gpt.py"
 TEXT = "".join(f"the {i}th line of a text that a very small model can learn something from;\n" for i in range(60))
@@ -352,3 +354,36 @@ def test_help_lists_every_option(run: Run) -> None:
     options = "text steps out resume seed prompt temperature top-k max-new-tokens layers heads width context batch lr"
     for name in options.split():
         assert f"--{name} " in out, name
+
+
+# ---- checkpoints that somebody else may have written ----
+
+
+def test_manifests_of_any_content_are_told_in_one_line(
+    gpt: ModuleType, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every entry of a manifest by every value of every type: the run goes on, or one line says what is wrong."""
+    assert run(*SHORT, "--steps", "2", "--max-new-tokens", "0")[0] == 0
+    monkeypatch.setattr(gpt, "train", lambda *_: True)
+    file, chance = tmp_path / "out" / "checkpoint.safetensors", random.Random(0)
+    read = read_checkpoint(file)
+    groups = {group: {name: s.array for name, s in read.group(group).items()} for group in read.groups}
+    accepted = 0
+    for turn in range(150):
+        text = hostile.mutated_json(chance, read.manifest) if turn else json.dumps(read.manifest).encode()
+        try:
+            manifest = json.loads(text)
+        except ValueError:
+            continue
+        write_arrays(file, {f"{g}.{n}": a for g, s in groups.items() for n, a in s.items()}, {
+            "lazygrad_checkpoint": json.dumps({"version": 1, "groups": sorted(groups), "manifest": manifest})
+        })  # fmt: skip
+        start = time.monotonic()
+        status, out, err = run("--resume", str(tmp_path / "out"), "--max-new-tokens", "0", defaults=turn % 2 == 0)
+        assert time.monotonic() - start < 10, manifest
+        if status == 0:
+            accepted += 1
+        else:
+            assert_told((status, out, err), str(file))
+            assert len(err.strip().splitlines()[-1]) < 1000
+    assert 0 < accepted < 75

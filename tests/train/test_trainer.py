@@ -14,6 +14,7 @@ from lazygrad import Tensor, manual_seed, optim
 from lazygrad.data import TokenWindows
 from lazygrad.engine.run import live
 from lazygrad.errors import ArgumentError, FileFormatError
+from lazygrad.io.json_table import JsonTable
 from lazygrad.ir.node import live_nodes
 from lazygrad.models import GPT, GPTConfig
 from lazygrad.settings import settings
@@ -137,7 +138,7 @@ def test_a_history_keeps_one_evaluation_of_a_step() -> None:
     history = History([(10, 1.5)], [(10, 2.0, 3.0)])
     history.add_evaluation(20, 1.0, 2.0)
     history.add_evaluation(20, 1.1, 2.1)
-    assert History.from_json(history.to_json()) == history
+    assert History.from_json(JsonTable.of("file", "history", history.to_json())) == history
     assert history.curves() == {
         "each batch": [(10, 1.5)],
         "training": [(10, 2.0), (20, 1.1)],
