@@ -1,4 +1,4 @@
-"""Simplification of an expression that is only evaluated where a condition holds, such as a masked load's offset."""
+"""What a condition says of the bounds of an expression's variables."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ from .node import Expr, Var
 
 
 def given(e: Expr, condition: Expr) -> Expr:
-    """e made simpler where the condition holds; where it does not, the result may have another value.
+    """e where the condition holds, simplified: its variables keep their names, with bounds as narrow as they are then.
+
+    Where the condition does not hold, the result may have another value.
 
     >>> from lazygrad.index.expr import Var
     >>> i = Var("i", 0, 9)
-    >>> print(given((i - 2) % 5, i.ge(2).and_(i.lt(7))))
-    i - 2
+    >>> given((i - 2) % 5, i.ge(2).and_(i.lt(7)))
+    <Sum i - 2 in 0..4>
     """
     narrow: dict[Var, Expr] = {}
     for part in condition.conditions if isinstance(condition, And) else (condition,):
@@ -26,5 +28,4 @@ def given(e: Expr, condition: Expr) -> Expr:
         if lo > hi:
             return e
         narrow[var] = Var(var.name, lo, hi, var.below)
-    back = {now: var for var, now in narrow.items() if isinstance(now, Var) and now is not var}
-    return e.substitute(narrow).substitute(back)
+    return e.substitute(narrow)

@@ -174,7 +174,8 @@ class _Where:
 
     def numbers(self, e: Expr, points: Points) -> Numbers:
         """The values of an expression at points."""
-        return np.broadcast_to(np.asarray(e.evaluate(points)), self.count)
+        with np.errstate(divide="ignore", invalid="ignore"):  # sizes may be 0 where nothing is reached
+            return np.broadcast_to(np.asarray(e.evaluate(points)), self.count)
 
     def holds(self, points: Points) -> NDArray[np.bool_]:
         """Which points are reached."""
