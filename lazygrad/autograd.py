@@ -134,9 +134,9 @@ def _mod_right(n: Node, g: Node) -> Node:
 
 
 def _max_share(mine: Node, other: Node, g: Node) -> Node:
-    """All of `g` where mine is larger, half of it where both are equal."""
-    tie_or_less = where(alu(Op.LT, mine, other), filled_like(g, 0), scaled(g, 0.5))
-    return where(alu(Op.LT, other, mine), g, tie_or_less)
+    """None of `g` where mine is smaller, half of it where both are equal, else all: also where one of them is nan."""
+    all_or_half = where(alu(Op.NE, mine, other), g, scaled(g, 0.5))
+    return where(alu(Op.LT, mine, other), filled_like(g, 0), all_or_half)
 
 
 def _max_left(n: Node, g: Node) -> Node:

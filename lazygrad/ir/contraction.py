@@ -1,4 +1,4 @@
-"""Sums of products by matrix multiplication, for an evaluator that should be fast rather than literal.
+"""Sums of products by matrix multiplication, and exp, for an evaluator that should be fast rather than literal.
 
 Taken literally, a matmul is a sum over a product of two EXPANDs, and that product has m*n*k elements.
 """
@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 
+from lazygrad.ir.build import constant_value
 from lazygrad.ir.elements import Array
 from lazygrad.ir.node import Node
 from lazygrad.ir.op import Combine, Op, ReduceArg
@@ -26,6 +27,15 @@ def contractions(order: Sequence[Node], uses: Mapping[Node, int]) -> dict[Node, 
         and n.dtype.is_float
         and n.dtype.itemsize >= 4
         and uses[n.src[0]] == 1
+    }
+
+
+def natural_exponentials(order: Sequence[Node]) -> dict[Node, Node]:
+    """Powers of 2 that are exp(x), and the product x * log2(e) that each is a power by."""
+    return {
+        n: n.src[0]
+        for n in order
+        if n.op is Op.EXP2 and n.src[0].op is Op.MUL and constant_value(n.src[0].src[1]) == math.log2(math.e)
     }
 
 

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from lazygrad.dtype import DType, dtypes
 from lazygrad.errors import GraphError
 from lazygrad.index.expr import Dim, Var
-from lazygrad.ir.contraction import contractions, sum_of_product
+from lazygrad.ir.contraction import contractions, natural_exponentials, sum_of_product
 from lazygrad.ir.elements import array_type, from_storage, round_bfloat16, to_storage
 from lazygrad.ir.node import Node, topological
 from lazygrad.ir.op import (
@@ -53,7 +53,8 @@ def evaluate(
     Args:
         read: gives the elements of a BUFFER node, in any shape (bfloat16 as float32, or as its bits in uint16).
         bindings: the value of every variable in a symbolic shape.
-        contract: compute sums of products by matrix multiplication: fast, and with its own order of rounding.
+        contract: compute sums of products by matrix multiplication: fast, and with its own order of rounding; and
+            exp(x), which is 2 to the power of a rounded product, without that rounding.
 
     Intermediate arrays are freed after their last use.
 
@@ -69,9 +70,9 @@ def evaluate(
 
     order = topological(roots)
     uses = _uses(order, roots, {})
-    products = contractions(order, uses) if contract else {}
+    products = {**contractions(order, uses), **natural_exponentials(order)} if contract else {}
     if products:
-        skipped = set(products.values())
+        skipped = {product for product in products.values() if uses[product] == 1}
         order = [n for n in order if n not in skipped]
         uses = _uses(order, roots, products)
     values: dict[Node, Array] = {}
@@ -81,6 +82,8 @@ def evaluate(
             src = [values[s] for s in needs]
             if n.op is Op.BUFFER:
                 values[n] = from_storage(np.asarray(read(n)), n.dtype).reshape(sizes(n.shape))
+            elif n in products and n.op is Op.EXP2:
+                values[n] = _round(np.exp(src[0]), n.dtype)
             elif n in products:
                 values[n] = sum_of_product(src[0], src[1], n.argument(ReduceArg).axes)
             else:
@@ -93,7 +96,7 @@ def evaluate(
 
 
 def _needs(n: Node, products: Mapping[Node, Node]) -> tuple[Node, ...]:
-    """The nodes whose values `n` is computed from: those of its product, for a sum that is contracted."""
+    """The nodes whose values `n` is computed from: those of its product, where that is not computed itself."""
     return products[n].src if n in products else n.src
 
 

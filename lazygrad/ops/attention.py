@@ -55,5 +55,6 @@ class Attention(Normalize, Matmul, Joining, Random):
         elif attn_mask is not None:
             mask = self._beside(attn_mask)
             scores = mask._choose(scores, -math.inf) if mask.dtype.is_bool else scores + mask
-        weights = scores.softmax(-1) if attn_mask is None else scores._softmax_or_nothing()
+        sees_all = attn_mask is None and scores.shape[-1] != 0
+        weights = scores.softmax(-1) if sees_all else scores._softmax_or_nothing()
         return weights.dropout(dropout_p).matmul(value)

@@ -156,7 +156,8 @@ class Loss(Normalize, Joining):
         if not delta > 0:
             fail(ArgumentError, f"huber_loss: delta is {delta}; it must be greater than 0")
         size = self._distance("huber_loss", target).abs()
-        loss = (size < delta)._choose(size.square() * 0.5, (size - delta / 2) * delta)
+        small = (size < delta)._choose(size, delta)
+        loss = small * (size - small * 0.5)
         return loss._reduced("huber_loss", reduction)
 
     def binary_cross_entropy_with_logits(self, target: Core, reduction: str = "mean") -> Self:
@@ -169,8 +170,9 @@ class Loss(Normalize, Joining):
         self._distance(what, target)
         if self.dtype.is_half:
             return self.cast(dtypes.float32).binary_cross_entropy_with_logits(target, reduction).cast(self.dtype)
-        # softplus(x) - x * target, in an order that keeps the low bits of the logarithm
-        loss = (self < 0)._choose(0.0, self) - self * self._beside(target) + self._decay(1).log1p()
+        # softplus(x) - x * target, in an order that keeps the low bits of the logarithm, and without inf - inf
+        wanted = self._beside(target)
+        loss = self * (self < 0)._choose(-wanted, 1 - wanted) + self._decay(1).log1p()
         return loss._reduced(what, reduction)
 
     def binary_cross_entropy(self, target: Core, reduction: str = "mean") -> Self:
@@ -192,6 +194,9 @@ class Loss(Normalize, Joining):
         return self._out(call(loss._in(), inputs, _CROSS_ENTROPY_OF_BITS, 0), wanted)._reduced(what, reduction)
 
 
+_LEAST_VARIANCE = 9.999999960041972e-13  # PyTorch's: 1e-12 as a float32
+
+
 class _CrossEntropyOfBits(UserFunction):
     """The gradients of `binary_cross_entropy`: those of its logarithms are not finite at 0 and 1."""
 
@@ -201,7 +206,7 @@ class _CrossEntropyOfBits(UserFunction):
         """By the probabilities and the targets; the third input is the slope by the targets."""
         x, target, slope = inputs
         g, variance = by_outputs[0], mul(x, add(scaled(x, -1), filled_like(x, 1)))
-        by_x = alu(Op.DIV, sub(x, target), alu(Op.MAX, variance, filled_like(x, 1e-12)))
+        by_x = alu(Op.DIV, sub(x, target), alu(Op.MAX, variance, filled_like(x, _LEAST_VARIANCE)))
         return mul(g, by_x), mul(g, slope), None
 
 

@@ -35,6 +35,8 @@ class Normalize(Activation, Reduce):
     @in_float
     def _softmax_or_nothing(self) -> Self:
         """`softmax` along the last dimension, but 0 where all elements are -inf."""
+        if self.shape[-1] == 0:
+            return self
         largest = self.detach().amax(-1, keepdim=True)
         nothing = largest.eq(-math.inf)
         exponential = (self - nothing._choose(0.0, largest)).exp()

@@ -232,7 +232,7 @@ class Reduce(Functions, Movement):
         return self.var(dim, keepdim, correction)._root()
 
     def norm(self, p: float = 2, dim: Dims = None, keepdim: bool = False) -> Self:
-        """The p-norm (p may be inf or 0); the gradient of the 2-norm is zero where it is zero.
+        """The p-norm (p may be inf or 0); its gradient is zero where it is zero.
 
         >>> Tensor([3.0, 4.0]).norm().item()
         5.0
@@ -244,14 +244,20 @@ class Reduce(Functions, Movement):
             return self.abs().amax(dim, keepdim)
         if p == 0:
             return self.ne(0).sum(dim, keepdim).cast(self.dtype)
-        size = self.abs() if p == 1 else self.abs() ** p
-        total = size.sum(dim, keepdim)
-        return total if p == 1 else total ** (1 / p)
+        if p == 1:
+            return self.abs().sum(dim, keepdim)
+        return self._power_from_0(p).sum(dim, keepdim)._power_from_0(1 / p)
 
     def _root(self) -> Self:
         """The square root, whose gradient at 0 counts as 0."""
         zero = self.eq(0)
         return zero._choose(0.0, zero._choose(1.0, self).sqrt())
+
+    def _power_from_0(self, p: float) -> Self:
+        """The absolute value to the power `p`; the gradient at 0 counts as 0."""
+        zero = self.eq(0)
+        power = zero._choose(1.0, self).abs() ** p
+        return zero._choose(0.0 if p > 0 else math.inf, power)
 
     def logsumexp(self, dim: Dims = None, keepdim: bool = False) -> Self:
         """log(sum(exp(self))), without overflow.
