@@ -214,16 +214,23 @@ def _divide(s: Steps, pool: list[Value]) -> Value | None:
 
 
 def _transcendental(s: Steps, pool: list[Value]) -> Value | None:
-    """exp2, log2, sin, sqrt and erf, within 8 roundings, over arguments where their slope is small."""
-    op = s.rng.choice([Op.EXP2, Op.LOG2, Op.SIN, Op.SQRT, Op.ERF])
-    limit = 4 if op is Op.EXP2 else 32
+    """exp2, expm1, log2, sin, sqrt and erf, within 8 roundings, over arguments where their slope is small."""
+    op = s.rng.choice([Op.EXP2, Op.EXPM1, Op.LOG2, Op.SIN, Op.SQRT, Op.ERF])
+    limit = 4 if op in (Op.EXP2, Op.EXPM1) else 32
     a = s.pick(pool, lambda v: v.dtype.is_float and v.bound <= limit)
     if a is None:
         return None
     if op in (Op.LOG2, Op.SQRT):
         a = _positive(s, a, 0.25)
-    size = {Op.EXP2: 2**a.bound, Op.LOG2: 6.0, Op.SIN: 1.0, Op.SQRT: math.sqrt(a.bound), Op.ERF: 1.0}[op]
-    slope = {Op.EXP2: 2 ** (a.bound + a.error), Op.LOG2: 6.0, Op.SIN: 1.0, Op.SQRT: 1.1, Op.ERF: 1.2}[op]
+    largest = a.bound + a.error
+    size, slope = {
+        Op.EXP2: (2**a.bound, 2**largest),
+        Op.EXPM1: (math.exp(a.bound), math.exp(largest)),
+        Op.LOG2: (6.0, 6.0),
+        Op.SIN: (1.0, 1.0),
+        Op.SQRT: (math.sqrt(a.bound), 1.1),
+        Op.ERF: (1.0, 1.2),
+    }[op]
     return rounded(alu(op, a.node), size, None, a.error * slope, 8)
 
 
