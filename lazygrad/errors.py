@@ -41,6 +41,10 @@ class GradientError(LazygradError, RuntimeError):
     """A gradient that was asked for and cannot be given."""
 
 
+class ViewError(LazygradError, RuntimeError):
+    """A change of a tensor that others of its memory would see in PyTorch, and do not see here."""
+
+
 class JitError(LazygradError, RuntimeError):
     """A function that cannot be traced, or a call that its trace cannot serve."""
 

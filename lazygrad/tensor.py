@@ -9,11 +9,12 @@ import numpy as np
 
 from lazygrad.dtype import DType, dtypes, of_scalar
 from lazygrad.engine import run
-from lazygrad.errors import ShapeError
+from lazygrad.errors import DTypeError, ShapeError
 from lazygrad.index.expr import Dim, Expr, dim_product
 from lazygrad.ir.build import size_value
 from lazygrad.ir.elements import from_storage
 from lazygrad.ir.node import Node, cast, const, contiguous, copy, new_uid
+from lazygrad.ops.aliases import give_back, remember_order
 from lazygrad.ops.attention import Attention
 from lazygrad.ops.casting import Casting
 from lazygrad.ops.combining import Combining
@@ -133,6 +134,7 @@ class Tensor(Loss, Attention, Conv, Combining, Casting, Differentiate):
         """Forget the graph of a realized tensor, unless a gradient may go through it."""
         stored = run.realized(self.node)
         if stored is not None and self._leaf and stored not in (self.node, *self.node.src):
+            remember_order(self, stored)
             self._take(run.own(stored) if self._requires else stored)
 
     def numpy(self) -> np.ndarray[Any, Any]:
@@ -208,6 +210,24 @@ class Tensor(Loss, Attention, Conv, Combining, Casting, Differentiate):
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("tensors are never pickled: save them with lazygrad.io, or send tensor.numpy()")
+
+    @property
+    def data(self) -> Self:
+        """`detach()`; assigning to it exchanges the value, whose gradients go on gathering here.
+
+        >>> w = Tensor([1.0, 2.0], requires_grad=True)
+        >>> w.data -= 0.5
+        >>> w
+        tensor([0.5000, 1.5000], requires_grad=True)
+        """
+        return self.detach()
+
+    @data.setter
+    def data(self, value: Tensor) -> None:
+        if not isinstance(value, Tensor):
+            fail(DTypeError, f"data: a tensor is assigned, not {type(value).__name__}; see fill_ and assign")
+        give_back(self, value)
+        self.assign(value)
 
     # ---- as Python values ----
 

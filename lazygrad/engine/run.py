@@ -16,9 +16,10 @@ import numpy as np
 from lazygrad.dtype import DType
 from lazygrad.engine.cache import default_cache
 from lazygrad.engine.counters import counters
+from lazygrad.engine.lost import fail_to_read
 from lazygrad.engine.slots import Input, Output, Slot
 from lazygrad.engine.transfer import fetch
-from lazygrad.errors import DeviceError, GraphError, user_line
+from lazygrad.errors import DeviceError, user_line
 from lazygrad.ir.elements import to_storage
 from lazygrad.ir.evaluate import evaluate
 from lazygrad.ir.node import Node, buffer, contiguous, is_empty, new_uid, topological, with_sources
@@ -139,14 +140,11 @@ def download(n: Node) -> np.ndarray[Any, Any]:
 
 
 def memory_of(storage: Storage) -> Memory:
-    """Where the bytes of a storage are; GraphError where a later value took their memory."""
+    """Where the bytes of a storage are; GraphError where a later value took their memory, ViewError for a lost one."""
     if storage.memory is None and not storage.nbytes:
         return Memory(None, 0, None)
     if storage.memory is None:
-        raise GraphError(
-            "a value that this computation needs was overwritten in place since; compute what depends on the old value "
-            "before the in-place update (for example call backward() before optimizer.step())"
-        )
+        fail_to_read(storage)
     return storage.memory
 
 

@@ -295,6 +295,6 @@ def _move(t: Tensor, target: str | DType) -> None:
     with no_grad():
         moved = t.to(target)
     t.node = own(moved.node) if t.requires_grad else moved.node
-    t.device, t._earlier = moved.device, None
+    t.device, t._earlier, t._alias = moved.device, None, None if moved is not t else t._alias
     if t.grad is not None:
         t.grad = t.grad.to(target)

@@ -115,7 +115,7 @@ class Arithmetic(Rounding):
         [1, 2]
         """
         if self.dtype.kind in ("bool", "uint"):
-            return self
+            return self._apart()
         larger = self._binary(Op.MAX, self.neg())
         return larger._binary(Op.ADD, 0.0) if self.dtype.is_float else larger  # of both zeros, MAX may give either
 
@@ -232,7 +232,7 @@ def _divide(a: T, other: Operand, rounding: str | None) -> T:
 def _short_power(a: T, exponent: float) -> T | None:
     """The power by multiplications and roots, where the exponent is a scalar that allows it."""
     if exponent == 1 and isinstance(exponent, int):
-        return a
+        return a._apart()
     if a.dtype.is_float:
         x = a._in()
         if exponent in (2, 3):

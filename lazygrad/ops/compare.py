@@ -12,6 +12,7 @@ from lazygrad.errors import DTypeError, ShapeError
 from lazygrad.ir.node import Node, bitcast, cast, const, node, where
 from lazygrad.ir.op import Op
 from lazygrad.ops.core import Core, Operand, broadcast_shape, broadcast_to, fail, promote_shaped, scalar
+from lazygrad.ops.layout import same
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -168,7 +169,7 @@ class Compare(Core):
         >>> Tensor([1.0]).bitcast(dtypes.int32).tolist()
         [1065353216]
         """
-        return self._out(bitcast(self._in(), dtype))
+        return self._view(bitcast(self._in(), dtype), same)
 
     # ---- choosing ----
 

@@ -18,6 +18,8 @@ from lazygrad.ir.build import size_value
 from lazygrad.ir.node import Node, cast, const, detach, expand, node, reshape
 from lazygrad.ir.op import Op
 from lazygrad.ir.signature import Shape
+from lazygrad.ops.aliases import Member, view_of
+from lazygrad.ops.layout import Change, same
 from lazygrad.ops.mode import mode
 
 if TYPE_CHECKING:
@@ -30,13 +32,11 @@ _constants: dict[tuple[object, ...], Node] = {}  # the ones made last: most scal
 _CONSTANTS_KEPT = 1024
 
 
-class Core:
+class Core(Member):
     """The fields of a tensor. `node` is its value as a graph, `device` where it is (to be) computed."""
 
-    __slots__ = ("__weakref__", "_earlier", "_leaf", "_requires", "device", "grad", "node")
+    __slots__ = ("__weakref__", "_earlier", "_leaf", "_requires", "grad")
     __array_ufunc__ = None  # so that `ndarray + tensor` asks the tensor
-    node: Node
-    device: str
     grad: Self | None
     _requires: bool  # `requires_grad`
     _leaf: bool  # gradients gather here: not the result of a recorded operation
@@ -123,7 +123,7 @@ class Core:
         >>> Tensor([1.0], requires_grad=True).detach().requires_grad
         False
         """
-        return self._new(detach(self.node) if self._requires else self.node)
+        return view_of(self, self._new(detach(self.node) if self._requires else self.node), same)
 
     def _take(self, value: Node) -> None:
         """Have another node from now on. Graphs of a leaf's earlier values still give it their gradients."""
@@ -151,6 +151,14 @@ class Core:
         """The tensor of `value`, which was computed from this tensor and `others`."""
         requires = self._requires or (bool(others) and any(o._requires for o in others))
         return self._new(value, requires and mode.enabled and value.dtype.is_float)
+
+    def _view(self, value: Node, change: Change, argument: Any = None) -> Self:
+        """`_out` of a value that PyTorch would keep in this tensor's memory, laid out by `change` with `argument`."""
+        return view_of(self, self._out(value), change, argument)
+
+    def _apart(self) -> Self:
+        """A tensor with the same value, for operations that leave it as it is and of which PyTorch makes a copy."""
+        return self._out(self._in())
 
     def _unary(self, op: Op) -> Self:
         return self._out(node(op, (self._in(),)))
@@ -220,7 +228,7 @@ def make(cls: type[T], value: Node, device: str, requires_grad: bool = False, le
     """A tensor of `value` on `device`, known to the engine. One that needs no gradient is a leaf as well."""
     t = object.__new__(cls)
     t.node, t.device, t._requires, t.grad = value, device, requires_grad, None
-    t._leaf, t._earlier = leaf or not requires_grad, None
+    t._leaf, t._earlier, t._alias = leaf or not requires_grad, None, None
     live.add(t)
     return t
 

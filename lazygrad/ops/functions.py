@@ -182,7 +182,7 @@ class Functions(Arithmetic):
         [-1.0, 0.0, 1.0]
         """
         if self.dtype.is_bool:
-            return self
+            return self._apart()
         rest = self * 0 if self.dtype.is_float else 0  # nan stays
         return (self > 0)._choose(1, (self < 0)._choose(-1, rest)).cast(self.dtype)
 

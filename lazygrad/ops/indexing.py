@@ -16,6 +16,8 @@ from lazygrad.ir.build import positions
 from lazygrad.ir.node import Node, const, where
 from lazygrad.ir.op import Combine
 from lazygrad.ir.signature import Shape, at_most
+from lazygrad.ops import layout
+from lazygrad.ops.aliases import give_back
 from lazygrad.ops.core import Core, Operand, broadcast_shape, broadcast_to, fail, scalar
 from lazygrad.ops.index_arrays import IndexArrays
 from lazygrad.ops.index_plan import Plan, plan_index, put, take
@@ -42,7 +44,12 @@ class Indexing(InPlace):
         """
         plan = plan_index(self._without_masks(index), self.shape)
         x = graph.reshape(take(self._in(), plan.steps), plan.shape())
-        return self._out(IndexArrays(self, plan).read(x) if plan.arrays else x)
+        if not plan.arrays:
+            return self._view(x, layout.taken, ([(s.first, s.step, s.count) for s in plan.steps], plan.layout))
+        value = IndexArrays(self, plan).read(x)
+        if all(isinstance(a, (Core, np.ndarray)) and a.ndim == 0 for a in plan.arrays.values()):
+            return self._view(value, layout.unknown, value.shape)  # PyTorch takes such an index for a number
+        return self._out(value)
 
     def __setitem__(self, index: Any, value: Any) -> None:
         """Replace the elements that `self[index]` reads; `value` broadcasts to them and takes their dtype.
@@ -55,6 +62,8 @@ class Indexing(InPlace):
         >>> x.tolist()
         [0.0, 5.0, 0.0, 6.0]
         """
+        if isinstance(value, Core):
+            give_back(self, value)
         new = self._value_for("index assignment", value)
         if _is_mask(index) and new.ndim == 0 and np.ndim(index) == self.ndim:
             mask = index if isinstance(index, Core) else self._from_host(np.asarray(index))

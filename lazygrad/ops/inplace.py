@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lazygrad.dtype import Scalar
+from lazygrad.engine.lost import LostStorage
 from lazygrad.engine.run import own, realized
 from lazygrad.errors import DTypeError, GradientError, ShapeError
 from lazygrad.ir.node import Node, cast, const, store
 from lazygrad.ir.op import BufferArg, Op, StorageLike, StoreArg
+from lazygrad.ops.aliases import note_write
 from lazygrad.ops.core import Core, Operand, category, fail, scalar
 from lazygrad.ops.mode import mode
 from lazygrad.ops.reduce import Reduce
@@ -24,8 +26,8 @@ def storage_behind(n: Node) -> StorageLike | None:
     stored = realized(n)
     if stored is None:
         return None
-    base = stored.src[0] if stored.op is Op.RESHAPE else stored
-    return base.argument(BufferArg).storage
+    storage = (stored.src[0] if stored.op is Op.RESHAPE else stored).argument(BufferArg).storage
+    return None if isinstance(storage, LostStorage) else storage
 
 
 class InPlace(Reduce):
@@ -34,17 +36,20 @@ class InPlace(Reduce):
 
     __slots__ = ()
 
-    def _become(self, new: Core) -> Self:
-        """Take the value of `new`, in this tensor's storage where it has one."""
+    def _become(self, new: Core, by_operator: bool = False) -> Self:
+        """Take the value of `new`, in this tensor's storage where it has one. ViewError where a tensor that this one is
+        a view of would have to change, too (by operators: only where no assignment to that tensor follows)."""
         self._check_writable()
-        return self._exchange(new)
+        return self._exchange(new, by_operator)
 
-    def _exchange(self, new: Core) -> Self:
+    def _exchange(self, new: Core, by_operator: bool = False) -> Self:
         if new.shape != self.shape:
             fail(ShapeError, f"in-place: the result has shape {list(new.shape)}, the tensor {list(self.shape)}")
         if category(new.dtype) > category(self.dtype):
             fail(DTypeError, f"in-place: a result of {new.dtype} does not fit into a tensor of {self.dtype}")
         value, storage = cast(new.node, self.dtype), storage_behind(self.node)
+        if self._alias is not None:
+            note_write(self, by_operator)
         if storage is not None:
             self._take(store(value, storage))
         else:  # a leaf's node is its own
@@ -143,31 +148,31 @@ class InPlace(Reduce):
         return self._become(self.clamp(min, max))
 
     def __iadd__(self, other: Operand) -> Self:
-        return self._become(self + other)
+        return self._become(self + other, by_operator=True)
 
     def __isub__(self, other: Operand) -> Self:
-        return self._become(self - other)
+        return self._become(self - other, by_operator=True)
 
     def __imul__(self, other: Operand) -> Self:
-        return self._become(self * other)
+        return self._become(self * other, by_operator=True)
 
     def __itruediv__(self, other: Operand) -> Self:
-        return self._become(self / other)
+        return self._become(self / other, by_operator=True)
 
     def __ifloordiv__(self, other: Operand) -> Self:
-        return self._become(self // other)
+        return self._become(self // other, by_operator=True)
 
     def __imod__(self, other: Operand) -> Self:
-        return self._become(self % other)
+        return self._become(self % other, by_operator=True)
 
     def __ipow__(self, other: Operand) -> Self:
-        return self._become(self**other)
+        return self._become(self**other, by_operator=True)
 
     def __iand__(self, other: Operand) -> Self:
-        return self._become(self & other)
+        return self._become(self & other, by_operator=True)
 
     def __ior__(self, other: Operand) -> Self:
-        return self._become(self | other)
+        return self._become(self | other, by_operator=True)
 
     def __ixor__(self, other: Operand) -> Self:
-        return self._become(self ^ other)
+        return self._become(self ^ other, by_operator=True)

@@ -21,6 +21,7 @@ from lazygrad.index.expr import Expr
 from lazygrad.ir.node import Node, buffer
 from lazygrad.ir.op import Op
 from lazygrad.ir.variables import Names, Renamed, renamed_shape
+from lazygrad.ops.aliases import note_write, refuse_lost_write
 from lazygrad.ops.core import Core, make
 from lazygrad.ops.jit_guard import kind, variables_of
 from lazygrad.ops.jit_trace import Made, Place, Trace, Tracer, is_realized, realize_all, unique_tensors
@@ -135,6 +136,9 @@ def _found(trace: Trace, arguments: list[Core], names: Renamed) -> list[Core | N
 
 def _replay(trace: Trace, arguments: list[Core], found: list[Core | None], names: Renamed) -> Any:
     _check_shared(trace, arguments)
+    for effect in trace.effects:
+        if not effect.gradient and (owner := effect.place.find(arguments)) is not None:
+            refuse_lost_write(owner)
     realize_all([t for t in found if t is not None])
     draws = [generator.default_generator.draw(count) for count in trace.draws]
     replaced = set(trace.replay.replaces.values())
@@ -182,6 +186,7 @@ def _change(trace: Trace, arguments: list[Core], nodes: list[Node]) -> None:
             continue
         if not effect.gradient:
             value = nodes[effect.root]
+            note_write(owner)
             owner._take(run.own(value) if owner.requires_grad else value)
         elif effect.root < 0:
             owner.grad = None

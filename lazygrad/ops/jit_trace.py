@@ -22,6 +22,7 @@ from lazygrad.index.expr import Expr
 from lazygrad.ir.node import Node, topological
 from lazygrad.ir.op import Op, StoreArg
 from lazygrad.ir.variables import Names, renamed_shape
+from lazygrad.ops.aliases import is_outdated
 from lazygrad.ops.core import Core, make
 from lazygrad.ops.tree import flatten, unflatten
 from lazygrad.runtime.base import Storage
@@ -161,7 +162,7 @@ class Tracer:
     def _note(self, h: _Held) -> None:
         """What the function did to a tensor."""
         t = h.tensor
-        if t.node is not h.node:
+        if t.node is not h.node and not is_outdated(t):
             self.effects.append(Effect(h.place, self._root(t.node), False))
             if not t._leaf:
                 raise JitError(

@@ -12,6 +12,7 @@ from lazygrad.ir import node as graph
 from lazygrad.ir.build import positions
 from lazygrad.ir.node import Node, alu, cast, const
 from lazygrad.ir.op import Op
+from lazygrad.ops import layout
 from lazygrad.ops.core import Core, fail, promote_shaped
 from lazygrad.ops.indexing import Indexing
 from lazygrad.ops.movement import as_shape
@@ -39,7 +40,8 @@ class Joining(Indexing):
         shape = (1,) * (len(times) - self.ndim) + self.shape
         between = [n for pair in zip((1,) * len(shape), shape) for n in pair]
         expanded = [n for pair in zip(times, shape) for n in pair]
-        return self.reshape(between).expand(expanded).reshape(tuple(t * n for t, n in zip(times, shape)))
+        repeated = self.reshape(between).expand(expanded)
+        return repeated.reshape(tuple(t * n for t, n in zip(times, shape)))._apart()
 
     def tile(self, *dims: Any) -> Self:
         """`repeat`, where fewer numbers than dimensions repeat the last ones.
@@ -60,7 +62,8 @@ class Joining(Indexing):
         axis = 0 if dim is None else x._axis(dim)
         shape = x.shape
         wide = (*shape[: axis + 1], repeats, *shape[axis + 1 :])
-        return x.unsqueeze(axis + 1).expand(wide).reshape((*shape[:axis], shape[axis] * repeats, *shape[axis + 1 :]))
+        repeated = x.unsqueeze(axis + 1).expand(wide)
+        return repeated.reshape((*shape[:axis], shape[axis] * repeats, *shape[axis + 1 :]))._apart()
 
     def split(self, split_size: int | Sequence[Dim], dim: int = 0) -> list[Self]:
         """Pieces of `split_size` along `dim` (the last may be smaller), or of the sizes given.
@@ -117,7 +120,7 @@ class Joining(Indexing):
             if n and shift % n:
                 left = n - shift % n
                 x = cat([x.narrow(dim, left, n - left), x.narrow(dim, 0, left)], dim)
-        return x
+        return x._apart()
 
     def triu(self, diagonal: int = 0) -> Self:
         """Of the last two dimensions the part on and above a diagonal, zeros elsewhere.
@@ -152,7 +155,7 @@ class Joining(Indexing):
             fail(ShapeError, f"diagonal: needs a matrix, not shape {list(self.shape)}")
         k = min(self._known("diagonal", 0), self._known("diagonal", 1))
         square = self.shrink([(0, k), (0, k)]).flatten().pad((0, k)).reshape(k, k + 1)
-        return square.narrow(1, 0, 1).reshape(k)
+        return self._view(square.narrow(1, 0, 1).reshape(k)._in(), layout.diagonal, (0, k))
 
 
 def below_diagonal(shape: Sequence[Dim], diagonal: int) -> Node:

@@ -10,6 +10,8 @@ from lazygrad.errors import DTypeError, ShapeError
 from lazygrad.ir.build import mul, total
 from lazygrad.ir.node import Node, cast, permute, reshape
 from lazygrad.ir.signature import Shape
+from lazygrad.ops import layout
+from lazygrad.ops.aliases import view_of
 from lazygrad.ops.core import Core, broadcast_shape, broadcast_to, fail
 from lazygrad.ops.reduce import Reduce
 
@@ -155,7 +157,7 @@ class Matmul(Reduce):
         summed = [c for c in letters if c not in output]
         order = [*output, *summed]
         for term, x in zip(terms, tensors):
-            factor = self._new(x.node, x.requires_grad)._on_letters(term, order)
+            factor = view_of(x, self._new(x.node, x.requires_grad), layout.same)._on_letters(term, order)
             result = factor if result is None else result * factor
         assert result is not None
         kept = len(output)
@@ -183,4 +185,4 @@ class Matmul(Reduce):
         flat = self.reshape((*before, n * n, *after))
         padded = flat.pad((0, 0) * len(after) + (0, n))
         square = padded.reshape((*before, n, n + 1, *after))
-        return square.narrow(axis + 1, 0, 1).squeeze(axis + 1)
+        return self._view(square.narrow(axis + 1, 0, 1).squeeze(axis + 1)._in(), layout.diagonal, (axis, n))

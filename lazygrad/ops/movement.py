@@ -9,6 +9,7 @@ from lazygrad.errors import BoundsError, ShapeError
 from lazygrad.index.expr import Dim, Expr, as_dim, dim_product, maximum
 from lazygrad.ir import node as graph
 from lazygrad.ir.signature import Shape
+from lazygrad.ops import layout
 from lazygrad.ops.core import Core, broadcast_to, fail, scalar
 
 if TYPE_CHECKING:
@@ -54,7 +55,8 @@ class Movement(Core):
         tensor([[0, 1, 2],
                 [3, 4, 5]])
         """
-        return self._out(graph.reshape(self._in(), self._fill_in(as_shape(shape, "reshape"))))
+        new = self._fill_in(as_shape(shape, "reshape"))
+        return self._view(graph.reshape(self._in(), new), layout.reshaped, new)
 
     def view(self, *shape: Any) -> Self:
         """`reshape` (no tensor here has strides that could forbid it).
@@ -132,7 +134,7 @@ class Movement(Core):
         order = [self._axis(d) for d in as_shape(dims, "permute")]  # type: ignore[arg-type]
         if sorted(order) != list(range(self.ndim)):
             fail(ShapeError, f"permute: {list(order)} is not an order of the {self.ndim} dimensions {list(self.shape)}")
-        return self._out(graph.permute(self._in(), order))
+        return self._view(graph.permute(self._in(), order), layout.permuted, order)
 
     def transpose(self, dim0: int = 1, dim1: int = 0) -> Self:
         """With two dimensions exchanged.
@@ -144,7 +146,7 @@ class Movement(Core):
         order = list(range(self.ndim))
         if order:
             order[a], order[b] = order[b], order[a]
-        return self._out(graph.permute(self._in(), order))
+        return self._view(graph.permute(self._in(), order), layout.permuted, order)
 
     def t(self) -> Self:
         """The transpose of a matrix; vectors and scalars as they are. ShapeError for more dimensions.
@@ -154,7 +156,7 @@ class Movement(Core):
         """
         if self.ndim > 2:
             fail(ShapeError, f"t: {self.ndim} dimensions {list(self.shape)}; use .mT or .transpose(dim0, dim1)")
-        return self.transpose(0, 1) if self.ndim == 2 else self
+        return self.permute(*range(self.ndim)[::-1])
 
     @property
     def T(self) -> Self:  # noqa: N802 - PyTorch's name
@@ -163,7 +165,8 @@ class Movement(Core):
         >>> Tensor.zeros(2, 3).T.shape
         (3, 2)
         """
-        return self._out(graph.permute(self._in(), range(self.ndim)[::-1]))
+        order = range(self.ndim)[::-1]
+        return self._view(graph.permute(self._in(), order), layout.permuted, order)
 
     @property
     def mT(self) -> Self:  # noqa: N802 - PyTorch's name
@@ -184,7 +187,7 @@ class Movement(Core):
         """
         order = list(range(self.ndim))
         order.insert(self._axis(destination), order.pop(self._axis(source)))
-        return self._out(graph.permute(self._in(), order))
+        return self._view(graph.permute(self._in(), order), layout.permuted, order)
 
     def flip(self, *dims: Any) -> Self:
         """Elements in reverse order along `dims`.
@@ -209,7 +212,7 @@ class Movement(Core):
         shape = tuple(self.shape[i - new] if n == -1 and i >= new else n for i, n in enumerate(wanted))
         if any(have not in (1, n) for have, n in zip(self.shape, shape[new:])) or -1 in shape:
             fail(ShapeError, f"expand: shape {list(self.shape)} cannot become {list(wanted)}: only size 1 repeats")
-        return self._out(broadcast_to(self._in(), shape))
+        return self._view(broadcast_to(self._in(), shape), layout.expanded, shape)
 
     def expand_as(self, other: Core) -> Self:
         """`expand` to the shape of `other`.
@@ -233,7 +236,8 @@ class Movement(Core):
         >>> Tensor.arange(6).shrink([(1, 4)]).tolist()
         [1, 2, 3]
         """
-        return self._out(graph.shrink(self._in(), list(bounds)))
+        slices = [(start, 1, stop - start) for start, stop in bounds]
+        return self._view(graph.shrink(self._in(), list(bounds)), layout.taken, (slices, range(self.ndim)))
 
     def narrow(self, dim: int, start: Dim | Core, length: Dim) -> Self:
         """`length` elements of dimension `dim` from `start`. BoundsError where they do not exist.
@@ -280,4 +284,4 @@ class Movement(Core):
         >>> Tensor([1, 2]).contiguous().tolist()
         [1, 2]
         """
-        return self._out(graph.contiguous(self._in()))
+        return self._view(graph.contiguous(self._in()), layout.contiguous)

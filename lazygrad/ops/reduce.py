@@ -279,7 +279,7 @@ class Reduce(Functions, Movement):
     def _scan(self, combine: Combine, dim: int) -> Self:
         x = self if self.dtype.is_float or combine is Combine.MAX else self.cast(dtypes.int64)
         axis = self._axis(dim)
-        return x._out(graph.scan(x._in(), combine, axis)) if self.ndim else x
+        return x._out(graph.scan(x._in(), combine, axis)) if self.ndim else x._apart()
 
     def cumsum(self, dim: int) -> Self:
         """The sum of every element and those before it along `dim`.

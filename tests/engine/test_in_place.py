@@ -97,8 +97,8 @@ class Simulation:
     def read(self) -> None:
         (t, a), (s, b) = self.pick(), self.pick()
         self.add(*self.rng.choice([
-            (t * 2 - s, a * 2 - b), (t.T.reshape(*SHAPE), a.T.reshape(SHAPE).copy()), (t.detach(), a.copy()),
-            (t.clone(), a.copy()), (t.reshape(*SHAPE), a.copy()), (t.cumsum(0), np.cumsum(a, 0)),
+            (t * 2 - s, a * 2 - b), (t.T.reshape(*SHAPE), a.T.reshape(SHAPE).copy()), (Tensor(t), a.copy()),
+            (t.clone(), a.copy()), (Tensor(t.reshape(*SHAPE)), a.copy()), (t.cumsum(0), np.cumsum(a, 0)),
             (t + s.sum(1, keepdim=True), a + b.sum(1, keepdims=True)),
         ]))  # fmt: skip
 
@@ -159,9 +159,9 @@ def test_a_value_stored_in_place_may_be_kept(device: str) -> None:
     assert y.tolist() == [2.0, 3.0]
 
 
-def test_views_are_values(device: str) -> None:
+def test_copies_of_views_are_values(device: str) -> None:
     x = Tensor(np.arange(6.0).reshape(2, 3)).realize()
-    turned, flat = x.T, x.reshape(6)
+    turned, flat = Tensor(x.T), Tensor(x.reshape(6))
     flat.realize()
     x += 1
     x.realize()
@@ -196,7 +196,7 @@ def test_the_update_writes_over_the_old_value() -> None:
     memory = run.storage_of(x.node).memory
     x.mul_(0.5).add_(1)
     assert run.storage_of(x.realize().node).memory is memory
-    kept = x.detach()
+    kept = Tensor(x)
     x += 1
     assert run.storage_of(x.realize().node).memory is not memory, "kept still holds it"
     assert kept.sum().item() == 1 << 16

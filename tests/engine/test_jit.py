@@ -48,7 +48,7 @@ def values_read_before_stay(wrap: Wrap) -> Any:
     f = wrap(lambda a: state.add_(a) * 2)
     kept = []
     for k in range(CALLS):
-        kept += [state * 1, state.reshape(2, 1), state.detach(), f(pair(k, 1))]
+        kept += [state * 1, Tensor(state.reshape(2, 1)), Tensor(state), f(pair(k, 1))]
     return lists(kept), state.tolist()
 
 
@@ -91,7 +91,7 @@ def arguments_change(wrap: Wrap) -> Any:
     kept = []
     for k in range(CALLS):
         x = pair(k, k + 1, 3)
-        before, view = x.detach(), x[1:]
+        before, view = Tensor(x), Tensor(x[1:])
         g(x)
         kept += [x, before, view]
     return lists(kept)

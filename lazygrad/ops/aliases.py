@@ -1,0 +1,230 @@
+"""Writes through views, and reads of views that are out of date: both are errors.
+
+Views are values here, where PyTorch's share memory. So that no program means one thing there and another one here,
+every tensor knows its *family*: those that PyTorch would keep in one piece of memory. An in-place write to a tensor
+
+- is refused while an older member lives that PyTorch would change too (its base, or what its base was a view of);
+- makes every younger member that PyTorch would change lose its value: reading one afterwards is an error.
+
+`x[0] += 1` is a write to the view x[0] and then one to x. So the operators (+=, ...) are not refused: they make the
+older members lose their value, and the assignment `x[0] = view` that follows gives it back.
+
+Taking a view costs a fraction of a microsecond, and so does a write to a tensor without living views: members are
+counted by the references to their family, and only where there are several, they are looked for and compared.
+"""
+
+from __future__ import annotations
+
+import sys
+import weakref
+from typing import Any, NoReturn, TypeVar
+
+from lazygrad.engine.lost import LostStorage, fail_to_read
+from lazygrad.engine.run import live
+from lazygrad.errors import ViewError, user_line
+from lazygrad.ir.node import Node, buffer
+from lazygrad.ir.op import ELEMENTWISE, BufferArg, Op
+from lazygrad.ir.signature import Shape
+from lazygrad.ops import layout
+from lazygrad.ops.layout import Change, Layout, Memory
+
+T = TypeVar("T", bound="Member")
+REACH = 32  # how many nodes are looked at to find out in which order elements lie
+DEPTH = 32  # of views of views whose layouts have not been worked out
+
+
+class Family(Memory):
+    """What a tensor and its views have in common."""
+
+    __slots__ = ("members", "shape")
+
+    def __init__(self, shape: Shape, row_major: bool) -> None:
+        super().__init__(row_major)
+        self.members = 0
+        self.shape = shape
+
+
+class Alias:
+    """One member of a family: a view of its `parent` by `change`, or the first one of all, which has no parent."""
+
+    __slots__ = ("argument", "change", "depth", "family", "layout", "number", "parent")
+
+    def __init__(self, family: Family, parent: Alias | None, change: Change, argument: Any) -> None:
+        self.family, self.parent, self.change, self.argument = family, parent, change, argument
+        self.number = family.members
+        family.members += 1
+        self.layout: Layout | None = None
+        self.depth: int = 0 if parent is None else parent.depth + 1
+        if self.depth > DEPTH:
+            self.find_layout()
+
+    def find_layout(self) -> Layout:
+        """Where PyTorch would keep the elements; worked out when it is asked for first."""
+        if self.layout is None:
+            if self.parent is None:
+                self.layout = layout.whole(self.family, self.family.shape)
+            else:
+                before = self.parent.find_layout()
+                self.layout = before if before.strides is None else self.change(before, self.argument)
+            self.parent, self.argument, self.depth = None, None, 0
+        return self.layout
+
+
+class Member:
+    """A tensor, as far as its memory goes."""
+
+    __slots__ = ("_alias", "device", "node")
+    node: Node  # its value as a graph
+    device: str  # where it is (to be) computed
+    _alias: Alias | None  # its place in its family; None: nobody else's
+
+
+def view_of(base: Member, view: T, change: Change, argument: Any = None) -> T:
+    """`view`, known to be a view of `base` by `change`."""
+    alias = base._alias
+    if alias is None:
+        alias = base._alias = _first(base.node.shape, not _may_be_reordered(base.node))
+    view._alias = Alias(alias.family, alias, change, argument)
+    return view
+
+
+def remember_order(t: Member, stored: Node) -> None:
+    """Before the graph of `t` is forgotten for the `stored` value: whether PyTorch may keep it in another order."""
+    if _may_be_reordered(t.node) or (t._alias is not None and not t._alias.find_layout().is_row_major):
+        _reordered[stored] = None
+
+
+def _first(shape: Shape, row_major: bool) -> Alias:
+    """The first member of a family."""
+    return Alias(Family(shape, row_major), None, layout.same, None)
+
+
+_reordered: weakref.WeakKeyDictionary[Node, None] = weakref.WeakKeyDictionary()  # stored values
+_ALONE = sys.getrefcount(_first((), True).family)  # references where there is one member
+
+
+def refuse_lost_write(t: Member) -> None:
+    """ViewError where a write to `t` would have to reach an older tensor."""
+    touched = _touched(t)
+    if touched and _number(touched[0]) < _number(t):
+        _refuse(t, touched[0])
+
+
+def note_write(t: Member, by_operator: bool = False) -> None:
+    """Before `t` changes: ViewError where an older tensor would have to change too, and younger ones lose their value.
+
+    Operators like += may change a view of a living tensor: then all that should change as well lose their value, until
+    an assignment `base[index] = t` gives it back.
+    """
+    touched = _touched(t)
+    if not touched:
+        return
+    if _number(touched[0]) > _number(t):
+        was = f"of a tensor {list(t.node.shape)} was taken before that was changed{_here()}"
+        for other in touched:
+            _lose(other, f"this view {list(other.node.shape)} {was}: {_AGAIN}")
+    elif not by_operator:
+        _refuse(t, touched[0])
+    else:
+        was = f"was changed through a view of it {list(t.node.shape)}{_here()}"
+        for other in touched:
+            _lose(other, f"this tensor {list(other.node.shape)} {was}: {_remedy(t)}", t)
+
+
+def give_back(t: Member, view: Member) -> None:
+    """Before `view` is assigned to a part of `t`: what was lost to that view is as it was before."""
+    if t._alias is not None and view._alias is not None and view._alias.family is t._alias.family:
+        for other in _touched(view):
+            lost = _lost(other.node)
+            if lost is not None and lost.by is view._alias:
+                other.node = lost.kept
+
+
+def is_outdated(t: Member) -> bool:
+    """Whether `t` is a view that has lost its value. ViewError where it lost it to a view that was not written back."""
+    lost = _lost(t.node)
+    if lost is not None and lost.by is not None:
+        fail_to_read(lost)
+    return lost is not None
+
+
+_KEEP_ORDER = (Op.CONTIGUOUS, Op.DETACH, Op.EXPAND, Op.FLIP, Op.RESHAPE, Op.SHRINK, Op.STORE)
+_AGAIN = "take the view again after the change; or take a copy, view.clone(), before it, to keep the old values"
+
+
+def _touched(t: Member) -> list[Member]:
+    """The other living tensors that PyTorch would change with `t`, oldest first."""
+    alias = t._alias
+    if alias is None:
+        return []
+    if sys.getrefcount(alias.family) > _ALONE:
+        family, mine = alias.family, alias.find_layout()
+        members = [m for m in live if m._alias is not None and m._alias.family is family and m is not t]
+        touched = [m for m in members if layout.overlap(mine, m._alias.find_layout())]
+        if touched:
+            return sorted(touched, key=_number)
+    if alias.number or not alias.family.row_major:  # nobody shares its elements: it starts a family of its own
+        t._alias = None if alias.find_layout().is_row_major else _first(t.node.shape, row_major=False)
+    else:
+        t._alias = None
+    return []
+
+
+def _may_be_reordered(n: Node) -> bool:
+    """Whether PyTorch may keep these elements in another order than row-major: what an elementwise operation gives has
+    the order of its inputs."""
+    waiting = [n]
+    for _ in range(REACH):
+        if not waiting:
+            return False
+        n = waiting.pop()
+        if n.op is Op.PERMUTE or n in _reordered:
+            return True
+        is_sum = n.op is Op.REDUCE and n.src[0].op is not Op.MUL  # a product of matrices has an order of its own
+        if is_sum or n.op in ELEMENTWISE or n.op in _KEEP_ORDER:
+            waiting.extend(n.src)
+    return True
+
+
+def _number(t: Member) -> int:
+    assert t._alias is not None
+    return t._alias.number
+
+
+def _refuse(t: Member, base: Member) -> NoReturn:
+    n = base.node
+    made = f", made at {n.line}," if n.device is not None and n.line else ""
+    message = f"in-place: this tensor {list(t.node.shape)} is a view of a tensor of shape {list(n.shape)}{made} which"
+    raise ViewError(f"{message} would not change with it: {_remedy(t)}{_here()}")
+
+
+def _here() -> str:
+    """The user's line, to be put behind a message."""
+    line = user_line()
+    return f" ({line})" if line else ""
+
+
+def _remedy(t: Member) -> str:
+    assert t._alias is not None
+    change = t._alias.change
+    copy = "or change a copy, view.clone()"
+    if change is layout.taken:
+        return f"write x[i, j] = value with all indices in one bracket instead of x[i][j] = value, {copy}"
+    if change is layout.same:
+        return f"change the tensor itself, inside `with no_grad():` where it requires a gradient, {copy}"
+    return f"change the tensor itself, e.g. x[index] = value or x.assign(value), {copy}"
+
+
+def _lose(t: Member, reason: str, by: Member | None = None) -> None:
+    """Put a buffer without memory in the place of the value of `t`."""
+    if _lost(t.node) is None:
+        given_back = (None, None) if by is None else (t.node, by._alias)
+        t.node = buffer(LostStorage(t.device, reason, *given_back), t.node.dtype, t.node.shape)
+
+
+def _lost(n: Node) -> LostStorage | None:
+    """The storage of a value that is lost, else None."""
+    if n.op is not Op.BUFFER:
+        return None
+    storage = n.argument(BufferArg).storage
+    return storage if isinstance(storage, LostStorage) else None
