@@ -105,7 +105,10 @@ def _choice(*choices: str) -> Callable[[str], str]:
 
 
 def _cache_path(text: str) -> Path | None:
-    return Path(text).expanduser()
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:  # ~name of a user that there is not
+        raise ValueError(text) from None
 
 
 def default_cache_dir() -> Path | None:
@@ -118,7 +121,8 @@ def default_cache_dir() -> Path | None:
         return home / "Library" / "Caches" / "lazygrad"
     if sys.platform == "win32":
         return Path(os.environ.get("LOCALAPPDATA") or home / "AppData" / "Local") / "lazygrad" / "cache"
-    return Path(os.environ.get("XDG_CACHE_HOME") or home / ".cache") / "lazygrad"
+    named = os.environ.get("XDG_CACHE_HOME", "")
+    return (Path(named) if os.path.isabs(named) else home / ".cache") / "lazygrad"  # others do not count, it says
 
 
 class Settings:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 from types import ModuleType
 from typing import Any
@@ -21,10 +22,17 @@ INSTALL = (
 
 def load_pyopencl() -> ModuleType:
     """The module pyopencl; DeviceError where it is not installed or does not load."""
+    before = os.environ.get("PYOPENCL_NO_CACHE")
+    os.environ["PYOPENCL_NO_CACHE"] = "1"  # read at its import; its caches are pickles
     try:
         import pyopencl
     except ImportError as error:
         raise DeviceError(f"OpenCL needs the package pyopencl, which does not import ({error}); {INSTALL}") from error
+    finally:
+        if before is None:
+            del os.environ["PYOPENCL_NO_CACHE"]
+        else:
+            os.environ["PYOPENCL_NO_CACHE"] = before
     return pyopencl
 
 

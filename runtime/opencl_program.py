@@ -9,19 +9,18 @@ from __future__ import annotations
 
 import contextlib
 import re
+import threading
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from lazygrad import forks
 from lazygrad.errors import CompileError, GraphError, first_error_line
 
 from . import pocl, pocl_device
 from .base import ByteCache, Executable, KernelSource, RuntimeStats
 
 _FORMAT = "opencl 1"  # changes with what the entries hold
-_making = forks.lock()  # pyopencl generates Python code for every kernel object, one thread at a time
 
 
 class Program:
@@ -57,8 +56,7 @@ class OpenCLExecutable(Executable):
         with contextlib.suppress(IndexError):
             return self._idle.pop()
         try:
-            with _making:
-                kernel = cl.Kernel(self.program.compiled, self.source.entry)
+            kernel = new_kernel(cl, self.program.compiled, self.source.entry)
         except cl.Error as error:
             names = self.program.compiled.kernel_names
             problem = f"the program has no kernel function {self.source.entry!r}; it has {names} ({error})"
@@ -91,6 +89,8 @@ class Builder:
     ) -> list[Executable]:
         """An executable for each source; those neither built before nor cached become one new program."""
         start = time.perf_counter()
+        if self._is_pocl:
+            pocl.make_room()
         flags = tuple(options)
         fresh: dict[str, KernelSource] = {}
         for source in sources:
@@ -207,6 +207,38 @@ class Builder:
     def _kernel_key(self, source: KernelSource, prelude: str, options: tuple[str, ...]) -> str:
         assert self.cache is not None
         return self.cache.key(_FORMAT, "kernel", self.fingerprint, *options, prelude, source.text)
+
+
+class _Making(threading.local):
+    kernel = False  # whether this thread makes a kernel object for us
+
+
+_making = _Making()
+
+
+def new_kernel(cl: Any, program: Any, entry: str) -> Any:
+    """A kernel object, without the Python functions for calling it: pyopencl generates them, in half a millisecond for
+    each object, and ours are launched without."""
+    from pyopencl import invoker
+
+    original = invoker.generate_enqueue_and_set_args
+    if not isinstance(original, _Generator):
+        invoker.generate_enqueue_and_set_args = _Generator(original)
+    _making.kernel = True
+    try:
+        return cl.Kernel(program, entry)
+    finally:
+        _making.kernel = False
+
+
+class _Generator:
+    """pyopencl's generator of functions, for all kernel objects but ours."""
+
+    def __init__(self, original: Callable[..., Any]) -> None:
+        self.original = original
+
+    def __call__(self, *arguments: Any, **named: Any) -> Any:
+        return (None, None) if _making.kernel else self.original(*arguments, **named)
 
 
 def _build_log(message: str) -> str:

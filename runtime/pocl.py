@@ -23,7 +23,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from lazygrad.errors import DeviceError
 from lazygrad.settings import settings
+
+from . import cache_folder
 
 STALE_SECONDS = 60.0
 SMALL_GRID = 1 << 16  # PoCL compiles a kernel apart for grids that stay below this in every axis
@@ -33,12 +36,37 @@ _RECIPE = "recipe.json"
 
 @functools.cache
 def private_folder() -> Path:
-    """Where PoCL keeps this process's kernels."""
-    parent = _parent_folder()
-    _remove_stale(parent)
-    folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))
+    """Where PoCL keeps this process's kernels: a link, since PoCL asks once and a disk may fill later."""
+    try:
+        parent = _parent_folder()
+        _remove_stale(parent)
+        folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))
+    except OSError as error:
+        raise DeviceError(
+            f"PoCL has no folder to compile in ({error}); name one that can be written in LAZYGRAD_CACHE_DIR or TMPDIR"
+        ) from error
     atexit.register(_remove_private, os.getpid(), folder, _lock(folder))
-    return folder
+    if os.name != "posix":
+        return folder
+    (folder / "first").mkdir()
+    (folder / "kernels").symlink_to("first")
+    return folder / "kernels"
+
+
+def make_room() -> None:
+    """Before something is compiled: where the disk is full, the private folder goes on in a temporary one."""
+    root = private_folder()
+    if not root.is_symlink() or shutil.disk_usage(root).free >= cache_folder.ROOM:
+        return
+    spare = cache_folder.temporary(settings.cache_dir, "its disk is full")
+    if spare is None or root.resolve().is_relative_to(spare):
+        return
+    moved = spare / "kernels"
+    shutil.copytree(root, moved, dirs_exist_ok=True)
+    link = root.with_name("link")
+    link.symlink_to(moved)
+    os.replace(link, root)  # at once: other threads may be compiling
+    shutil.rmtree(root.with_name("first"), ignore_errors=True)
 
 
 @contextlib.contextmanager
@@ -99,11 +127,10 @@ def unpack(payload: bytes) -> tuple[set[str], str, tuple[str, ...]]:
 
 def _parent_folder() -> Path:
     """A folder whose files can be written and executed: the cache folder, else the system's temporary one."""
-    if settings.cache and settings.cache_dir is not None:
-        with contextlib.suppress(OSError):
-            settings.cache_dir.mkdir(parents=True, exist_ok=True)
-            if os.access(settings.cache_dir, os.W_OK | os.X_OK) and _may_execute(settings.cache_dir):
-                return settings.cache_dir
+    if settings.cache:
+        folder = cache_folder.usable(settings.cache_dir)
+        if folder is not None and _may_execute(folder):
+            return folder
     return Path(tempfile.gettempdir())
 
 
@@ -120,7 +147,8 @@ def _lock(folder: Path) -> Any:
     import fcntl
 
     with contextlib.suppress(OSError):
-        file = open(folder / "lock", "w")  # noqa: SIM115 - held open until the process ends
+        # Not through a link, which may lead to any file; it is held open until the process ends.
+        file = open(os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600), "w")  # noqa: SIM115
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -134,8 +162,9 @@ def _remove_stale(parent: Path) -> None:
     """Remove private folders of processes that were killed: those whose lock can be taken."""
     for folder in parent.glob(_PREFIX + "*"):
         with contextlib.suppress(OSError):
-            if time.time() - folder.stat().st_mtime < STALE_SECONDS:
-                continue  # perhaps made a moment ago, and not locked yet
+            status = folder.lstat()
+            if not cache_folder.is_ours(status) or time.time() - status.st_mtime < STALE_SECONDS:
+                continue  # another user's; or perhaps made a moment ago, and not locked yet
             held = _lock(folder)
             if held is not None:
                 shutil.rmtree(folder, ignore_errors=True)

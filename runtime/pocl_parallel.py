@@ -24,7 +24,7 @@ import numpy as np
 from . import host, pocl, pocl_device
 from .base import Launch
 from .opencl_device import choose_device, load_pyopencl
-from .opencl_program import OpenCLExecutable, Program
+from .opencl_program import OpenCLExecutable, Program, new_kernel
 
 KERNEL_SECONDS = 0.045  # what one kernel takes to compile
 START_SECONDS = 0.8  # what a worker takes to start
@@ -137,7 +137,7 @@ def work(folder: Path, worker: int) -> None:
         if number not in programs:
             _, text, options = pocl.unpack((folder / f"{number}.program").read_bytes())
             programs[number] = cl.Program(context, text).build(options=list(options), cache_dir=False)
-        kernel = cl.Kernel(programs[number], entry)
+        kernel = new_kernel(cl, programs[number], entry)
         flags = cl.mem_flags.READ_WRITE | cl.mem_flags.USE_HOST_PTR
         scratch = [cl.Buffer(context, flags, hostbuf=np.zeros(max(nbytes, 1), np.uint8)) for nbytes in sizes]
         for i, argument in enumerate([*scratch, *map(np.int32, scalars)]):

@@ -109,7 +109,7 @@ def test_the_oldest_go_beyond_the_limit(tmp_path: Path) -> None:
     for age, key in zip(range(9, 0, -1), keys):
         cache.put(key, bytes(10_000))
         old = time.time() - age * 10_000
-        os.utime(cache._path(key), (old, old))
+        os.utime(next(tmp_path.rglob(f"{key}.entry")), (old, old))
     assert cache.get(keys[0]) is not None  # used again: now the newest
     cache.put(cache.key("big"), bytes(30_000))
     kept = [key for key in keys if cache.get(key) is not None]
