@@ -8,7 +8,7 @@ import platform
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -19,6 +19,8 @@ POCL_IS_INSTALLED = sys.platform == "linux" and platform.machine() == "x86_64"
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--kernel-cache", help="a folder that keeps compiled kernels from one run to the next")
+    parser.addoption("--seed", type=int, default=0, help="where random programs start: another seed makes others")
+    parser.addoption("--breadth", type=int, default=1, help="how many times as many random programs; a night: 200")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -70,6 +72,13 @@ def _seeded() -> None:
     manual_seed(0)
     if (torch := sys.modules.get("torch")) is not None:
         torch.manual_seed(0)
+
+
+@pytest.fixture
+def seeds(request: pytest.FixtureRequest) -> Callable[[int], range]:
+    """The seeds of so many random programs, as `--seed` and `--breadth` ask for them."""
+    start, breadth = (request.config.getoption(name) for name in ("--seed", "--breadth"))
+    return lambda count: range(start, start + count * breadth)
 
 
 @pytest.fixture(params=["NUMPY", "OPENCL"])
