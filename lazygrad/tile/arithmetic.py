@@ -16,7 +16,7 @@ from . import integers, library, narrow, vectormath
 from .erf import erf
 from .expm1 import expm1
 from .lower_context import Context
-from .machine import Code, Immediate, Operand, memory_dtype
+from .machine import Code, Compute, Immediate, Operand, Register, memory_dtype
 from .masks import compare, constant, mask_for, select, splat
 from .program import compute_dtype
 
@@ -24,6 +24,7 @@ __all__ = [
     "apply",
     "cast",
     "combine",
+    "combine_into",
     "compare",
     "constant",
     "from_storage",
@@ -72,6 +73,12 @@ def combine(context: Context, how: Combine, dtype: DType, a: Operand, b: Operand
     """Two partial results of a reduction in one; `a` is the running value."""
     op = {Combine.ADD: Op.ADD, Combine.MUL: Op.MUL, Combine.MAX: Op.MAX}[how]
     return apply(context, op, dtype, (dtype, dtype), (a, b))
+
+
+def combine_into(context: Context, how: Combine, register: Register, other: Operand) -> None:
+    """register = combine(register, other)"""
+    result = combine(context, how, register.dtype, register, other)
+    context.emit(Compute(register, Code.COPY, (result,), declare=False))
 
 
 # ---- booleans --------------------------------------------------------------------------------------

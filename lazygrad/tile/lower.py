@@ -21,11 +21,12 @@ from lazygrad.index.expr import Const, Expr, Var, as_dim
 from .approximate import approximated
 from .collective import Copy, Mma
 from .lower_access import Place
+from .lower_across import Items
 from .lower_context import Context, Element
 from .lower_last import Lasts
 from .lower_launch import Launch, grid_axes
 from .lower_loop import register_axis, run_segment, segments
-from .lower_reduce import Items, Reducer
+from .lower_reduce import Reducer
 from .lower_search import Searcher
 from .lower_store import Storer
 from .lower_tiles import Tiles, declared

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
-from lazygrad.dtype import dtypes
 from lazygrad.errors import GraphError
-from lazygrad.index.expr import Const, Expr, Var
+from lazygrad.index.expr import Var
 from lazygrad.ir.op import Combine
 
 from . import arithmetic
+from .lower_across import Across, Items
 from .lower_context import Context, Element, Registers, TileAxis
+from .lower_long import Cuts, Long, Longs, stretches
 from .lower_loop import Segment, most_lanes, run_segment, segments
 from .lower_value import Values
-from .machine import Code, Compute, LoadFrom, Meet, Operand, Register, StoreTo
-from .program import Accumulator, Alu, Array, Kind, Reduction, Scope, Stmt, compute_dtype
+from .machine import Code, Compute, Operand, Register
+from .program import Accumulator, Alu, Kind, Reduction, Stmt, compute_dtype
 
 
 @dataclass
@@ -28,19 +30,31 @@ class Partial:
     acc: Accumulator
     main: dict[Registers, dict[Registers, Register]] = field(default_factory=dict)
     rest: dict[tuple[Registers, int], Register] = field(default_factory=dict)
+    longs: dict[Registers, Long] = field(default_factory=dict)  # of `main`, and of `rest`
+    rest_longs: dict[tuple[Registers, int], Long] = field(default_factory=dict)
+
+    def finish(self, context: Context) -> None:
+        """Registers of long sums get what these have found."""
+        for key, long in self.longs.items():
+            self.main[key] = {(): long.finish(context)}
+        for long in self.rest_longs.values():
+            long.finish(context)
 
 
 @dataclass(frozen=True, slots=True)
-class Items:
-    """The work-items that a LOCAL axis spreads a reduction over: `count` neighbours, of which this is number `item`."""
+class _Run:
+    """The loops of one reduction: the segments of every axis, what they add to, and which sums of it are long."""
 
-    id: Expr  # of this work-item in its group
-    item: Expr
-    count: int
-    group_size: int
+    cuts: Cuts
+    partials: Sequence[Partial]
+    body: Sequence[Stmt]
+    longs: Longs | None
 
-
-Shared = tuple[Array, Accumulator, Register]  # local memory with each work-item's total, and this one's
+    def stretch(self, level: int, segment: Segment) -> AbstractContextManager[Segment]:
+        """Around what runs a segment of an axis: the loop over its stretches."""
+        if self.longs is None or level != self.longs.cut.level:
+            return nullcontext(segment)
+        return self.longs.stretch(segment, most_lanes(self.cuts[level]))
 
 
 class Reducer:
@@ -58,10 +72,13 @@ class Reducer:
         cuts = [segments(context, axis) for axis in stmt.axes if axis.kind is Kind.SERIAL]
         self._check(stmt, cuts)
         partials = [self._declare(acc, cuts) for acc in stmt.accumulators]
-        self._nest(cuts, partials, [], stmt.body)
+        run = _Run(cuts, partials, stmt.body, self._longs(cuts, partials))
+        self._nest(run, 0, [])
+        for partial in partials:
+            partial.finish(context)
         totals = [{key: self._total(partial, key) for key in partial.main} for partial in partials]
         if items is not None:
-            self._across_items(list(zip(partials, totals)), items)
+            Across(context, items).combine([(partial.acc, total) for partial, total in zip(partials, totals)])
         for partial, total in zip(partials, totals):
             context.accumulators[partial.acc] = (context.here, total)
 
@@ -114,23 +131,34 @@ class Reducer:
         self.context.emit(Compute(register, Code.COPY, (start,)))
         return register
 
+    def _longs(self, cuts: Cuts, partials: Sequence[Partial]) -> Longs | None:
+        """Sums of floats as long ones, where there are too many turns for one running sum."""
+        sums = [p for p in partials if p.acc.combine is Combine.ADD and compute_dtype(p.acc.dtype).is_float]
+        cut = stretches(cuts, sum(len(p.main) for p in sums)) if sums else None
+        if cut is None:
+            return None
+        longs = Longs(self.context, cut)
+        is_short = cut.level == 0 and most_lanes(cuts[0]) > 1  # what vectors leave over is a few turns at the end
+        for partial in sums:
+            for key, registers in partial.main.items():
+                partial.longs[key] = Long.of(self.context, list(registers.values()))
+            for place, register in {} if is_short else partial.rest.items():
+                partial.rest_longs[place] = Long.of(self.context, [register])
+                longs.rest.setdefault(register.lanes, []).append(partial.rest_longs[place])
+            longs.main += partial.longs.values()
+        return longs
+
     # ---- loops ---------------------------------------------------------------------------------
 
-    def _nest(
-        self,
-        cuts: Sequence[Sequence[Segment]],
-        partials: Sequence[Partial],
-        spread: list[TileAxis],
-        body: Sequence[Stmt],
-    ) -> None:
-        """The loops over what is left of the axes, inside those that `spread` says are register tiles now."""
-        if not cuts:
-            self.body(body)
-            self._accumulate(partials, spread)
+    def _nest(self, run: _Run, level: int, spread: list[TileAxis]) -> None:
+        """The loops over axes from number `level` on, inside those that `spread` says are register tiles now."""
+        if level == len(run.cuts):
+            self.body(run.body)
+            self._accumulate(run.partials, spread)
             return
-        for segment in cuts[0]:
-            with run_segment(self.context, segment) as axis:
-                self._nest(cuts[1:], partials, spread if axis is None else [*spread, axis], body)
+        for segment in run.cuts[level]:
+            with run.stretch(level, segment) as part, run_segment(self.context, part) as axis:
+                self._nest(run, level + 1, spread if axis is None else [*spread, axis])
 
     def _accumulate(self, partials: Sequence[Partial], spread: Sequence[TileAxis]) -> None:
         """One step of every accumulator, for each element of the register tile and of the strips."""
@@ -164,11 +192,7 @@ class Reducer:
         elif acc.combine is Combine.MUL and not register.dtype.is_bool:
             context.emit(Compute(register, Code.MUL, (register, operand), declare=False))
         else:
-            self._combine_into(acc, register, operand)
-
-    def _combine_into(self, acc: Accumulator, register: Register, operand: Operand) -> None:
-        result = arithmetic.combine(self.context, acc.combine, register.dtype, register, operand)
-        self.context.emit(Compute(register, Code.COPY, (result,), declare=False))
+            arithmetic.combine_into(context, acc.combine, register, operand)
 
     # ---- the end -------------------------------------------------------------------------------
 
@@ -192,102 +216,6 @@ class Reducer:
                 total = arithmetic.combine(context, acc.combine, dtype, total, partial.rest[key, half])
         assert isinstance(total, Register)
         return total
-
-    # ---- across work-items ---------------------------------------------------------------------
-
-    def _across_items(self, totals: Sequence[tuple[Partial, dict[Registers, Register]]], items: Items) -> None:
-        """Replace every total by its combination over neighbouring work-items, given to all of them.
-
-        In local memory, the first few work-items combine what the others have; then each combines what these few
-        found. All totals pass between the same three barriers, which every work-item reaches.
-        """
-        context = self.context
-        if context.parted:
-            name = totals[0][0].acc.name
-            raise GraphError(f"accumulator {name!r} is reduced over work-items inside an If; barriers must be uniform")
-        if self._fills_warps(totals, items):
-            self._across_warps(totals, items)
-            return
-        few = min(items.count, 1 << (items.count.bit_length() + 1) // 2)
-        shared = [self._shared(partial.acc, mine, items) for partial, total in totals for mine in total.values()]
-        context.emit(Meet())
-        if few < items.count:
-            with context.branch(items.item.lt(few)):
-                stop = items.item.lt(items.count % few) + items.count // few
-                for (array, _, mine), found in zip(shared, self._combined(shared, items.id, few, stop)):
-                    self._put(array, items.id * mine.lanes, found)
-            context.emit(Meet())
-        combined = iter(self._combined(shared, items.id - items.item, 1, Const(few)))
-        for _, total in totals:
-            total.update((key, next(combined)) for key in total)
-        context.emit(Meet())
-
-    def _fills_warps(self, totals: Sequence[tuple[Partial, dict[Registers, Register]]], items: Items) -> bool:
-        """Whether neighbours of a reduction are those that can read each other's registers."""
-        warp = self.context.device.warp
-        scalars = all(mine.lanes == 1 for _, total in totals for mine in total.values())
-        return warp > 1 and scalars and items.group_size % warp == 0 and items.count & (items.count - 1) == 0
-
-    def _across_warps(self, totals: Sequence[tuple[Partial, dict[Registers, Register]]], items: Items) -> None:
-        """As `_across_items`, from register to register within warps, and through local memory between them only."""
-        context, warp = self.context, self.context.device.warp
-        mine = [(partial.acc, register) for partial, total in totals for register in total.values()]
-        found = [self._exchanged(acc, register, min(items.count, warp)) for acc, register in mine]
-        if items.count > warp:
-            warps, own = items.group_size // warp, items.count // warp
-            arrays = [self._local(acc, register, warps) for acc, register in mine]
-            with context.branch((items.id % warp).eq(0)):
-                for array, register in zip(arrays, found):
-                    self._put(array, items.id // warp, register)
-            context.emit(Meet())
-            at = items.id // items.count * own + items.id % own
-            parts = [self._get(array, at, register) for array, register in zip(arrays, found)]
-            found = [self._exchanged(acc, part, own) for (acc, _), part in zip(mine, parts)]
-            if context.here:  # the next turn of a loop writes there again
-                context.emit(Meet())
-        combined = iter(found)
-        for _, total in totals:
-            total.update((key, next(combined)) for key in total)
-
-    def _exchanged(self, acc: Accumulator, mine: Register, count: int) -> Register:
-        """The combination over `count` neighbours, in every one of them: pairs, then pairs of pairs, ..."""
-        context = self.context
-        distance = 1
-        while distance < count:
-            other = context.compute(Code.EXCHANGE, mine.dtype, mine, detail=distance)
-            combined = arithmetic.combine(context, acc.combine, mine.dtype, mine, other)
-            assert isinstance(combined, Register)
-            mine = combined
-            distance *= 2
-        return mine
-
-    def _combined(self, shared: Sequence[Shared], first: Expr, step: int, stop: Expr) -> list[Register]:
-        """The combination of the elements first, first + step, ... of each array, `stop` of them."""
-        found = [self._get(array, first * mine.lanes, mine) for array, _, mine in shared]
-        if stop.constant == 1:
-            return found
-        with self.context.loop("part", Const(1), stop) as part:
-            for (array, acc, mine), register in zip(shared, found):
-                self._combine_into(acc, register, self._get(array, (first + part * step) * mine.lanes, mine))
-        return found
-
-    def _shared(self, acc: Accumulator, mine: Register, items: Items) -> Shared:
-        """Local memory where each work-item has put its own total."""
-        array = self._local(acc, mine, items.group_size)
-        self._put(array, items.id * mine.lanes, mine)
-        return array, acc, mine
-
-    def _local(self, acc: Accumulator, like: Register, count: int) -> Array:
-        dtype = dtypes.int32 if like.dtype.is_bool else like.dtype
-        return self.context.declare(Array(f"{acc.name}_items", dtype, count * like.lanes, Scope.LOCAL))
-
-    def _put(self, array: Array, at: Expr, value: Operand) -> None:
-        self.context.emit(StoreTo(array, (at,), value, value.lanes))
-
-    def _get(self, array: Array, at: Expr, like: Register) -> Register:
-        register = self.context.register(like.dtype, like.lanes, array.name)
-        self.context.emit(LoadFrom(register, array, (at,)))
-        return register
 
 
 def _strip_register(registers: Mapping[Registers, Register], strip: Mapping[Var, int]) -> Register:
