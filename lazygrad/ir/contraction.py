@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -55,12 +56,39 @@ def sum_of_product(a: Array, b: Array, axes: Collection[int]) -> Array:
     inner = [i for i in axes if i in of_a and i in of_b]
     left = _arranged(a, of_a, both, rows, inner, shape)
     right = _arranged(b, of_b, both, columns, inner, shape)
-    product = np.matmul(left, right.swapaxes(-1, -2))
+    product = _deep_product(left, right.swapaxes(-1, -2))
     product *= math.prod(shape[i] for i in axes if i not in of_a | of_b)
     order = [*both, *rows, *columns, *(i for i in kept if i not in of_a | of_b)]
     sizes = [shape[i] if i in of_a | of_b else 1 for i in order]
     result = product.reshape(sizes).transpose([order.index(i) for i in kept])
     return np.broadcast_to(result, [shape[i] for i in kept])
+
+
+DEPTH = 1024  # of a product that BLAS may add up as it likes
+
+
+def _deep_product(a: Array, b: Array) -> Array:
+    """a @ b, whose products are added up over stretches of the depth, in a wider type."""
+    depth = a.shape[-1]
+    if depth <= DEPTH:
+        return np.asarray(np.matmul(a, b))
+    total: Any = 0
+    for first in range(0, depth, DEPTH):
+        part = np.matmul(a[..., first : first + DEPTH], b[..., first : first + DEPTH, :])
+        total = np.add(total, part, dtype=np.float64 if part.dtype.itemsize < 8 else np.longdouble)
+    return np.asarray(total).astype(a.dtype)
+
+
+def combined(function: np.ufunc, x: Array, axes: Sequence[int]) -> Array:
+    """The reduction of `x` over `axes` by `function`: NumPy adds in pairs only along a contiguous axis, made here.
+
+    >>> combined(np.add, np.ones((3, 4), "float32"), [0])
+    array([3., 3., 3., 3.], dtype=float32)
+    """
+    kept = [i for i in range(x.ndim) if i not in axes]
+    count = math.prod(x.shape[i] for i in axes)
+    rows = x.transpose(*kept, *axes).reshape(*(x.shape[i] for i in kept), count)
+    return np.asarray(function.reduce(np.ascontiguousarray(rows), axis=-1, dtype=x.dtype))
 
 
 def _varying(x: Array) -> set[int]:
@@ -74,6 +102,6 @@ def _arranged(
     """(batch, own, inner), other axes of `x` summed."""
     bare = x[tuple(slice(None) if i in varying else slice(0, 1) for i in range(x.ndim))]
     rest = tuple(i for i in range(x.ndim) if i not in (*batch, *own, *inner))
-    summed = bare.sum(rest, keepdims=True, dtype=x.dtype) if any(bare.shape[i] != 1 for i in rest) else bare
+    summed = np.expand_dims(combined(np.add, bare, rest), rest) if any(bare.shape[i] != 1 for i in rest) else bare
     sizes = [math.prod(shape[i] for i in group) for group in (batch, own, inner)]
     return np.transpose(summed, [*batch, *own, *inner, *rest]).reshape(sizes)

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from lazygrad.dtype import DType, dtypes
 from lazygrad.errors import GraphError
 from lazygrad.index.expr import Dim, Var
-from lazygrad.ir.contraction import contractions, natural_exponentials, sum_of_product
+from lazygrad.ir.contraction import combined, contractions, natural_exponentials, sum_of_product
 from lazygrad.ir.elements import array_type, from_storage, round_bfloat16, to_storage
 from lazygrad.ir.node import Node, topological
 from lazygrad.ir.op import (
@@ -119,6 +119,13 @@ def _wide(dtype: DType) -> np.dtype[Any]:
     return np.dtype(np.float32) if dtype.is_half else dtype.storage
 
 
+def _exact(dtype: DType, combine: Combine) -> np.dtype[Any]:
+    """A type in which a sum or product of very many numbers of `dtype` rounds less than they do; else `dtype`'s own."""
+    if combine is Combine.MAX or not dtype.is_float:
+        return array_type(dtype)
+    return np.dtype(np.float64 if dtype.itemsize < 8 else np.longdouble)
+
+
 # ---- sources and elementwise -----------------------------------------------------------------------
 
 
@@ -167,22 +174,17 @@ _UFUNC: dict[Combine, np.ufunc] = {Combine.ADD: np.add, Combine.MUL: np.multiply
 
 
 def _reduce(n: Node, sizes: Sizes, src: Sequence[Array]) -> Array:
-    """Reduced axes go last and together: NumPy sums pairwise only along a contiguous axis."""
     arg = n.argument(ReduceArg)
-    kept = [i for i in range(src[0].ndim) if i not in arg.axes]
-    shape = [src[0].shape[i] for i in kept]
-    count = int(np.prod([src[0].shape[i] for i in arg.axes]))
-    rows = src[0].transpose(*kept, *arg.axes).reshape(*shape, count)
     if arg.combine is Combine.MAX:
-        return np.asarray(np.max(rows, axis=-1, initial=n.dtype.min))
-    wide = np.ascontiguousarray(rows, _wide(n.dtype))
-    return np.asarray(_UFUNC[arg.combine].reduce(wide, axis=-1, dtype=wide.dtype)).astype(array_type(n.dtype))
+        return np.asarray(np.max(src[0], axis=arg.axes, initial=n.dtype.min))
+    wide = src[0].astype(_wide(n.dtype), copy=False)
+    return combined(_UFUNC[arg.combine], wide, arg.axes).astype(array_type(n.dtype))
 
 
 def _scan(n: Node, sizes: Sizes, src: Sequence[Array]) -> Array:
     arg = n.argument(ScanArg)
-    wide = _wide(n.dtype)
-    prefixes: Array = _UFUNC[arg.combine].accumulate(src[0].astype(wide), axis=arg.axis, dtype=wide)
+    exact = _exact(n.dtype, arg.combine)
+    prefixes: Array = _UFUNC[arg.combine].accumulate(src[0].astype(exact), axis=arg.axis, dtype=exact)
     return prefixes.astype(array_type(n.dtype))
 
 
@@ -232,9 +234,9 @@ def _scatter(n: Node, sizes: Sizes, src: Sequence[Array]) -> Array:
     """One flat list of updates in row-major order of the index, so that "later" is well defined."""
     arg = n.argument(ScatterArg)
     inside, places = _places(src[0].shape, src[1], arg.axis)
-    wide = _wide(n.dtype) if arg.combine is Combine.ADD else src[0].dtype
-    out = src[0].astype(wide).reshape(-1)  # a copy: updates must not reach the base
-    updates = src[2][inside].astype(wide)
+    exact = _exact(n.dtype, arg.combine)
+    out = src[0].astype(exact).reshape(-1)  # a copy: updates must not reach the base
+    updates = src[2][inside].astype(exact)
     if arg.combine is Combine.SET:
         out[places] = updates
     else:

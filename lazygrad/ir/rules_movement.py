@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from lazygrad.dtype import dtypes
 from lazygrad.index.expr import as_dim, dim_product
-from lazygrad.ir.build import constant_value, scaled
-from lazygrad.ir.node import Node, cast, const, expand, flip, pad, permute, reduce, reshape, scan, scatter, shrink
+from lazygrad.ir.build import constant_value, scaled, shifted
+from lazygrad.ir.node import Node, alu, cast, const, expand, flip, pad, permute, reduce, reshape, scan, scatter, shrink
 from lazygrad.ir.op import AxesArg, BoundsArg, Combine, Op, PadArg, ReduceArg, ScanArg, ScatterArg
 from lazygrad.ir.rules_alu import MANTISSA, Rule
 
@@ -190,6 +190,30 @@ def scan_wide(n: Node) -> Node | None:
     return cast(scan(cast(n.src[0], dtypes.float32), arg.combine, arg.axis), n.dtype)
 
 
+SHORT_SCAN, SCAN_BLOCK = 128, 32  # elements that one running sum adds up; of a block, about
+
+
+def scan_long(n: Node) -> Node | None:
+    """Running sums of floats over a long axis, in blocks, to each of which the sum of those before it is added.
+
+    One running sum loses something with every element: its error grows with the axis, here with its logarithm.
+    """
+    arg, (x,) = n.argument(ScanArg), n.src
+    axis, size = arg.axis, n.shape[arg.axis]
+    if arg.combine is not Combine.ADD or not n.dtype.is_float or not isinstance(size, int) or size <= SHORT_SCAN:
+        return None
+    block = next((b for b in range(SCAN_BLOCK, 2 * SCAN_BLOCK) if size % b == 0), SCAN_BLOCK)
+    count = -(-size // block)
+    more = count * block - size
+    filled = pad(x, [(0, more if k == axis else 0) for k in range(x.ndim)]) if more else x
+    blocks = reshape(filled, (*x.shape[:axis], count, block, *x.shape[axis + 1 :]))
+    before = shifted(scan(reduce(blocks, Combine.ADD, [axis + 1]), Combine.ADD, axis), axis, 1, 0)
+    start = expand(reshape(before, (*x.shape[:axis], count, 1, *x.shape[axis + 1 :])), blocks.shape)
+    found = alu(Op.ADD, start, scan(blocks, Combine.ADD, axis + 1))
+    whole = reshape(found, (*x.shape[:axis], count * block, *x.shape[axis + 1 :]))
+    return shrink(whole, [(0, d) for d in n.shape]) if more else whole
+
+
 def scatter_wide(n: Node) -> Node | None:
     """So do the sums that SCATTER adds up."""
     arg = n.argument(ScatterArg)
@@ -208,6 +232,6 @@ MOVEMENT_RULES: dict[Op, tuple[Rule, ...]] = {
     Op.SHRINK: (move_constant, does_nothing, shrink_of_shrink, shrink_of_expand, shrink_of_pad),
     Op.FLIP: (move_constant, flip_of_repeated, flip_of_flip),
     Op.REDUCE: (reduce_nothing, reduce_unit_axes, reduce_of_reduce, max_of_expanded, sum_of_expanded),
-    Op.SCAN: (scan_nothing, scan_wide),
+    Op.SCAN: (scan_nothing, scan_wide, scan_long),
     Op.SCATTER: (scatter_wide,),
 }
