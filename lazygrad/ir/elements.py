@@ -30,6 +30,19 @@ def round_bfloat16(x: Array) -> NDArray[np.float32]:
     return widen_bfloat16(narrow_bfloat16(x))
 
 
+def to_odd(x: NDArray[np.float64]) -> NDArray[np.float32]:
+    """float32 next to each number towards 0, its last bit set unless it is exact: rounded again, it becomes what the
+    float64 itself would have become.
+
+    >>> x = np.float64(1 + 2**-8 + 2**-40)
+    >>> float(round_bfloat16(x)), float(round_bfloat16(to_odd(x)))
+    (1.0, 1.0078125)
+    """
+    near = np.asarray(x, np.float32)
+    bits = near.view(np.uint32) - (np.abs(near.astype(np.float64)) > np.abs(x)).astype(np.uint32)
+    return np.asarray(bits | (near != x).astype(np.uint32)).view(np.float32)
+
+
 def narrow_bfloat16(x: Array) -> NDArray[np.uint16]:
     """The bits of the nearest bfloat16 values of a float32 array."""
     floats = np.asarray(x, np.float32)

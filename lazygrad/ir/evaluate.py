@@ -9,7 +9,6 @@ for a float outside the range of the integer type (or nan).
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -21,7 +20,8 @@ from lazygrad.dtype import DType, dtypes
 from lazygrad.errors import GraphError
 from lazygrad.index.expr import Dim, Var
 from lazygrad.ir.contraction import combined, contractions, natural_exponentials, sum_of_product
-from lazygrad.ir.elements import array_type, from_storage, round_bfloat16, to_storage
+from lazygrad.ir.elements import array_type, from_storage, round_bfloat16, to_odd, to_storage
+from lazygrad.ir.elementwise import erf, shift_left, shift_right
 from lazygrad.ir.node import Node, topological
 from lazygrad.ir.op import (
     IDENTITY,
@@ -145,21 +145,9 @@ def _trunc(n: Node, sizes: Sizes, src: Sequence[Array]) -> Array:
     return np.trunc(src[0]) if n.dtype.is_float else src[0]
 
 
-def _shift_left(a: Array, count: Array) -> Array:
-    """Counts outside 0 <= count < bits shift every bit out."""
-    inside = (count >= 0) & (count < a.itemsize * 8)
-    return np.where(inside, np.left_shift(a, np.where(inside, count, 0).astype(a.dtype)), np.zeros((), a.dtype))
-
-
-def _shift_right(a: Array, count: Array) -> Array:
-    """Arithmetic for signed types: counts outside the range leave the sign, 0 or -1."""
-    inside = (count >= 0) & (count < a.itemsize * 8)
-    last = a.dtype.type(a.itemsize * 8 - 1)
-    shifted = np.right_shift(a, np.where(inside, count, last).astype(a.dtype))
-    return np.where(inside, shifted, shifted if a.dtype.kind == "i" else np.zeros((), a.dtype))
-
-
 def _cast(n: Node, sizes: Sizes, src: Sequence[Array]) -> Array:
+    if n.dtype is dtypes.bfloat16 and n.src[0].dtype is dtypes.float64:
+        return to_odd(src[0])  # to be rounded once
     return src[0].astype(array_type(n.dtype))
 
 
@@ -254,11 +242,6 @@ def _places(shape: tuple[int, ...], index: Array, axis: int) -> tuple[NDArray[np
     return inside, np.ravel_multi_index(coordinates, shape)
 
 
-def _erf(x: Array) -> Array:
-    """The C library's, element by element."""
-    return np.asarray(np.frompyfunc(math.erf, 1, 1)(x), x.dtype)
-
-
 _MEANING: dict[Op, Meaning] = {
     Op.CONST: _const,
     Op.IOTA: _iota,
@@ -274,15 +257,15 @@ _MEANING: dict[Op, Meaning] = {
     Op.LOG2: _elementwise(np.log2),
     Op.SIN: _elementwise(np.sin),
     Op.SQRT: _elementwise(np.sqrt),
-    Op.ERF: _elementwise(_erf),
+    Op.ERF: _elementwise(erf),
     Op.TRUNC: _trunc,
     Op.LT: _elementwise(np.less),
     Op.NE: _elementwise(np.not_equal),
     Op.AND: _elementwise(np.bitwise_and),
     Op.OR: _elementwise(np.bitwise_or),
     Op.XOR: _elementwise(np.bitwise_xor),
-    Op.SHL: _elementwise(_shift_left),
-    Op.SHR: _elementwise(_shift_right),
+    Op.SHL: _elementwise(shift_left),
+    Op.SHR: _elementwise(shift_right),
     Op.WHERE: _elementwise(np.where),
     Op.CAST: _cast,
     Op.BITCAST: _bitcast,

@@ -114,7 +114,8 @@ def cast(context: Context, a: Operand, source: DType, target: DType) -> Operand:
     """A value of type `source` as `target`; 16-bit floats are rounded to, and stay in float32."""
     machine, wanted = compute_dtype(source), compute_dtype(target)
     if target is not wanted and source is not target:
-        return narrow.rounded(context, cast(context, a, source, wanted), target)
+        single = narrow.to_odd(context, a) if machine is dtypes.float64 else cast(context, a, source, wanted)
+        return narrow.rounded(context, single, target)
     if machine is wanted:
         return a
     if isinstance(a, Immediate) and not (machine.is_float and not wanted.is_float):

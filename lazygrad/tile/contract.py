@@ -23,6 +23,7 @@ from lazygrad.tile.program import (
     Axis,
     If,
     Kind,
+    Load,
     Loop,
     Program,
     Reduction,
@@ -31,6 +32,7 @@ from lazygrad.tile.program import (
     Stmt,
     Store,
     Value,
+    compute_dtype,
     const,
     load,
     ref,
@@ -221,7 +223,9 @@ class _Tiler:
 
         The columns that a `partial` panel lacks are zeros.
         """
-        array = Array("packed", self.c.b.dtype, self.depth * self.width, Scope.PRIVATE)
+        b = self.c.b
+        dtype = b.dtype if isinstance(b, Load) else compute_dtype(b.dtype)  # converted once rather than at each use
+        array = Array("packed", dtype, self.depth * self.width, Scope.PRIVATE)
         ours = tuple(replace(a, var=Var(f"k{n}", 0, a.var.hi, below=a.extent)) for n, a in enumerate(self.c.depth))
         column = _variable("c", width)
         variables: dict[Var, Expr] = {a.var: b.var for a, b in zip(self.c.depth, ours)}

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from lazygrad.dtype import dtypes
+from lazygrad.dtype import DType, dtypes
 from lazygrad.index import view
 from lazygrad.index.expr import Expr, Var, as_dim
 from lazygrad.ir.node import Node
@@ -90,7 +90,7 @@ class Values:
         if n.op is Op.REDUCE:
             return tp.ref(self._accumulator(n, index, src[0]))
         if n.op is Op.CAST:
-            return src[0] if tp.compute_dtype(n.src[0].dtype) is dtype else tp.alu(Op.CAST, dtype, src[0])
+            return self._cast(n.dtype, n.src[0].dtype, src[0])
         if n.op is Op.BITCAST:
             return self._bits(n, src[0])
         if n.op in ELEMENTWISE:
@@ -102,6 +102,14 @@ class Values:
             return self._inside(self.walk.is_inside(*place), src[0], n.src[0], 0)
         assert len(src) == 1 or n.op in IDENTITY, n
         return src[0]
+
+    def _cast(self, to: DType, kind: DType, v: tp.Value) -> tp.Value:
+        """`v`, of a node of dtype `kind`, as `to`. What is cast to a 16-bit float is rounded to it here; what is merely
+        computed in one is not, until it is stored."""
+        if to.is_half and to is not kind:
+            return tp.alu(Op.CAST, to, v)
+        dtype = tp.compute_dtype(to)
+        return v if tp.compute_dtype(kind) is dtype else tp.alu(Op.CAST, dtype, v)
 
     def _bits(self, n: Node, v: tp.Value) -> tp.Value:
         """The bits of `v`, which may differ from the graph in type: not rounded to 16 bits, or not cast to 32."""

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 
 from lazygrad.errors import GraphError
 from lazygrad.index.expr import Const, Var
+from lazygrad.ir.op import Op
 
 from .lower_access import Place
 from .lower_context import Context, Element
 from .lower_launch import Launch
 from .lower_value import Values
 from .machine import Operand
-from .program import Scope, Store
+from .program import Alu, Scope, Store, Value, compute_dtype
 
 
 class Storer:
@@ -55,7 +56,7 @@ class Storer:
 
     def _prepared(self, s: Store, used: frozenset[Var], element: Element) -> tuple[Place, Operand]:
         bound = {var: self.values.operand(v, element) for var, v in s.bindings}
-        operand = self.values.operand(s.value, element)
+        operand = self.values.operand(_unrounded(s), element)
         place = self.values.access.place(s.index, s.valid, element, bound, used)
         if operand.lanes > 1 and place.lanes == 1:  # every lane to one element: the last one stays
             axis = self.context.lane_axis(used)
@@ -68,6 +69,14 @@ class Storer:
             self.values.access.store(s.array, place, operand, s.combine, s.stream)
         if s.array in self.values.mutable:
             self.context.writes[s.array] += 1
+
+
+def _unrounded(s: Store) -> Value:
+    """The value of a store, without the cast that the store itself makes: to the 16-bit float that memory holds."""
+    v, dtype = s.value, s.array.dtype
+    if isinstance(v, Alu) and v.op is Op.CAST and v.dtype is dtype and dtype.is_half:
+        return v.src[0] if compute_dtype(v.src[0].dtype) is compute_dtype(dtype) else v
+    return v
 
 
 def _used(s: Store) -> frozenset[Var]:

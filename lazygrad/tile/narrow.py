@@ -9,8 +9,8 @@ from .machine import Code, Operand, Register
 from .masks import compare, constant, select
 from .program import compute_dtype
 
-U32 = dtypes.uint32
-F32 = dtypes.float32
+U32, U64 = dtypes.uint32, dtypes.uint64
+F32, F64 = dtypes.float32, dtypes.float64
 
 
 def _op(context: Context, code: Code, a: Operand, number: int) -> Operand:
@@ -76,6 +76,26 @@ def to_float16(context: Context, value: Operand) -> Operand:
     result = select(context, is_nan, constant(0x7E00, U32), result)
     result = context.compute(Code.OR, U32, result, _op(context, Code.SHR, sign, 16))
     return context.compute(Code.CONVERT, dtypes.uint16, result)
+
+
+def to_odd(context: Context, value: Operand) -> Operand:
+    """float64 -> the float32 next to it towards 0, with its last bit set unless it is exact: it can be rounded again as
+    if it were the float64 (S. Boldo, G. Melquiond, "When double rounding is odd", 2005)."""
+    value = _register(context, value)
+    near = context.compute(Code.CONVERT, F32, value)
+    back = context.compute(Code.CONVERT, F64, near)
+    larger = [context.compute(Code.AND, U64, _as(context, U64, v), constant(2**63 - 1, U64)) for v in (value, back)]
+    bits = _as(context, U32, near)
+    beyond = compare(context, Code.LT, U64, larger[0], larger[1], native=True)
+    toward = select(
+        context,
+        beyond,
+        context.compute(Code.CONVERT, U64, _op(context, Code.SUB, bits, 1)),
+        context.compute(Code.CONVERT, U64, bits),
+    )
+    inexact = compare(context, Code.NE, F64, value, back, native=True)
+    odd = context.compute(Code.OR, U64, toward, constant(1, U64))
+    return _as(context, F32, context.compute(Code.CONVERT, U32, select(context, inexact, odd, toward)))
 
 
 def rounded(context: Context, value: Operand, dtype: DType) -> Operand:

@@ -186,6 +186,9 @@ CASES: list[tuple[on_alu.Rule, tuple[DType, ...], list[Make]]] = [
     (on_moves.sum_of_expanded, (*INTS, *WIDE), [lambda x, y, c: reduce(repeated(x), Combine.ADD, [1, 2])]),
     (on_moves.sum_of_expanded, FLOATS, [lambda x, y, c: reduce(repeated(x), Combine.ADD, [1, 3])]),
     (on_moves.scan_nothing, ALL, [lambda x, y, c: scan(reshape(x, (60, 1)), Combine.ADD, 1)]),
+    (on_moves.scan_long, WIDE, [
+        lambda x, y, c: scan(pad(reshape(x, (60,)), [(80, 0)]), Combine.ADD, 0),
+        lambda x, y, c: scan(flip(pad(x, [(71, 56), (0, 0), (0, 0)]), [0]), Combine.ADD, 0)]),
     (on_moves.scan_wide, HALVES, [
         lambda x, y, c: scan(x, Combine.ADD, 1), lambda x, y, c: scan(fill(x, 1.5), Combine.MUL, 2),
     ]),
