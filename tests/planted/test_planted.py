@@ -9,16 +9,19 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lazygrad import Tensor, autograd, jit
+from lazygrad import Tensor, autograd, dtypes, jit
 from lazygrad.engine import compile as compiler
 from lazygrad.engine import plan, plan_store, run
+from lazygrad.ir import rules_movement
 from lazygrad.ir.node import alu, gather
 from lazygrad.ir.op import BoundsArg, Op
 from lazygrad.ops import jit as jit_module
 from lazygrad.schedule.access import Walk
 from lazygrad.schedule.memory import Arena
 from lazygrad.settings import settings
-from lazygrad.tile import build, lower_reduce
+from lazygrad.tile import build, indexed, lower_long, lower_reduce, narrow
+from lazygrad.tile.machine import Code
+from lazygrad.tile.program import compute_dtype
 
 Check = Callable[[], None]
 Patch = Callable[[pytest.MonkeyPatch], None]
@@ -121,10 +124,27 @@ def state_kept_by_a_caller() -> None:
         same(old, numbers(4) + k)
 
 
+def long_columns() -> None:
+    same(Tensor(np.full((100_000, 3), 0.1, np.float32)).sum(0), np.full(3, 1e4))
+
+
+def long_running_sum() -> None:
+    same(Tensor(np.full(100_000, 0.1, np.float32)).cumsum(0)[-1], 1e4)
+
+
+def rounded_by_a_cast() -> None:
+    same(Tensor([1.001]).cast(dtypes.bfloat16).cast(dtypes.float32) * 1e4, [1e4])
+    same((Tensor([1.0004, 6e4]) * 2).half().float() * 1e3, [2000, np.inf])
+
+
+def rounded_once() -> None:
+    same((Tensor(np.array([1 + 2**-11 + 2**-40])).half().double() - 1) * 1e3, [1e3 * 2**-10])
+
+
 CHECKS: tuple[Check, ...] = (
     maximum_of_negatives, padding_of_a_sum, sums_of_odd_lengths, readers_of_the_old_value, update_that_moves_elements,
     gradient_at_a_tie, epilogue_of_a_square_matmul, several_temporaries, two_parts_of_one_array, tables_of_two_sizes,
-    state_kept_by_a_caller,
+    state_kept_by_a_caller, long_columns, long_running_sum, rounded_by_a_cast, rounded_once,
 )  # fmt: skip
 
 
@@ -174,6 +194,21 @@ def one_size_for_all(right: Any) -> Any:
 
 
 PLANTS: dict[str, Plant] = {
+    "a long sum has one running sum": Plant(
+        lower_reduce, "stretches", lambda right: lambda cuts, registers: None, (long_columns,)
+    ),
+    "stretches are as long as the sum": Plant(
+        lower_long, "TURNS", lambda right: 1 << 20, (long_columns,)
+    ),
+    "a running sum is taken whole": Plant(rules_movement, "SHORT_SCAN", lambda right: 1 << 30, (long_running_sum,)),
+    "casts to 16 bits do nothing": Plant(
+        indexed.Values, "_cast", lambda right: lambda self, to, kind, v: right(self, compute_dtype(to), kind, v),
+        (rounded_by_a_cast,),
+    ),
+    "float64 is rounded to float32 first": Plant(
+        narrow, "to_odd", lambda right: lambda context, v: context.compute(Code.CONVERT, dtypes.float32, v),
+        (rounded_once,),
+    ),
     "the identity of a maximum is 0": Plant(
         lower_reduce.arithmetic, "constant", zero_as_identity, (maximum_of_negatives,)
     ),

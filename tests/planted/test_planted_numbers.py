@@ -90,9 +90,11 @@ PLANTS: dict[str, Plant] = {
     "probabilities whose logarithms have no bound in the gradient": Plant(
         Loss,
         "binary_cross_entropy",
-        lambda right: lambda self, target, reduction="mean": (
-            -(target * self.log().clamp(min=-100) + (1 - target) * (1 - self).log().clamp(min=-100))
-        )._reduced("", reduction),
+        lambda right: (
+            lambda self, target, reduction="mean": (
+                -(target * self.log().clamp(min=-100) + (1 - target) * (1 - self).log().clamp(min=-100))
+            )._reduced("", reduction)
+        ),
         rows("binary_cross_entropy_1.0"),
     ),
     "attention by a softmax of nothing": Plant(
