@@ -157,6 +157,12 @@ class Settings:
         "The most device memory to use in MiB; 0 for all that the device has.",
     )
     verify = Variable[bool](_boolean, False, "0 or 1", "Check every stage's invariants between compiler passes.")
+    check_indices = Variable[bool](
+        _boolean,
+        True,
+        "0 or 1",
+        "Raise an error for an index that lies outside; with 0, in operations written then, it reads 0 or writes none.",
+    )
     target = Variable[str](
         _choice("cpu", "gpu"),
         "",

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from lazygrad.index.expr import Dim, as_dim, dim_max, dim_product, lift
 from lazygrad.index.variable import Variable, bounds
 from lazygrad.ir.node import Node, topological
-from lazygrad.ir.op import Arg, BufferArg, IdArg, StoreArg
+from lazygrad.ir.op import Arg, BufferArg, CheckArg, IdArg, StoreArg
 from lazygrad.ir.signature import own_variables
 from lazygrad.ir.variables import Sizes
 from lazygrad.render.language import render
@@ -154,7 +154,7 @@ def structure(kernel: Kernel, aliases: Aliases) -> tuple[object, ...]:
 
 def stable(arg: Arg | None) -> Arg | None:
     """The argument without identities, which do not show in the source."""
-    return None if isinstance(arg, (BufferArg, IdArg, StoreArg)) else arg
+    return None if isinstance(arg, (BufferArg, CheckArg, IdArg, StoreArg)) else arg
 
 
 def _name(kernel: Kernel, key: object) -> str:

@@ -8,10 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from lazygrad.engine.run import launch, memory_of, storage_of, upload
+from lazygrad.engine.checks import Checks, pass_on
+from lazygrad.engine.run import evaluated, launch, memory_of
 from lazygrad.index.expr import Var, dim_max, dim_product
-from lazygrad.ir.elements import to_storage
-from lazygrad.ir.evaluate import evaluate
 from lazygrad.ir.node import Node, buffer, is_empty, topological
 from lazygrad.ir.op import BufferArg, Op
 from lazygrad.ir.signature import Shape
@@ -34,6 +33,10 @@ class Replay:
     roots: list[Node]
     replaces: dict[int, int]
     runners: dict[frozenset[Var], tuple[Any, Unbound]] = field(default_factory=dict)  # by which variables are 0
+    checks: Checks = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.checks = Checks.of(self.roots, topological(self.roots))
 
     @staticmethod
     def over(roots: Sequence[Node]) -> list[Node]:
@@ -47,10 +50,15 @@ class Replay:
 
         An input that a root replaced gives its memory to the root's storage and has none any more.
         """
+        found = self.checks
         if self.device.startswith("NUMPY"):
-            return self._evaluate(storages, values)
-        runner, graph = self._runner(values)
-        return launch(runner, storages, self.replaces, graph.values(values))
+            results = self._evaluate(storages, values)
+        else:
+            runner, graph = self._runner(values)
+            results = launch(runner, storages, self.replaces, graph.values(values))
+        found.expect(results, results[len(self.roots) :], values)
+        pass_on(self.inputs, storages, self.roots, results)
+        return results[: len(self.roots)]
 
     def _runner(self, values: Sizes) -> tuple[Any, Unbound]:
         """What runs the graph for such values of its variables, and the graph that it runs."""
@@ -58,7 +66,7 @@ class Replay:
         if empty not in self.runners:
             from lazygrad.engine.execute import Runner  # the compiler is imported when something is compiled
 
-            graph = unbind(self.roots, values)
+            graph = unbind([*self.roots, *self.checks.flags], values)
             inputs = [graph.new.get(n, n) for n in self.inputs]
             runner = Runner.over(graph.roots, inputs, self.replaces, open_device(self.device))
             self.runners[empty] = runner, graph
@@ -73,9 +81,7 @@ class Replay:
                 return np.zeros(0, n.dtype.storage)
             return runtime.read(memory_of(given[n]), given[n].nbytes).view(n.dtype.storage)
 
-        results = evaluate(self.roots, read, values, contract=True)
-        made = [upload(to_storage(v, n.dtype), n.dtype, self.device) for n, v in zip(self.roots, results)]
-        return [storage_of(n) for n in made]
+        return evaluated([*self.roots, *self.checks.flags], self.device, read, values)
 
 
 def placeholder(n: Node, device: str, shape: Shape) -> Node:

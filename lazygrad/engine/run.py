@@ -6,52 +6,32 @@ graph that contains such a node reads its storage instead of computing it again.
 
 from __future__ import annotations
 
-import itertools
 import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 import numpy as np
 
 from lazygrad.dtype import DType
+from lazygrad.engine import checks
 from lazygrad.engine.cache import default_cache
 from lazygrad.engine.counters import counters
+from lazygrad.engine.live import Live
 from lazygrad.engine.lost import fail_to_read
-from lazygrad.engine.slots import Input, Output, Slot
+from lazygrad.engine.slots import handed_over, result_storage
 from lazygrad.engine.transfer import fetch
-from lazygrad.errors import DeviceError, user_line
+from lazygrad.errors import BoundsError, DeviceError, user_line
+from lazygrad.ir.call import substitute
 from lazygrad.ir.elements import to_storage
 from lazygrad.ir.evaluate import evaluate
-from lazygrad.ir.node import Node, buffer, contiguous, is_empty, new_uid, topological, with_sources
+from lazygrad.ir.node import Node, buffer, contiguous, is_empty, new_uid, topological
 from lazygrad.ir.op import BufferArg, DeviceArg, Op, StoreArg
 from lazygrad.ir.signature import Shape
-from lazygrad.ir.variables import Sizes, unbind
+from lazygrad.ir.variables import NO_VALUES, Sizes, unbind
 from lazygrad.ir.verify import verify
 from lazygrad.runtime.base import Memory, Runtime, Storage
 from lazygrad.runtime.registry import open_device, use_cache
 from lazygrad.settings import settings
-
-
-class Live:
-    """Every Tensor that exists, in the order they were made, so that a store knows who still reads the old value.
-
-    The order makes equal programs equal plans.
-    """
-
-    def __init__(self) -> None:
-        self._tensors: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
-        self._number = itertools.count()
-
-    def add(self, tensor: Any) -> None:
-        self._tensors[next(self._number)] = tensor
-
-    def __iter__(self) -> Iterator[Any]:
-        references = self._tensors.valuerefs()  # copied at once: other threads may make tensors meanwhile
-        return iter([t for r in references if (t := r()) is not None])
-
-    def __len__(self) -> int:
-        return len(self._tensors)
-
 
 live = Live()
 _realized: weakref.WeakKeyDictionary[Node, Node] = weakref.WeakKeyDictionary()
@@ -124,13 +104,31 @@ def upload(
         storage.memory.readonly = share
         if not share:
             runtime.write(storage.memory, array)
+    if not share:
+        checks.note_range(storage, array)
     return buffer(storage, dtype, tuple(array.shape) if shape is None else shape)
 
 
 def download(n: Node) -> np.ndarray[Any, Any]:
-    """The elements of a realized node, as a new array of type `dtype.storage`."""
+    """The elements of a realized node, as a new array of type `dtype.storage`.
+
+    BoundsError where anything was computed since the last read with an index that lies outside, and always where this
+    was computed from that.
+    """
     if tracing:
         tracing[-1]()
+    if problem := checks.settle(_parameters) or checks.problem_of(storage_of(n)):
+        raise BoundsError(problem)
+    return elements(n)
+
+
+def _parameters() -> list[Storage]:
+    """What is trained goes on with the values that it has, whatever a step has done to them."""
+    return [storage_of(t.node) for t in live if t.requires_grad and t.is_leaf and realized(t.node) is not None]
+
+
+def elements(n: Node) -> np.ndarray[Any, Any]:
+    """`download` on the way to other values: what is outside is told when one of those is read."""
     storage = storage_of(n)
     shape = tuple(int(d) for d in n.shape)
     if storage.nbytes == 0:
@@ -148,20 +146,6 @@ def memory_of(storage: Storage) -> Memory:
     return storage.memory
 
 
-def substitute(roots: Sequence[Node], known: dict[Node, Node]) -> list[Node]:
-    """`roots` with every node in `known` replaced, rebuilding only what is above a replaced one.
-
-    CALLs become their values, so that nothing is computed for the sake of gradients alone.
-    """
-    new = dict(known)
-    for n in topological(roots, stop=known.__contains__):
-        if n not in new and n.op is Op.CALL:
-            new[n] = new[n.src[0]]
-        elif n not in new:
-            new[n] = with_sources(n, tuple(new[s] for s in n.src))
-    return [new[r] for r in roots]
-
-
 def realize(nodes: Sequence[Node], name: str) -> None:
     """Compute every node of `nodes` that has no storage yet, all in one schedule, on device `name`."""
     if tracing:
@@ -172,14 +156,32 @@ def realize(nodes: Sequence[Node], name: str) -> None:
     _move_between_devices(pending)
     pending = [n for n in pending if realized_on(n, name) is None]
     if name.startswith("NUMPY"):
-        for n, value in zip(pending, evaluate(over_buffers(pending, name), download, contract=True)):
-            _realized[n] = upload(to_storage(value, n.dtype), n.dtype, name, n.shape)
+        _evaluate(pending, over_buffers(pending, name), name)
         return
     readers = _readers_of_overwritten(pending)
     roots = over_buffers([*pending, *readers], name)
     if settings.verify:
         verify(roots)
     _run(pending, readers, roots, open_device(name))
+
+
+def _evaluate(pending: Sequence[Node], roots: Sequence[Node], name: str) -> None:
+    order = topological(roots)
+    found = checks.Checks.of(roots, order)
+    made = evaluated([*roots, *found.flags], name, elements)
+    found.expect(made, made[len(roots) :], NO_VALUES)
+    buffers = [n for n in order if n.op is Op.BUFFER]
+    checks.pass_on(buffers, [storage_of(n) for n in buffers], roots, made)
+    for n, storage in zip(pending, made):
+        _realized[n] = buffer(storage, n.dtype, n.shape)
+
+
+def evaluated(
+    roots: Sequence[Node], name: str, read: Callable[[Node], np.ndarray[Any, Any]], values: Sizes = NO_VALUES
+) -> list[Storage]:
+    """The storages of what the evaluator makes of `roots` on device `name`; `read` gives the elements of a BUFFER."""
+    results = evaluate(roots, read, values, contract=True)
+    return [storage_of(upload(to_storage(v, n.dtype), n.dtype, name)) for n, v in zip(roots, results)]
 
 
 def over_buffers(pending: Sequence[Node], name: str) -> list[Node]:
@@ -197,7 +199,10 @@ def _move_between_devices(pending: Sequence[Node]) -> None:
             source, target = n.src[0], n.argument(DeviceArg).device
             assert source.device is not None
             realize([source], source.device)
-            _realized[n] = fetch(storage_of(source), n, target) or upload(download(source), n.dtype, target, n.shape)
+            found = _realized[n] = fetch(storage_of(source), n, target) or upload(
+                elements(source), n.dtype, target, n.shape
+            )
+            checks.pass_on([source], [storage_of(source)], [n], [_storage(found)])
 
 
 def _readers_of_overwritten(pending: Sequence[Node]) -> list[Node]:
@@ -232,9 +237,11 @@ def _run(pending: Sequence[Node], readers: Sequence[Node], roots: Sequence[Node]
     from lazygrad.engine.execute import Runner  # when it is first needed: NUMPY never compiles
     from lazygrad.engine.plan import structure
 
-    inputs = [n for n in topological(roots) if n.op is Op.BUFFER and not is_empty(n)]
+    order = topological(roots)
+    inputs = [n for n in order if n.op is Op.BUFFER and not is_empty(n)]
+    found = checks.Checks.of(roots, order)
     replaces = _replaceable(pending, inputs)
-    graph = unbind(roots)
+    graph = unbind([*roots, *found.flags])
     key = (runtime.name, runtime.info.kind, runtime.info.arch, *structure(graph.roots), tuple(sorted(replaces.items())))
     runner = _runners.get(key)
     counters.schedules += 1
@@ -245,8 +252,11 @@ def _run(pending: Sequence[Node], readers: Sequence[Node], roots: Sequence[Node]
         _runners[key] = runner
     else:
         counters.plan_hits += 1
-    results = launch(runner, [storage_of(n) for n in inputs], replaces, graph.values({}))
+    given = [storage_of(n) for n in inputs]
+    results = launch(runner, given, replaces, graph.values({}))
     runner.release()
+    found.expect(results, results[len(roots) :], NO_VALUES)
+    checks.pass_on(inputs, given, roots, results)
     for n, storage in zip((*pending, *readers), results):
         _realized[n] = buffer(storage, n.dtype, n.shape)
 
@@ -258,29 +268,8 @@ def launch(runner: Any, storages: Sequence[Storage], replaces: dict[int, int], v
         raise DeviceError(f"{runtime.lost} ({user_line()})")
     outputs = [Storage(runtime.name, size, runtime.allocate(size)) for size in plan.output_sizes(values)]
     runner.run([memory_of(s) for s in storages], [memory_of(s) for s in outputs], values)
-    storages = _hand_over(storages, plan.results, replaces)
-    return [_result(slot, storages, outputs, runtime) for slot in plan.results]
-
-
-def _hand_over(storages: Sequence[Storage], results: Sequence[Slot | None], replaces: dict[int, int]) -> list[Storage]:
-    """The inputs' storages after a run in which root k could write over input `replaces[k]`. One that was written over
-    gives its memory to a new storage, so that whoever still needs the old value gets an error instead of the new one.
-    """
-    after = list(storages)
-    for i in {i for k, i in replaces.items() if results[k] == Input(i)}:
-        old = storages[i]
-        after[i] = Storage(old.device, old.nbytes, old.memory)
-        old.memory = None
-    return after
-
-
-def _result(slot: Slot | None, storages: Sequence[Storage], outputs: Sequence[Storage], runtime: Runtime) -> Storage:
-    if isinstance(slot, Input):
-        return storages[slot.number]
-    if isinstance(slot, Output):
-        return outputs[slot.number]
-    assert slot is None, slot
-    return Storage(runtime.name, 0)
+    storages = handed_over(storages, plan.results, replaces)
+    return [result_storage(slot, storages, outputs, runtime) for slot in plan.results]
 
 
 def _replaceable(pending: Sequence[Node], inputs: Sequence[Node]) -> dict[int, int]:

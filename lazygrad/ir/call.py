@@ -1,11 +1,11 @@
-"""Gradients of CALL: a user's function is asked once, when the gradients by all its outputs are known."""
+"""CALL: its gradients, for which a user's function is asked once, when those by all its outputs are known; its end."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 
-from lazygrad.ir.node import Node
+from lazygrad.ir.node import Node, topological, with_sources
 from lazygrad.ir.op import CallArg, Op
 
 
@@ -55,3 +55,17 @@ def _application(n: Node) -> _Application:
     function = n.argument(CallArg).function
     assert isinstance(function, UserFunction), function
     return function, n.src[1:]
+
+
+def substitute(roots: Sequence[Node], known: dict[Node, Node]) -> list[Node]:
+    """`roots` with every node in `known` replaced, rebuilding only what is above a replaced one.
+
+    CALLs become their values, so that nothing is computed for the sake of gradients alone.
+    """
+    new = dict(known)
+    for n in topological(roots, stop=known.__contains__):
+        if n not in new and n.op is Op.CALL:
+            new[n] = new[n.src[0]]
+        elif n not in new:
+            new[n] = with_sources(n, tuple(new[s] for s in n.src))
+    return [new[r] for r in roots]

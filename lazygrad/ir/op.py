@@ -62,6 +62,7 @@ class Op(Enum):
     CONTIGUOUS = auto()  # is stored
     STORE = auto()  # is stored in place of an older value
     COPY = auto()  # is moved to another device
+    CHECK = auto()  # an index: where it lies outside its axis, the next read of a value is an error
 
     __hash__ = object.__hash__  # by identity, which is what equality is: graphs hash ops all the time
 
@@ -75,7 +76,7 @@ BINARY = frozenset(
 )
 ELEMENTWISE = UNARY | BINARY | {Op.WHERE}
 MOVEMENT = frozenset({Op.RESHAPE, Op.PERMUTE, Op.EXPAND, Op.PAD, Op.SHRINK, Op.FLIP})
-IDENTITY = frozenset({Op.DETACH, Op.CALL, Op.CONTIGUOUS, Op.STORE, Op.COPY})
+IDENTITY = frozenset({Op.DETACH, Op.CALL, Op.CONTIGUOUS, Op.STORE, Op.COPY, Op.CHECK})
 SOURCE = frozenset({Op.CONST, Op.BUFFER, Op.IOTA})
 
 
@@ -233,3 +234,17 @@ class CallArg(Arg):
 @dataclass(frozen=True, slots=True)
 class DeviceArg(Arg):
     device: str
+
+
+@dataclass(frozen=True, slots=True)
+class CheckArg(Arg):
+    """CHECK: an index for the operation `what` into an axis of `size`, written at `line` (file and number).
+
+    With `negative`, -size..-1 are places too; `exempt` may stand anywhere.
+    """
+
+    what: str
+    size: Dim
+    negative: bool
+    exempt: int | None
+    line: tuple[str, int]

@@ -11,6 +11,7 @@ from lazygrad.ir.op import (
     BoundsArg,
     BufferArg,
     CallArg,
+    CheckArg,
     ConstArg,
     DeviceArg,
     IdArg,
@@ -92,6 +93,8 @@ def _argument(n: Node, names: _Names) -> str:
         return f"{arg.function.name} output {arg.output}"
     if isinstance(arg, IdArg):
         return names.identity(arg.uid)
+    if isinstance(arg, CheckArg):
+        return f"{-arg.size if arg.negative else 0}..{arg.size - 1} for {arg.what}"
     return f"to {arg.device}" if isinstance(arg, DeviceArg) else ""
 
 

@@ -17,6 +17,7 @@ from lazygrad.ir.op import (
     BoundsArg,
     BufferArg,
     CallArg,
+    CheckArg,
     Combine,
     ConstArg,
     DeviceArg,
@@ -50,6 +51,7 @@ _ARGUMENT: dict[Op, type[Arg]] = {
     Op.CONTIGUOUS: IdArg,
     Op.STORE: StoreArg,
     Op.COPY: DeviceArg,
+    Op.CHECK: CheckArg,
 }
 _SOURCES: dict[Op, int] = {
     **dict.fromkeys((Op.CONST, Op.BUFFER, Op.IOTA), 0),

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from lazygrad.dtype import dtypes
+from lazygrad.engine.checks import outside
 from lazygrad.engine.run import upload
 from lazygrad.errors import BoundsError, DTypeError
 from lazygrad.index.expr import Dim, dim_product
@@ -17,6 +18,7 @@ from lazygrad.ir.signature import Shape
 from lazygrad.ops.compare import logical_not
 from lazygrad.ops.core import Core, broadcast_shape, broadcast_to, fail
 from lazygrad.ops.index_plan import Plan
+from lazygrad.ops.inside import inside
 
 
 class IndexArrays:
@@ -72,7 +74,8 @@ def _as_index(item: Any, owner: Core) -> Core | np.ndarray[Any, Any]:
     array = np.asarray(item)
     if array.size and array.dtype.kind not in "iu":
         fail(DTypeError, f"index: an index array is {array.dtype}; it must be integer or bool")
-    return array.astype(np.int64)
+    held: np.ndarray[Any, Any] = np.minimum(array, dtypes.int64.max)  # of uint64: what is larger is outside anyway
+    return held.astype(np.int64)
 
 
 def _from_host(arrays: list[Any], sizes: list[Dim], shape: Shape, device: str) -> Node:
@@ -80,9 +83,9 @@ def _from_host(arrays: list[Any], sizes: list[Dim], shape: Shape, device: str) -
     flat = np.zeros((), np.int64)
     for array, size in zip(arrays, sizes):
         assert isinstance(size, int)
-        outside = array[(array < -size) | (array >= size)]
-        if outside.size:
-            fail(BoundsError, f"index {outside.flat[0]} is not inside a dimension of size {size} of {list(shape)}")
+        wrong = array[(array < -size) | (array >= size)]
+        if wrong.size:
+            fail(BoundsError, outside(f"x[index] of {list(shape)}", int(wrong.flat[0]), size))
         flat = flat * size + np.where(array < 0, array + size, array)
     return upload(np.asarray(flat), dtypes.int64, device)
 
@@ -95,14 +98,16 @@ def _from_nodes(nodes: list[Node], sizes: list[Dim]) -> Node:
     """The place in the merged dimension; of several arrays, -1 (which reads 0) where one is outside its dimension."""
     shape = broadcast_shape("index", *(n.shape for n in nodes))
     flat: Node | None = None
-    outside: Node | None = None
+    beyond: Node | None = None
     for index, size in zip(nodes, sizes):
-        index = broadcast_to(cast(index, dtypes.int64), shape)
+        from_end = index.dtype.kind == "int"
+        index = broadcast_to(cast(inside("x[index]", index, size, from_end), dtypes.int64), shape)
         zero, length = const(0, dtypes.int64, shape), size_value(size, dtypes.int64, shape)
-        index = where(alu(Op.LT, index, zero), alu(Op.ADD, index, length), index)
+        if from_end:
+            index = where(alu(Op.LT, index, zero), alu(Op.ADD, index, length), index)
         if len(nodes) > 1:
             wrong = alu(Op.OR, alu(Op.LT, index, zero), logical_not(alu(Op.LT, index, length)))
-            outside = wrong if outside is None else alu(Op.OR, outside, wrong)
+            beyond = wrong if beyond is None else alu(Op.OR, beyond, wrong)
         flat = index if flat is None else alu(Op.ADD, alu(Op.MUL, flat, length), index)
     assert flat is not None
-    return flat if outside is None else where(outside, const(-1, dtypes.int64, shape), flat)
+    return flat if beyond is None else where(beyond, const(-1, dtypes.int64, shape), flat)

@@ -22,6 +22,7 @@ from lazygrad.ops.core import Core, Operand, broadcast_shape, broadcast_to, fail
 from lazygrad.ops.index_arrays import IndexArrays
 from lazygrad.ops.index_plan import Plan, plan_index, put, take
 from lazygrad.ops.inplace import InPlace
+from lazygrad.ops.inside import inside
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -35,8 +36,8 @@ class Indexing(InPlace):
     def __getitem__(self, index: Any) -> Self:
         """Integers, slices with any step, `...`, None, boolean and integer arrays, as in PyTorch.
 
-        Boolean arrays are realized, since the shape of the result depends on them. BoundsError outside the tensor;
-        integer tensors cannot be checked, and read 0 there.
+        Boolean arrays are realized, since the shape of the result depends on them. BoundsError outside the tensor; for
+        integer tensors when a value is read.
 
         >>> x = Tensor.arange(12).reshape(3, 4)
         >>> x[1, ::-2].tolist(), x[[0, 2], -1].tolist(), x[x > 9].tolist()
@@ -114,13 +115,21 @@ class Indexing(InPlace):
     def gather(self, dim: int, index: Core) -> Self:
         """result[i..., k, j...] = self[i..., index[i..., k, j...], j...] along `dim`, in the shape of `index`.
 
-        ShapeError where `index` has other dimensions, or is longer than this tensor in one that is not `dim`.
+        ShapeError where `index` has other dimensions, or is longer than this tensor in one that is not `dim`;
+        BoundsError, when a value is read, for places outside.
 
         >>> Tensor([[1, 2], [3, 4]]).gather(1, Tensor([[0], [1]])).tolist()
         [[1], [4]]
         """
-        self._check_index("gather", index)
-        return self._out(graph.gather(self._in(), index.node, self._axis(dim)))
+        return self._gathered("gather", dim, index)
+
+    def _gathered(self, what: str, dim: int, index: Core, exempt: int | None = None) -> Self:
+        self._check_index(what, index)
+        if not self.ndim and not index.ndim:
+            return self.reshape(1)._gathered(what, dim, index.reshape(1), exempt).reshape(())  # type: ignore[attr-defined]
+        axis = self._axis(dim)
+        places = inside(what, index.node, self.shape[axis], exempt=exempt)
+        return self._out(graph.gather(self._in(), places, axis))
 
     def take_along_dim(self, index: Core, dim: int) -> Self:
         """`gather`, where the other dimensions broadcast.
@@ -133,7 +142,8 @@ class Indexing(InPlace):
         ones = tuple(1 if i == axis else n for i, n in enumerate(self.shape))
         shape = broadcast_shape("take_along_dim", index.shape, ones)
         whole = tuple(n if i == axis else m for i, (n, m) in enumerate(zip(self.shape, shape)))
-        return self._out(graph.gather(broadcast_to(self._in(), whole), broadcast_to(index.node, shape), axis))
+        places = inside("take_along_dim", index.node, self.shape[axis])
+        return self._out(graph.gather(broadcast_to(self._in(), whole), broadcast_to(places, shape), axis))
 
     def index_select(self, dim: int, index: Core) -> Self:
         """The slices of `dim` that a vector of integers names.
@@ -143,13 +153,16 @@ class Indexing(InPlace):
         """
         if index.ndim > 1:
             fail(ShapeError, f"index_select: the index is a vector, not of shape {list(index.shape)}")
-        return self[(slice(None),) * self._axis(dim) + (index.reshape(-1),)]  # type: ignore[attr-defined]
+        self._check_index("index_select", index)
+        axis = self._axis(dim)
+        places = self._new(inside("index_select", index.node, self.shape[axis]))
+        return self[(slice(None),) * axis + (places.reshape(-1),)]
 
     def scatter(self, dim: int, index: Core, src: Operand) -> Self:
         """This tensor with self[i..., index[i..., k, j...], j...] = src[i..., k, j...] along `dim`.
 
-        `src` is a tensor of at least the shape of `index`, or a scalar. Of equal places the later stays; places outside
-        are dropped.
+        `src` is a tensor of at least the shape of `index`, or a scalar. Of equal places the later stays. BoundsError,
+        when a value is read, for places outside.
 
         >>> Tensor([0, 0, 0]).scatter(0, Tensor([2]), 7).tolist()
         [0, 0, 7]
@@ -175,7 +188,9 @@ class Indexing(InPlace):
             updates = graph.shrink(new._in(), [(0, n) for n in index.shape])
         else:
             fail(ShapeError, f"{what}: src {list(new.shape)} is smaller than its index {list(index.shape)}")
-        return self._out(graph.scatter(self._in(), index.node, updates, self._axis(dim), combine), new)
+        axis = self._axis(dim)
+        places = inside(what, index.node, self.shape[axis])
+        return self._out(graph.scatter(self._in(), places, updates, axis, combine), new)
 
     def _check_index(self, what: str, index: Core) -> None:
         self._same_device(what, index)
@@ -185,7 +200,7 @@ class Indexing(InPlace):
     def embedding(self, index: Core) -> Self:
         """Rows of this (n, d) matrix: for an index of any shape (...), the rows that it names, (..., d).
 
-        Rows outside the matrix read 0. Repeated rows accumulate gradients.
+        Repeated rows accumulate gradients. BoundsError for rows outside the matrix, when a value is read.
 
         >>> Tensor([[1, 2], [3, 4]]).embedding(Tensor([[1, 0]])).tolist()
         [[[3, 4], [1, 2]]]
@@ -194,7 +209,8 @@ class Indexing(InPlace):
             fail(ShapeError, f"embedding: the table is a matrix, not of shape {list(self.shape)}")
         self._check_index("embedding", index)
         m, d = dim_product(index.shape), self.shape[1]
-        rows = broadcast_to(graph.reshape(index.node, (m, 1)), (m, d))
+        places = inside("embedding", index.node, self.shape[0])
+        rows = broadcast_to(graph.reshape(places, (m, 1)), (m, d))
         return self._out(graph.reshape(graph.gather(self._in(), rows, 0), (*index.shape, d)))
 
     def one_hot(self, num_classes: int) -> Self:
@@ -204,7 +220,7 @@ class Indexing(InPlace):
         [[0, 1, 0], [1, 0, 0]]
         """
         self._check_index("one_hot", self)
-        index = graph.as_index(self.node, num_classes)
+        index = graph.as_index(inside("one_hot", self.node, num_classes), num_classes)
         places = positions((*self.shape, num_classes), self.ndim, index.dtype)
         return self._new(index).unsqueeze(-1).eq(self._new(places)).cast(dtypes.int64)
 

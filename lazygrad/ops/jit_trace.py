@@ -19,6 +19,7 @@ from lazygrad.engine import generator, run
 from lazygrad.engine.replay import Replay, base_buffer, placeholder, storage_argument
 from lazygrad.errors import JitError, user_line
 from lazygrad.index.expr import Expr
+from lazygrad.ir.call import substitute
 from lazygrad.ir.node import Node, topological
 from lazygrad.ir.op import Op, StoreArg
 from lazygrad.ir.variables import Names, renamed_shape
@@ -250,14 +251,13 @@ def _check_escapes(known: set[int]) -> None:
 
 
 def _has_value(t: Core) -> bool:
-    stored = run.realized(t.node)
-    return stored is not None and not run.is_overwritten(storage_argument(base_buffer(stored)))
+    return (n := run.realized(t.node)) is not None and not run.is_overwritten(storage_argument(base_buffer(n)))
 
 
 def _replay(roots: list[Node], device: str) -> Replay:
     order = topological(roots, stop=lambda n: run.realized_on(n, device) is not None)
     known = {n: base for n in order if (base := run.realized_on(n, device)) is not None}
-    over = run.substitute(roots, known)
+    over = substitute(roots, known)
     inputs = Replay.over(over)
     if bound := sorted({v.name for n in over for v in n.variables if v.bound is not None}):
         raise JitError(

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 
 from lazygrad.dtype import dtypes
 from lazygrad.errors import ArgumentError, ShapeError
+from lazygrad.index.expr import Dim
 from lazygrad.ir.build import add, filled_like, mul, scaled, sub
 from lazygrad.ir.call import UserFunction
-from lazygrad.ir.node import Node, alu, call
+from lazygrad.ir.node import Node, alu, as_index, call, gather
 from lazygrad.ir.op import Op
 from lazygrad.ops.core import Core, fail
+from lazygrad.ops.inside import inside
 from lazygrad.ops.joining import Joining
 from lazygrad.ops.normalize import Normalize
 
@@ -60,17 +62,19 @@ class Loss(Normalize, Joining):
         if self.dtype.is_half:
             wide = self.cast(dtypes.float32)
             return wide.cross_entropy(target, weight, ignore_index, reduction, label_smoothing, axis).cast(self.dtype)
+        target = self._classes("cross_entropy", target, axis, ignore_index)
         total = self.logsumexp(axis)
         loss = (total - self._picked(target, axis)).mul(1 - label_smoothing) if label_smoothing < 1 else total * 0
-        if weight is not None:
-            loss = loss * self._class_weights(weight, target)
+        weights = None if weight is None else self._class_weights(weight, target, self.shape[axis])
+        if weights is not None:
+            loss = loss * weights
         if label_smoothing:
             spread = total.unsqueeze(axis) - self
             if weight is not None:
                 shape = tuple(-1 if i == axis else 1 for i in range(self.ndim))
                 spread = spread * self._beside(weight).reshape(shape)
             loss = loss + spread.sum(axis) * label_smoothing / self.shape[axis]
-        return loss._over_targets("cross_entropy", target, weight, ignore_index, reduction)
+        return loss._over_targets("cross_entropy", target, weights, ignore_index, reduction)
 
     def nll_loss(
         self,
@@ -86,10 +90,12 @@ class Loss(Normalize, Joining):
         1.0
         """
         axis = self._class_axis("nll_loss", target, dim)
+        target = self._classes("nll_loss", target, axis, ignore_index)
         loss = -self._picked(target, axis)
-        if weight is not None:
-            loss = loss * self._class_weights(weight, target)
-        return loss._over_targets("nll_loss", target, weight, ignore_index, reduction)
+        weights = None if weight is None else self._class_weights(weight, target, self.shape[axis])
+        if weights is not None:
+            loss = loss * weights
+        return loss._over_targets("nll_loss", target, weights, ignore_index, reduction)
 
     def _class_axis(self, what: str, target: Core, dim: int | None) -> int:
         self._check_index(what, target)
@@ -107,21 +113,28 @@ class Loss(Normalize, Joining):
             )
         return fitting[0]
 
-    def _picked(self, target: Core, axis: int) -> Self:
+    def _classes(self, what: str, target: Core, axis: int, ignored: int) -> Self:
+        """The targets, which have to be classes or `ignored`, in a type that holds all of them."""
+        count = self.shape[axis]
+        return self._new(as_index(inside(what, as_index(target.node, count), count, exempt=ignored), count))
+
+    def _picked(self, target: Self, axis: int) -> Self:
         """The element at each target class."""
-        return self.gather(axis, self._new(target.node).unsqueeze(axis)).squeeze(axis)
+        return self._out(gather(self._in(), target.unsqueeze(axis).node, axis)).squeeze(axis)
 
-    def _class_weights(self, weight: Core, target: Core) -> Self:
-        flat = self._beside(weight).gather(0, target.reshape(-1))  # type: ignore[attr-defined]
-        return flat.reshape(target.shape)
+    def _class_weights(self, weight: Core, target: Self, count: Dim) -> Self:
+        if weight.shape != (count,):
+            fail(ShapeError, f"the weights of {count} classes are a vector of them, not of shape {list(weight.shape)}")
+        w = self._beside(weight)
+        return w._out(gather(w._in(), target.reshape(-1).node, 0)).reshape(target.shape)
 
-    def _over_targets(self, what: str, target: Core, weight: Core | None, ignore_index: int, reduction: str) -> Self:
+    def _over_targets(self, what: str, target: Self, weights: Self | None, ignore_index: int, reduction: str) -> Self:
         """The losses of the targets that count, reduced; the mean is over their weights."""
-        counts = self._new(target.node).ne(ignore_index)
+        counts = target.ne(ignore_index)
         loss = counts._choose(self, 0.0)
         if reduction != "mean":
             return loss._reduced(what, reduction)
-        share = counts.cast(self.dtype) if weight is None else counts._choose(self._class_weights(weight, target), 0.0)
+        share = counts.cast(self.dtype) if weights is None else counts._choose(weights, 0.0)
         return loss.sum() / share.sum()
 
     # ---- of numbers ----

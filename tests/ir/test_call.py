@@ -9,10 +9,9 @@ import pytest
 
 from lazygrad.autograd import gradient
 from lazygrad.dtype import dtypes
-from lazygrad.engine.run import substitute
 from lazygrad.errors import GraphError
 from lazygrad.ir.build import add, filled_like, mul, scaled
-from lazygrad.ir.call import UserFunction
+from lazygrad.ir.call import UserFunction, substitute
 from lazygrad.ir.evaluate import evaluate
 from lazygrad.ir.node import Node, alu, call, const, detach, live_nodes, node, topological
 from lazygrad.ir.op import CallArg, IdArg, Op

@@ -1,0 +1,29 @@
+"""Which tensors exist."""
+
+from __future__ import annotations
+
+import itertools
+import weakref
+from collections.abc import Iterator
+from typing import Any
+
+
+class Live:
+    """Every Tensor that exists, in the order they were made, so that a store knows who still reads the old value.
+
+    The order makes equal programs equal plans.
+    """
+
+    def __init__(self) -> None:
+        self._tensors: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
+        self._number = itertools.count()
+
+    def add(self, tensor: Any) -> None:
+        self._tensors[next(self._number)] = tensor
+
+    def __iter__(self) -> Iterator[Any]:
+        references = self._tensors.valuerefs()  # copied at once: other threads may make tensors meanwhile
+        return iter([t for r in references if (t := r()) is not None])
+
+    def __len__(self) -> int:
+        return len(self._tensors)
