@@ -13,7 +13,7 @@ from lazygrad.errors import DTypeError, ShapeError
 from lazygrad.index.expr import Dim, Expr, dim_product
 from lazygrad.ir.build import size_value
 from lazygrad.ir.elements import from_storage
-from lazygrad.ir.node import Node, cast, const, contiguous, copy, new_uid
+from lazygrad.ir.node import Node, cast, contiguous, copy, new_uid
 from lazygrad.ops.aliases import give_back, remember_order
 from lazygrad.ops.attention import Attention
 from lazygrad.ops.casting import Casting
@@ -22,6 +22,7 @@ from lazygrad.ops.conv import Conv
 from lazygrad.ops.core import Core, fail
 from lazygrad.ops.creation import as_array, device_name, leaf
 from lazygrad.ops.differentiate import Differentiate
+from lazygrad.ops.fitting import fitted
 from lazygrad.ops.loss import Loss
 from lazygrad.ops.text import tensor_text
 
@@ -62,7 +63,8 @@ class Tensor(Loss, Attention, Conv, Combining, Casting, Differentiate):
         if isinstance(data, Expr):
             return leaf(cls, size_value(data, dtype or dtypes.int64), name, requires_grad)
         if type(data) in (bool, int, float):  # NumPy's scalars keep their type
-            return leaf(cls, const(data, dtype or of_scalar(data)), name, requires_grad)
+            kind = dtype or of_scalar(data)
+            return leaf(cls, fitted("Tensor", data, kind), name, requires_grad)
         array, kind = as_array(data, dtype)
         return leaf(cls, run.upload(array, kind, name), name, requires_grad)
 

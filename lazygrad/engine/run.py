@@ -22,7 +22,7 @@ from lazygrad.engine.slots import handed_over, result_storage
 from lazygrad.engine.transfer import fetch
 from lazygrad.errors import BoundsError, DeviceError, user_line
 from lazygrad.ir.call import substitute
-from lazygrad.ir.elements import to_storage
+from lazygrad.ir.elements import Array, as_bools, to_storage
 from lazygrad.ir.evaluate import evaluate
 from lazygrad.ir.node import Node, buffer, contiguous, is_empty, new_uid, topological
 from lazygrad.ir.op import BufferArg, DeviceArg, Op, StoreArg
@@ -88,15 +88,15 @@ def is_overwritten(storage: Storage) -> bool:
     return storage.memory is None and storage.nbytes > 0
 
 
-def upload(
-    array: np.ndarray[Any, Any], dtype: DType, name: str, shape: Shape | None = None, share: bool = False
-) -> Node:
+def upload(array: Array, dtype: DType, name: str, shape: Shape | None = None, share: bool = False) -> Node:
     """A BUFFER node on device `name` with the elements of `array` (whose type is `dtype.storage`).
 
     `shape` is that of the array unless given: one with variables that have the array's sizes as values. With `share`
     the memory is the array's own where the device can read it there; it is never written.
     """
-    array = np.ascontiguousarray(array).reshape(array.shape)
+    stored = as_bools(array) if dtype.is_bool else array
+    share = share and stored is array
+    array = np.ascontiguousarray(stored).reshape(stored.shape)
     storage = Storage(name, array.nbytes)
     if array.nbytes:
         runtime = open_device(name)

@@ -21,6 +21,42 @@ def array_type(dtype: DType) -> np.dtype[Any]:
     return np.dtype(np.float32) if dtype is dtypes.bfloat16 else dtype.storage
 
 
+def cast_array(x: Array, dtype: DType) -> Array:
+    """An array to compute with as one of `dtype`.
+
+    Floats lose their fraction in integers. They go through int32, or for uint32 and types of 64 bits through int64, of
+    which narrower types keep the low bits; nan and what lies beyond is the least integer there. uint64 holds its own.
+
+    >>> cast_array(np.array([-1.5, 300.0, np.nan, 1e30]), dtypes.uint8)
+    array([255,  44,   0,   0], dtype=uint8)
+    >>> cast_array(np.array([-1.5, 300.0, np.nan, 1e30]), dtypes.int32)
+    array([         -1,         300, -2147483648, -2147483648], dtype=int32)
+    """
+    if x.dtype.kind != "f" or not dtype.is_int:
+        with np.errstate(over="ignore"):  # what is too large is infinite
+            return x.astype(array_type(dtype), copy=False)
+    wide = dtypes.int32 if dtype.itemsize < 4 or dtype is dtypes.int32 else dtypes.int64
+    floats = x.astype(np.float32) if x.itemsize < 4 else x
+    least, beyond = float(wide.min), -float(wide.min)
+    inside = (floats >= least) & (floats < beyond)
+    whole = np.where(inside, floats, least).astype(wide.storage).astype(dtype.storage)
+    if dtype is not dtypes.uint64:
+        return whole
+    upper = (floats >= beyond) & (floats < 2 * beyond)
+    held = np.where(upper, floats, 0).astype(np.uint64)
+    return np.where(floats >= beyond, held, whole)
+
+
+def as_bools(x: Array) -> Array:
+    """A bool array whose bytes are 0 and 1, as computations expect: `x` itself where they are already.
+
+    >>> as_bools(np.array([0, 2, 255], np.uint8).view(np.bool_)).view(np.uint8)
+    array([0, 1, 1], dtype=uint8)
+    """
+    octets = x.view(np.uint8)
+    return x if octets.size == 0 or octets.max() <= 1 else octets != 0
+
+
 def round_bfloat16(x: Array) -> NDArray[np.float32]:
     """float32 array of the nearest bfloat16 values, ties to even; inf and nan are kept.
 

@@ -3,8 +3,7 @@
 One small function per op, in the table `_MEANING`. Every intermediate result is rounded to its node's dtype:
 bfloat16 elements travel as float32 arrays whose values bfloat16 can hold.
 
-Left unspecified, so that devices may differ and tests may not rely on it: the bits of a nan, and what CAST gives
-for a float outside the range of the integer type (or nan).
+Left unspecified, so that devices may differ and tests may not rely on it: the bits of a nan.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from lazygrad.dtype import DType, dtypes
 from lazygrad.errors import GraphError
 from lazygrad.index.expr import Dim, Var
 from lazygrad.ir.contraction import combined, contractions, natural_exponentials, sum_of_product
-from lazygrad.ir.elements import array_type, from_storage, round_bfloat16, to_odd, to_storage
+from lazygrad.ir.elements import array_type, cast_array, from_storage, round_bfloat16, to_odd, to_storage
 from lazygrad.ir.elementwise import erf, shift_left, shift_right
 from lazygrad.ir.node import Node, topological
 from lazygrad.ir.op import (
@@ -148,7 +147,7 @@ def _trunc(n: Node, sizes: Sizes, src: Sequence[Array]) -> Array:
 def _cast(n: Node, sizes: Sizes, src: Sequence[Array]) -> Array:
     if n.dtype is dtypes.bfloat16 and n.src[0].dtype is dtypes.float64:
         return to_odd(src[0])  # to be rounded once
-    return src[0].astype(array_type(n.dtype))
+    return cast_array(src[0], n.dtype)
 
 
 def _bitcast(n: Node, sizes: Sizes, src: Sequence[Array]) -> Array:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
-from lazygrad.dtype import dtypes
+from lazygrad.dtype import dtypes, promote_scalar
 from lazygrad.errors import ArgumentError, DTypeError
 from lazygrad.ir.build import mul
 from lazygrad.ir.node import cast, const, node
 from lazygrad.ir.op import Op
 from lazygrad.ops.core import Core, Operand, fail
+from lazygrad.ops.fitting import RangeError, fitting
 from lazygrad.ops.precision import in_float
 from lazygrad.ops.quotient import floor_quotient, truncated_quotient, truncated_remainder
 from lazygrad.ops.rounding import Rounding
@@ -38,7 +39,9 @@ class Arithmetic(Rounding):
         [0.0, 1.0]
         """
         if isinstance(other, (bool, int, float)) and not isinstance(other, bool) and not self.dtype.is_bool:
-            return self._binary(Op.ADD, -other * alpha)
+            taken = other * alpha
+            fitting("sub", taken, promote_scalar(self.dtype, taken))
+            return self._binary(Op.ADD, taken if self.dtype.is_int and taken == self.dtype.min else -taken)
         right = self._beside(other)
         if self.dtype.is_bool and right.dtype.is_bool:
             fail(DTypeError, "sub: not defined for bool; use ^ or .logical_xor() for a difference of masks")
@@ -219,7 +222,12 @@ T = TypeVar("T", bound=Arithmetic)
 
 
 def _divide(a: T, other: Operand, rounding: str | None) -> T:
-    x, y = a._pair("div", other)
+    try:
+        x, y = a._pair("div", other)
+    except RangeError as error:
+        if error.wide is None:
+            raise
+        return _divide(a.cast(error.wide), other, rounding).cast(promote_scalar(a.dtype, error.value))
     others = (other,) if isinstance(other, Core) else ()
     if rounding not in (None, "floor", "trunc"):
         fail(ArgumentError, f"div: rounding_mode is None, 'floor' or 'trunc', not {rounding!r}")
@@ -261,4 +269,5 @@ def _integer_power(base: T, exponent: T) -> T:
         power = (left & 1).bool()._choose(power * square, power)
         square, left = square * square, left >> 1
     signed = odd.bool()._choose(base, base * base)
-    return negative._choose((base * base).eq(1)._choose(signed, 0), power)
+    has_inverse = base.eq(1) | base.eq(-1)  # base * base is 1 for others, too, where it wraps around
+    return negative._choose(has_inverse._choose(signed, 0), power)

@@ -12,7 +12,11 @@ if TYPE_CHECKING:
 
 
 class Casting(Core):
-    """`cast` to one dtype each. Floats are truncated to integers; what does not fit an integer is undefined."""
+    """`cast` to one dtype each. Floats are truncated to integers.
+
+    nan, infinities and what lies beyond int32 become its least value, which is 0 in narrower types; for uint32 and
+    types of 64 bits so does what lies beyond int64 (in uint64, 2**64 and above become 0).
+    """
 
     __slots__ = ()
 

@@ -9,6 +9,7 @@ from lazygrad.dtype import Scalar, of_scalar
 from lazygrad.errors import DTypeError, ShapeError
 from lazygrad.ir.node import const
 from lazygrad.ops.core import Core, category, fail, scalar
+from lazygrad.ops.fitting import fitting
 from lazygrad.ops.reduce import Dims, Reduce
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ class Combining(Reduce):
         fill = scalar("reduce", identity)
         if category(of_scalar(fill)) > category(self.dtype):
             fail(DTypeError, f"reduce: the identity {fill} is no {self.dtype}")
+        fill = fitting("reduce", fill, self.dtype)
         axes = self._axes(dim)
         kept = [i for i in range(self.ndim) if i not in axes]
         shape = tuple(self.shape[i] for i in kept)

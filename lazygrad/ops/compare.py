@@ -12,6 +12,7 @@ from lazygrad.errors import DTypeError, ShapeError
 from lazygrad.ir.node import Node, bitcast, cast, const, node, where
 from lazygrad.ir.op import Op
 from lazygrad.ops.core import Core, Operand, broadcast_shape, broadcast_to, fail, promote_shaped, scalar
+from lazygrad.ops.fitting import RangeError, fitted
 from lazygrad.ops.layout import same
 
 if TYPE_CHECKING:
@@ -36,7 +37,16 @@ class Compare(Core):
     __slots__ = ()
 
     def _compare(self, what: str, other: Operand, formula: str) -> Self:
-        a, b = self._pair(what, other)
+        try:
+            a, b = self._pair(what, other)
+        except RangeError as error:
+            if error.wide is not None:
+                return self.cast(error.wide)._compare(what, other, formula)
+            if not self.dtype.is_int:
+                raise
+            # all numbers of the dtype lie on one side of this one: as 0 beside 1 or -1
+            sides = (const(v, dtypes.int8, self.shape) for v in (0, 1 if error.value > 0 else -1))
+            return self._new(_FORMULAS[formula](*sides))
         return self._new(_FORMULAS[formula](a, b))
 
     def eq(self, other: Operand) -> Self:
@@ -195,8 +205,9 @@ class Compare(Core):
             fail(DTypeError, f"masked_fill: the mask is {mask.dtype}, not bool")
         if isinstance(value, Core) and value.ndim:
             fail(ShapeError, f"masked_fill: a value of shape {list(value.shape)}; it is one number: use `where`")
-        fill = value if isinstance(value, Core) else self._new(const(scalar("masked_fill", value), self.dtype))
-        return self._new(mask.node)._choose(fill, self).cast(self.dtype)
+        if not isinstance(value, Core):
+            value = self._new(fitted("masked_fill", scalar("masked_fill", value), self.dtype))
+        return self._new(mask.node)._choose(value, self).cast(self.dtype)
 
     def _choose(self, a: Operand, b: Operand) -> Self:
         """`a` where this bool tensor is true, else `b`."""
@@ -245,10 +256,14 @@ class Compare(Core):
         return self.bitwise_not()
 
     def __lshift__(self, other: Operand) -> Self:
-        return self._binary(Op.SHL, other)
+        return self._binary(Op.SHL, self._count_of_bits(other))
 
     def __rshift__(self, other: Operand) -> Self:
-        return self._binary(Op.SHR, other)
+        return self._binary(Op.SHR, self._count_of_bits(other))
+
+    def _count_of_bits(self, count: Operand) -> Operand:
+        """A count as a number of the dtype: all those outside 0 <= count < bits shift as `bits` does."""
+        return self.dtype.bits if isinstance(count, int) and not 0 <= count < self.dtype.bits else count
 
 
 def _choices(a: Operand, b: Operand) -> tuple[Node, Node]:
@@ -260,7 +275,7 @@ def _choices(a: Operand, b: Operand) -> tuple[Node, Node]:
     if isinstance(a, Core):
         value = scalar("where", b)
         dtype = promote_scalar(a.dtype, value)
-        return cast(a._in(), dtype), const(value, dtype)
+        return cast(a._in(), dtype), fitted("where", value, dtype)
     if isinstance(b, Core):
         y, x = _choices(b, a)
         return x, y

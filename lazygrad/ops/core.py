@@ -19,6 +19,7 @@ from lazygrad.ir.node import Node, cast, const, detach, expand, node, reshape
 from lazygrad.ir.op import Op
 from lazygrad.ir.signature import Shape
 from lazygrad.ops.aliases import Member, view_of
+from lazygrad.ops.fitting import RangeError, fitted, fitting
 from lazygrad.ops.layout import Change, same
 from lazygrad.ops.mode import mode
 
@@ -165,7 +166,13 @@ class Core(Member):
 
     def _binary(self, op: Op, other: Operand, reverse: bool = False) -> Self:
         """`op` of both, broadcast and promoted."""
-        a, b = self._pair(_LOWER[op], other)
+        try:
+            a, b = self._pair(_LOWER[op], other)
+        except RangeError as error:
+            if error.wide is None:
+                raise
+            dtype = promote_scalar(self.dtype, error.value)  # in a type that holds the number, and rounded then
+            return self.cast(error.wide)._binary(op, other, reverse).cast(dtype)
         value = node(op, (b, a) if reverse else (a, b))
         return self._out(value, other) if isinstance(other, Core) else self._out(value)
 
@@ -178,7 +185,7 @@ class Core(Member):
         if not isinstance(other, Core):
             value = scalar(what, other)
             dtype = promote_scalar(a.dtype, value)
-            return cast(a, dtype), constant(value, dtype, a.shape)
+            return cast(a, dtype), constant(fitting(what, value, dtype), dtype, a.shape)
         self._same_device(what, other)
         b = other._in()
         if a.dtype is not b.dtype:
@@ -204,7 +211,8 @@ class Core(Member):
         if isinstance(other, Expr):
             return self._new(size_value(other, promote_scalar(self.dtype, 0)))
         value = scalar("operation", other)
-        return self._new(const(value, promote_scalar(self.dtype, value)))
+        dtype = promote_scalar(self.dtype, value)
+        return self._new(fitted("operation", value, dtype))
 
     def _axis(self, dim: int, extra: int = 0) -> int:
         """`dim` counted from 0; BoundsError outside the tensor's dimensions (`extra` more where one is inserted)."""

@@ -12,10 +12,11 @@ from lazygrad.engine.run import own, upload
 from lazygrad.errors import ArgumentError, DTypeError, GradientError, ShapeError
 from lazygrad.index.expr import Dim, Expr, as_dim, lift
 from lazygrad.ir.build import add, size_value
-from lazygrad.ir.elements import array_type, to_storage
+from lazygrad.ir.elements import as_bools, cast_array, to_storage
 from lazygrad.ir.node import Node, alu, cast, const, iota, where
 from lazygrad.ir.op import Op
 from lazygrad.ops.core import Core, fail, make
+from lazygrad.ops.fitting import all_fitting, fitted, fitting
 from lazygrad.ops.movement import as_shape
 from lazygrad.ops.reduce import Reduce
 from lazygrad.runtime.registry import canonical, default_device
@@ -47,7 +48,11 @@ def as_array(data: Any, dtype: DType | None) -> tuple[np.ndarray[Any, Any], DTyp
         dtype = dtypes.float32 if is_list and array.dtype == np.float64 else of_numpy(array.dtype)
     if array.dtype.kind not in "biuf":
         fail(DTypeError, f"Tensor: elements of type {array.dtype} are no numbers")
-    return to_storage(array.astype(array_type(dtype), copy=False), dtype), dtype
+    if isinstance(data, (list, tuple)):
+        all_fitting("Tensor", array, dtype)
+    if array.dtype == np.bool_ and not dtype.is_bool:
+        array = as_bools(array)
+    return to_storage(cast_array(array, dtype), dtype), dtype
 
 
 def leaf(cls: type[T], value: Node, device: str, requires_grad: bool) -> T:
@@ -94,7 +99,8 @@ class Creation(Reduce):
         [[7, 7], [7, 7]]
         """
         shape = as_shape(size if isinstance(size, (tuple, list)) else (size,), "full")
-        return leaf(cls, const(fill_value, dtype or of_scalar(fill_value), shape), device_name(device), requires_grad)
+        kind = dtype or of_scalar(fill_value)
+        return leaf(cls, fitted("full", fill_value, kind, shape), device_name(device), requires_grad)
 
     @classmethod
     def zeros(
@@ -157,7 +163,10 @@ class Creation(Reduce):
             first, last, step = int(first), int(last), int(step)
         if step == 0 or (last - first) / step < 0:
             fail(ArgumentError, f"arange: steps of {step} do not lead from {first} to {last}")
-        value = _line(math.ceil((last - first) / step), first, step, kind)
+        count = math.ceil((last - first) / step)
+        for end_of_line in (first, first + (count - 1) * step) if count else ():
+            fitting("arange", end_of_line, kind)
+        value = _line(count, first, step, kind)
         return leaf(cls, value, device_name(device), requires_grad)
 
     @classmethod
@@ -198,6 +207,8 @@ class Creation(Reduce):
         kind = dtype
         if dtype.is_int:  # both ends are integers, as PyTorch has it; the steps between them need not be
             start, end, kind = int(start), int(end), dtypes.float64
+        for end_of_line in (start, end):
+            fitting("linspace", end_of_line, dtype)
         step = (end - start) / (steps - 1) if steps > 1 else 0.0
         up = _line(steps, start, step, kind)
         down = _line(steps, end - step * (steps - 1) if steps > 1 else start, step, kind)
@@ -226,7 +237,8 @@ class Creation(Reduce):
     # ---- beside another tensor ----
 
     def _constant_like(self, value: Scalar, dtype: DType | None, requires_grad: bool) -> Self:
-        return leaf(type(self), const(value, dtype or self.dtype, self.shape), self.device, requires_grad)
+        kind = dtype or self.dtype
+        return leaf(type(self), fitted("full_like", value, kind, self.shape), self.device, requires_grad)
 
     def zeros_like(self, dtype: DType | None = None, requires_grad: bool = False) -> Self:
         """Zeros in this tensor's shape, dtype and device.

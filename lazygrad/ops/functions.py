@@ -7,10 +7,11 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from lazygrad.dtype import dtypes
+from lazygrad.dtype import dtypes, promote_scalar
 from lazygrad.ir.op import Op
 from lazygrad.ops.arithmetic import Arithmetic
-from lazygrad.ops.core import Operand
+from lazygrad.ops.core import Core, Operand
+from lazygrad.ops.fitting import RangeError, fitting
 from lazygrad.ops.precision import in_float
 
 if TYPE_CHECKING:
@@ -195,13 +196,23 @@ class Functions(Arithmetic):
         [2.0, 5.0, 6.0]
         """
         result = self
-        if min is not None:
+        if min is not None and not self._always("ge", min):
             low = self._beside(min)
             result = (result < low)._choose(low, result)
-        if max is not None:
+        if max is not None and not self._always("le", max):
             high = self._beside(max)
             result = (high < result)._choose(high, result)
         return result
+
+    def _always(self, how: str, limit: Operand) -> bool:
+        """Whether every number of the dtype keeps `limit`, because that lies beyond all of them."""
+        if isinstance(limit, Core) or not isinstance(limit, (int, float)):
+            return False
+        try:
+            fitting("clamp", limit, promote_scalar(self.dtype, limit))
+        except RangeError:
+            return (limit > 0) is (how == "le")
+        return False
 
     def clip(self, min: Operand | None = None, max: Operand | None = None) -> Self:
         """`clamp`.

@@ -19,6 +19,7 @@ from lazygrad.ir.signature import Shape, at_most
 from lazygrad.ops import layout
 from lazygrad.ops.aliases import give_back
 from lazygrad.ops.core import Core, Operand, broadcast_shape, broadcast_to, fail, scalar
+from lazygrad.ops.fitting import all_fitting, fitted
 from lazygrad.ops.index_arrays import IndexArrays
 from lazygrad.ops.index_plan import Plan, plan_index, put, take
 from lazygrad.ops.inplace import InPlace
@@ -86,8 +87,11 @@ class Indexing(InPlace):
             self._same_device(what, value)
             return self._new(value.node, value.requires_grad).cast(self.dtype)
         if isinstance(value, (list, np.ndarray)):
-            return self._from_host(np.asarray(value)).cast(self.dtype)
-        return self._new(const(scalar(what, value), self.dtype))
+            array = np.asarray(value)
+            if isinstance(value, list):
+                all_fitting(what, array, self.dtype)
+            return self._from_host(array).cast(self.dtype)
+        return self._new(fitted(what, scalar(what, value), self.dtype))
 
     def _from_host(self, array: np.ndarray[Any, Any]) -> Self:
         kind = dtypes.bool if array.dtype == np.bool_ else dtypes.int64 if array.dtype.kind in "iu" else dtypes.float64

@@ -8,10 +8,11 @@ from lazygrad.dtype import Scalar
 from lazygrad.engine.lost import LostStorage
 from lazygrad.engine.run import own, realized
 from lazygrad.errors import DTypeError, GradientError, ShapeError
-from lazygrad.ir.node import Node, cast, const, store
+from lazygrad.ir.node import Node, cast, store
 from lazygrad.ir.op import BufferArg, Op, StorageLike, StoreArg
 from lazygrad.ops.aliases import note_write
 from lazygrad.ops.core import Core, Operand, category, fail, scalar
+from lazygrad.ops.fitting import fitted
 from lazygrad.ops.mode import mode
 from lazygrad.ops.reduce import Reduce
 
@@ -74,7 +75,9 @@ class InPlace(Reduce):
         >>> x.assign(Tensor([3, 4])).tolist(), x.tolist(), x.is_leaf
         ([3.0, 4.0], [3.0, 4.0], True)
         """
-        new = self._beside(value) if isinstance(value, Core) else self._new(const(scalar("assign", value), self.dtype))
+        if not isinstance(value, Core):
+            value = self._new(fitted("assign", scalar("assign", value), self.dtype))
+        new = self._beside(value)
         new = new.cast(self.dtype).expand(self.shape)
         return self._exchange(new.detach() if self.requires_grad and self._leaf else new)
 

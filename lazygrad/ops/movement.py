@@ -11,6 +11,7 @@ from lazygrad.ir import node as graph
 from lazygrad.ir.signature import Shape
 from lazygrad.ops import layout
 from lazygrad.ops.core import Core, broadcast_to, fail, scalar
+from lazygrad.ops.fitting import fitting
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -271,7 +272,7 @@ class Movement(Core):
         """
         if len(pads) % 2 or len(pads) > 2 * self.ndim or not all(isinstance(n, (int, Expr)) for n in pads):
             fail(ShapeError, f"pad: {list(pads)} are not pairs of sizes for the dimensions of shape {list(self.shape)}")
-        value = scalar("pad", value)
+        value = fitting("pad", scalar("pad", value), self.dtype)
         pairs: list[tuple[Dim, Dim]] = [(0, 0)] * (self.ndim - len(pads) // 2)
         pairs += [(pads[i], pads[i + 1]) for i in range(len(pads) - 2, -1, -2)]
         kept = [(_positive(-lo), n - _positive(-hi)) for (lo, hi), n in zip(pairs, self.shape)]

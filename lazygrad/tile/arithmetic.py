@@ -124,10 +124,8 @@ def cast(context: Context, a: Operand, source: DType, target: DType) -> Operand:
         return compare(context, Code.NE, machine, a, constant(0, machine))
     if machine.is_bool:
         return _from_bool(context, a, wanted)
-    if machine.is_float and wanted.is_int and (wanted.itemsize < 4 or wanted is dtypes.uint32):
-        # through a wider type, so that negative numbers wrap around instead of being undefined
-        wide = dtypes.int64 if wanted is dtypes.uint32 else dtypes.int32
-        a = context.compute(Code.CONVERT, wide, a)
+    if machine.is_float and wanted.is_int:
+        return integers.from_float(context, machine, a, wanted)
     return context.compute(Code.CONVERT, wanted, a)
 
 

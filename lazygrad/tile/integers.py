@@ -1,4 +1,6 @@
-"""Integer division and shifts for every operand: rounding down, 0 for a zero divisor, any shift count, no traps."""
+"""Integer division, shifts and integers from floats, for every operand: rounding down, 0 for a zero divisor, any shift
+count, any float, no traps.
+"""
 
 from __future__ import annotations
 
@@ -105,3 +107,26 @@ def shift_right(context: Context, dtype: DType, a: Operand, count: Operand) -> O
 
 def _held(context: Context, dtype: DType, count: Operand) -> Operand:
     return context.compute(Code.AND, dtype, count, constant(dtype.bits - 1, dtype))
+
+
+def from_float(context: Context, source: DType, a: Operand, wanted: DType) -> Operand:
+    """The whole part of a float of type `source`: as `cast_array` in `ir/elements.py` says, for nan and beyond, too.
+
+    Machines differ in what they make of floats that do not fit, so those are replaced before the conversion.
+    """
+    wide = dtypes.int32 if wanted.itemsize < 4 or wanted is dtypes.int32 else dtypes.int64
+    least, beyond = constant(wide.min, source), constant(-wide.min, source)
+    is_below = compare(context, Code.LT, source, a, beyond, native=True)
+    held = select(context, is_below, a, least)  # nan is not below
+    held = select(context, compare(context, Code.LT, source, held, least, native=True), least, held)
+    whole = context.compute(Code.CONVERT, wide, held)
+    if wanted is wide:
+        return whole
+    whole = context.compute(Code.CONVERT, wanted, whole)
+    if wanted is not dtypes.uint64:
+        return whole
+    is_upper = compare(context, Code.LE, source, beyond, a, native=True)
+    zero, end = constant(0, source), constant(-2 * int(wide.min), source)
+    upper = select(context, compare(context, Code.LT, source, a, end, native=True), a, zero)
+    upper = context.compute(Code.CONVERT, wanted, select(context, is_upper, upper, zero))
+    return select(context, is_upper, upper, whole)
