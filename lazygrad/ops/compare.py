@@ -45,8 +45,7 @@ class Compare(Core):
             if not self.dtype.is_int:
                 raise
             # all numbers of the dtype lie on one side of this one: as 0 beside 1 or -1
-            sides = (const(v, dtypes.int8, self.shape) for v in (0, 1 if error.value > 0 else -1))
-            return self._new(_FORMULAS[formula](*sides))
+            a, b = (const(v, dtypes.int8, self.shape) for v in (0, 1 if error.value > 0 else -1))
         return self._new(_FORMULAS[formula](a, b))
 
     def eq(self, other: Operand) -> Self:

@@ -15,11 +15,11 @@ from lazygrad.engine.run import live, own
 from lazygrad.errors import BoundsError, DeviceError, GradientError, LazygradError, ShapeError, user_line
 from lazygrad.index.expr import Dim, Expr
 from lazygrad.ir.build import size_value
-from lazygrad.ir.node import Node, cast, const, detach, expand, node, reshape
+from lazygrad.ir.node import Node, cast, detach, expand, node, reshape
 from lazygrad.ir.op import Op
 from lazygrad.ir.signature import Shape
 from lazygrad.ops.aliases import Member, view_of
-from lazygrad.ops.fitting import RangeError, fitted, fitting
+from lazygrad.ops.fitting import RangeError, constant, fitted, fitting
 from lazygrad.ops.layout import Change, same
 from lazygrad.ops.mode import mode
 
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 Operand = Union["Core", Scalar, "np.generic", Expr]  # what stands beside a tensor
 T = TypeVar("T", bound="Core")
 _LOWER = {op: op.name.lower() for op in Op}
-_constants: dict[tuple[object, ...], Node] = {}  # the ones made last: most scalars of a program come again and again
-_CONSTANTS_KEPT = 1024
 
 
 class Core(Member):
@@ -256,19 +254,6 @@ def scalar(what: str, value: Any) -> Scalar:
         if isinstance(item, (bool, int, float)):
             return item
     raise TypeError(f"{what}: {type(value).__name__} is neither a Tensor nor a number; wrap arrays in Tensor(...)")
-
-
-def constant(value: Scalar, dtype: DType, shape: Shape) -> Node:
-    """`value` expanded to `shape`; remembered, because that is three nodes to look up."""
-    if not value:  # 0.0 and -0.0 are equal, but not the same
-        return const(value, dtype, shape)
-    key = (value, type(value), dtype.rank, shape)
-    found = _constants.get(key)
-    if found is None:
-        if len(_constants) >= _CONSTANTS_KEPT:
-            _constants.clear()
-        found = _constants[key] = const(value, dtype, shape)
-    return found
 
 
 def promote_shaped(a: Node, b: Node) -> DType:

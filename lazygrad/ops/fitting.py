@@ -12,6 +12,8 @@ from lazygrad.errors import DTypeError, user_line
 from lazygrad.ir.node import Node, const
 from lazygrad.ir.signature import Shape
 
+_constants: dict[tuple[object, ...], Node] = {}  # the ones made last: most scalars of a program come again and again
+_CONSTANTS_KEPT = 1024
 # What rounds to a finite number is below these: half a last place above the largest one.
 _BEYOND_FLOATS = {
     dtypes.float16: 65520,
@@ -58,6 +60,19 @@ def fitting(what: str, value: Scalar, dtype: DType) -> Scalar:
 def fitted(what: str, value: Scalar, dtype: DType, shape: Shape = ()) -> Node:
     """`fitting`, as every element of `shape`."""
     return const(fitting(what, value, dtype), dtype, shape)
+
+
+def constant(value: Scalar, dtype: DType, shape: Shape) -> Node:
+    """`value` expanded to `shape`; remembered, because that is three nodes to look up."""
+    if not value:  # 0.0 and -0.0 are equal, but not the same
+        return const(value, dtype, shape)
+    key = (value, type(value), dtype.rank, shape)
+    found = _constants.get(key)
+    if found is None:
+        if len(_constants) >= _CONSTANTS_KEPT:
+            _constants.clear()
+        found = _constants[key] = const(value, dtype, shape)
+    return found
 
 
 def _unusual(what: str, value: Scalar, dtype: DType) -> Scalar:

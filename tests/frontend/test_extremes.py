@@ -106,7 +106,7 @@ def test_gradients(computed: list[Case]) -> None:
 
 OTHERS = {
     "cos tan": "have tests of their own, of how they reduce their arguments",
-    "add_ sub_ mul_ div_ clamp_ clip safe_div": "are made of those that have rows",
+    "add_ sub_ mul_ div_ clamp_ clip safe_div max min": "are made of those that have rows",
 }
 
 
