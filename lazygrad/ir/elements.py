@@ -32,6 +32,8 @@ def cast_array(x: Array, dtype: DType) -> Array:
     >>> cast_array(np.array([-1.5, 300.0, np.nan, 1e30]), dtypes.int32)
     array([         -1,         300, -2147483648, -2147483648], dtype=int32)
     """
+    if dtype is dtypes.bfloat16 and x.dtype == np.float64:
+        return to_odd(x)  # to be rounded once
     if x.dtype.kind != "f" or not dtype.is_int:
         with np.errstate(over="ignore"):  # what is too large is infinite
             return x.astype(array_type(dtype), copy=False)

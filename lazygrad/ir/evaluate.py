@@ -19,7 +19,7 @@ from lazygrad.dtype import DType, dtypes
 from lazygrad.errors import GraphError
 from lazygrad.index.expr import Dim, Var
 from lazygrad.ir.contraction import combined, contractions, natural_exponentials, sum_of_product
-from lazygrad.ir.elements import array_type, cast_array, from_storage, round_bfloat16, to_odd, to_storage
+from lazygrad.ir.elements import array_type, cast_array, from_storage, round_bfloat16, to_storage
 from lazygrad.ir.elementwise import erf, shift_left, shift_right
 from lazygrad.ir.node import Node, topological
 from lazygrad.ir.op import (
@@ -145,8 +145,6 @@ def _trunc(n: Node, sizes: Sizes, src: Sequence[Array]) -> Array:
 
 
 def _cast(n: Node, sizes: Sizes, src: Sequence[Array]) -> Array:
-    if n.dtype is dtypes.bfloat16 and n.src[0].dtype is dtypes.float64:
-        return to_odd(src[0])  # to be rounded once
     return cast_array(src[0], n.dtype)
 
 
