@@ -14,7 +14,7 @@ from lazygrad.ir.signature import own_variables
 from lazygrad.ir.variables import Sizes
 from lazygrad.render.language import render
 from lazygrad.runtime.base import DeviceInfo, KernelSource
-from lazygrad.schedule.fuse import GroupKind
+from lazygrad.schedule.group import GroupKind
 from lazygrad.schedule.kernel import Kernel
 from lazygrad.settings import settings
 from lazygrad.tile.beside import beside

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from lazygrad.ir.node import Node
-from lazygrad.schedule.fuse import GroupKind
+from lazygrad.schedule.group import GroupKind
 from lazygrad.schedule.kernel import Kernel
 from lazygrad.schedule.stored import nbytes
 

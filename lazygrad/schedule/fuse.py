@@ -1,73 +1,26 @@
 """Puts candidates together into groups, each of which becomes one kernel.
 
-A group runs an *outer* index space in parallel; each member adds loops of its own inside. Members are:
-
-    POINT   elementwise over the whole outer space
-    ROWS    reductions and elementwise members that share the outer space ("rows") and loop inside it
-    DOT     one contraction over the whole outer space, and elementwise members after it (its epilogue)
-    ALONE   a SCATTER or SCAN
-
 Candidates are visited sources first. Each may join the *latest* group among those it reads from, and no later one
 can depend on it yet; so groups never depend on each other in a circle, and the cost is linear. Reading a member at
-the same outer position is what makes joining possible: then the value is still at hand and need not be stored.
+the same outer position is what makes joining possible: then the value is still at hand and need not be stored (see
+`group`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from enum import Enum, auto
 
 from lazygrad.index import view
 from lazygrad.index.expr import Dim, Expr, Var, dim_max, dim_product
 from lazygrad.ir.node import Node
 from lazygrad.ir.op import ELEMENTWISE, Op, ReduceArg
-from lazygrad.schedule.access import Index, Walk, domain, reads, reduced_sizes
-from lazygrad.schedule.stored import element, product
+from lazygrad.schedule.access import Index, domain
+from lazygrad.schedule.collect import absorbs, collecting
+from lazygrad.schedule.group import Group, GroupKind, Member, Read, reads_of
+from lazygrad.schedule.stored import product
 
 MIN_ROWS = 16  # a group with fewer parallel rows than this must be small, or it would leave cores idle
 SMALL = 1 << 15  # elements that one core handles faster than several kernels could be launched
-
-
-class GroupKind(Enum):
-    POINT = auto()
-    ROWS = auto()
-    DOT = auto()
-    ALONE = auto()
-
-
-@dataclass(eq=False, slots=True)
-class Member:
-    """A candidate in a group. `outer`: its axes that together run over the group's outer space, in order."""
-
-    node: Node
-    outer: tuple[int, ...]
-    collects: bool = False  # reduces the outer space, or is computed from what does: known at the end
-
-    @property
-    def inner(self) -> tuple[int, ...]:
-        return tuple(k for k in range(self.node.ndim) if k not in self.outer)
-
-
-@dataclass(eq=False, slots=True)
-class Group:
-    kind: GroupKind
-    outer: tuple[Dim, ...]
-    members: list[Member] = field(default_factory=list)
-    sources: dict[Node, None] = field(default_factory=dict)  # what members read from outside, in order
-
-    @property
-    def collects(self) -> bool:
-        return any(m.collects for m in self.members)
-
-    def member(self, n: Node) -> Member | None:
-        return next((m for m in self.members if m.node is n), None)
-
-
-@dataclass(frozen=True, slots=True)
-class Read:
-    node: Node
-    index: Index
 
 
 def fuse(order: list[Node], stored: set[Node]) -> list[Group]:
@@ -78,18 +31,18 @@ def fuse(order: list[Node], stored: set[Node]) -> list[Group]:
     for n in order:
         if n not in stored:
             continue
-        found = [Read(m, at) for m, at, _ in reads(_places(n), stored)]
+        found = reads_of(n, stored)
         sources = dict.fromkeys(r.node for r in found)
         latest = max((position[s] for s in sources if s in position), default=-1)
         where = latest if latest >= 0 and _join(groups[latest], n, found, stored) else -1
         if where >= 0 and groups[where].collects:
-            _absorb(groups, position, where, found)
+            _absorb(groups, position, recent, where)
         if where < 0:
             beside = max((recent[s] for s in sources if recent.get(s, -1) > latest), default=-1)
             where = beside if beside >= 0 and _join_beside(groups[beside], n, found, stored) else -1
         if where < 0:
             where = len(groups)
-            groups.append(_alone(n, stored))
+            groups.append(_alone(n, found, stored))
         position[n] = where
         outside = [s for s in sources if position.get(s) != where]
         groups[where].sources |= dict.fromkeys(outside)
@@ -98,23 +51,14 @@ def fuse(order: list[Node], stored: set[Node]) -> list[Group]:
     return [g for g in groups if g.members]
 
 
-def _places(n: Node) -> list[tuple[Node, Index, Expr | None]]:
-    at = domain(n.shape, "d")
-    if n.op in (Op.SCATTER, Op.SCAN):
-        return [(s, domain(s.shape, "d"), None) for s in n.src]
-    if n.op is Op.REDUCE:
-        return [(*element(n, at), None)]
-    return Walk().sources((n, at, None))
-
-
-def _alone(n: Node, stored: set[Node]) -> Group:
+def _alone(n: Node, found: list[Read], stored: set[Node]) -> Group:
     if n.op in (Op.SCATTER, Op.SCAN):
         kind = GroupKind.ALONE
     elif n.op is Op.REDUCE:
         kind = GroupKind.DOT if product(n, stored) else GroupKind.ROWS
     else:
         kind = GroupKind.POINT
-    return Group(kind, n.shape, [Member(n, tuple(range(n.ndim)))])
+    return Group(kind, n.shape, [Member(n, tuple(range(n.ndim)), reads=tuple(found))])
 
 
 def _join(group: Group, n: Node, found: list[Read], stored: set[Node]) -> bool:
@@ -122,7 +66,9 @@ def _join(group: Group, n: Node, found: list[Read], stored: set[Node]) -> bool:
     inside = [r for r in found if group.member(r.node)]
     if group.kind is GroupKind.ALONE or n.op in (Op.SCATTER, Op.SCAN):
         return False
-    if _collect(group, n, inside, stored):
+    if (last := collecting(group, n, found, stored)) is not None:
+        group.kind = GroupKind.ROWS
+        group.members.append(last)
         return True
     if any(m.collects for r in inside if (m := group.member(r.node))):
         return False
@@ -139,7 +85,7 @@ def _join(group: Group, n: Node, found: list[Read], stored: set[Node]) -> bool:
         return False
     if n.op is Op.REDUCE:
         group.kind = GroupKind.ROWS
-    group.members.append(Member(n, axes))
+    group.members.append(Member(n, axes, reads=tuple(found)))
     return True
 
 
@@ -162,8 +108,7 @@ def _matching(group: Group, inside: list[Read], at: Index, shape: Sequence[Dim])
     for r in inside:
         member = group.member(r.node)
         assert member is not None
-        position = view.flat([r.index[k] for k in member.outer], [r.node.shape[k] for k in member.outer])
-        mine = _axes_of(position, at, shape, dim_product(group.outer))
+        mine = _axes_of(member.position(r.index), at, shape, dim_product(group.outer))
         if mine is None or (axes is not None and axes != mine):
             return None
         axes = mine
@@ -218,7 +163,7 @@ def _join_beside(group: Group, n: Node, found: list[Read], stored: set[Node]) ->
         common = any(r.node in group.sources and dim_product(r.node.shape) == size for r in found)
         if not common or n.shape != group.outer or any(group.member(r.node) for r in found):
             return False
-        group.members.append(Member(n, tuple(range(n.ndim))))
+        group.members.append(Member(n, tuple(range(n.ndim)), reads=tuple(found)))
         return True
     if group.kind is not GroupKind.ROWS or n.op is not Op.REDUCE or product(n, stored):
         return False
@@ -226,70 +171,23 @@ def _join_beside(group: Group, n: Node, found: list[Read], stored: set[Node]) ->
         return False
     if n.argument(ReduceArg).axes != first.argument(ReduceArg).axes or any(group.member(r.node) for r in found):
         return False
-    group.members.append(Member(n, tuple(range(n.ndim))))
+    group.members.append(Member(n, tuple(range(n.ndim)), reads=tuple(found)))
     return True
 
 
-def _collect(group: Group, n: Node, inside: list[Read], stored: set[Node]) -> bool:
-    """Add a reduction over the group's outer space, or a scalar computed from such ones.
+def _absorb(groups: list[Group], position: dict[Node, int], recent: dict[Node, int], where: int) -> None:
+    """Draw the earlier groups that the latest member of the collecting group `where` reads into it, where that may be.
 
-    Its value is known only when all of the outer space is done, so members that need both sides of that moment are
-    refused.
+    What they made and read is found at `where` from then on, and they are left empty.
     """
-    members = [m for r in inside if (m := group.member(r.node))]
-    if group.kind is GroupKind.DOT or dim_product(n.shape) != 1 or not members:
-        return False
-    if n.op is not Op.REDUCE:
-        if not all(m.collects for m in members):
-            return False
-    elif any(m.collects for m in members) or not _over_outer(group, n, inside) or product(n, stored):
-        return False
-    else:
-        group.kind = GroupKind.ROWS
-    group.members.append(Member(n, (), collects=True))
-    return True
-
-
-def _over_outer(group: Group, n: Node, inside: list[Read]) -> bool:
-    """Whether REDUCE `n` goes over exactly the outer space, and reads members at its own position in it."""
-    sizes = reduced_sizes(n)
-    if dim_product(sizes) != dim_product(group.outer) or dim_max(dim_product(sizes)) < MIN_ROWS:
-        return False
-    if not all(m.node.op is not Op.REDUCE or _along_memory(m.node) for m in group.members):
-        return False  # sums of columns run side by side, many columns at a time, which a loop over columns would end
-    position = view.flat(domain(sizes, "r"), sizes)
-    for r in inside:
-        member = group.member(r.node)
-        assert member is not None
-        if view.flat([r.index[k] for k in member.outer], [r.node.shape[k] for k in member.outer]) is not position:
-            return False
-    return True
-
-
-def _along_memory(n: Node) -> bool:
-    """Whether REDUCE `n` goes along the last axis of its source."""
-    source = n.src[0]
-    last = max((k for k in range(source.ndim) if source.shape[k] != 1), default=0)
-    return last in n.argument(ReduceArg).axes
-
-
-def _absorb(groups: list[Group], position: dict[Node, int], where: int, found: list[Read]) -> None:
-    """Draw into a collecting group the earlier ones of its outer space that it reads, if none between needs them."""
-    for r in found:
+    mine = groups[where]
+    for r in mine.members[-1].reads:
         other = position.get(r.node, where)
-        if other == where or groups[other].kind in (GroupKind.DOT, GroupKind.ALONE):
-            continue
-        mine, theirs = groups[where], groups[other]
-        between = groups[other + 1 : where]
-        same = dim_product(theirs.outer) == dim_product(mine.outer)
-        if not same or any(g.sources.keys() & _nodes(theirs) for g in between):
+        theirs = groups[other]
+        if other == where or not absorbs(mine, theirs, groups[other + 1 : where]):
             continue
         mine.members[:0] = theirs.members
         mine.sources = {s: None for s in (theirs.sources | mine.sources) if mine.member(s) is None}
-        for m in theirs.members:
-            position[m.node] = where
+        position |= {m.node: where for m in theirs.members}
+        recent |= {s: where for s in theirs.sources if recent[s] == other}
         theirs.members, theirs.sources = [], {}
-
-
-def _nodes(group: Group) -> set[Node]:
-    return {m.node for m in group.members}

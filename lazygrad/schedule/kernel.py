@@ -9,18 +9,13 @@ from lazygrad.ir.node import Node, const, full_like_shape, is_empty, topological
 from lazygrad.ir.op import IDENTITY, Combine, Op, PadArg, ReduceArg
 from lazygrad.ir.rewrite import simplify
 from lazygrad.schedule.arrange import arranged
-from lazygrad.schedule.fuse import Group, fuse
+from lazygrad.schedule.fuse import fuse
+from lazygrad.schedule.group import Group
+from lazygrad.schedule.group import Kernel as Kernel
 from lazygrad.schedule.order import ordered
 from lazygrad.schedule.stored import candidates
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Kernel:
-    """What one launch computes: `outputs` from `inputs` (buffers, or outputs of kernels before it)."""
-
-    group: Group
-    inputs: tuple[Node, ...]
-    outputs: tuple[Node, ...]
+from lazygrad.schedule.verify import verify
+from lazygrad.settings import settings
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,8 +36,10 @@ def schedule(roots: Sequence[Node]) -> Schedule:
     order = topological(wanted)
     stored = candidates(order, wanted)
     groups = fuse(order, stored)
-    kernels = _kernels(groups, set(results))
-    return Schedule(tuple(ordered(kernels, set(results))), tuple(results))
+    kernels = ordered(_kernels(groups, set(results)), set(results))
+    if settings.verify:
+        verify(kernels, results)
+    return Schedule(tuple(kernels), tuple(results))
 
 
 def _base(n: Node) -> Node:

@@ -15,7 +15,7 @@ from itertools import pairwise
 from lazygrad.ir.node import Node, topological
 from lazygrad.ir.op import ELEMENTWISE, Op
 from lazygrad.schedule.access import Walk, domain, reads
-from lazygrad.schedule.fuse import Group, GroupKind, Member
+from lazygrad.schedule.group import Group, GroupKind, Member
 from lazygrad.schedule.kernel import Kernel
 from lazygrad.schedule.stored import RECOMPUTE_OPS, nbytes
 

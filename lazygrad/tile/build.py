@@ -12,7 +12,7 @@ from lazygrad.index.expr import Dim, Var, all_of, as_dim, dim_max
 from lazygrad.ir.node import Node
 from lazygrad.ir.op import Combine, Op, ScanArg, ScatterArg
 from lazygrad.schedule.access import ZERO, Index, domain
-from lazygrad.schedule.fuse import Group, GroupKind, Member
+from lazygrad.schedule.group import Group, GroupKind, Member
 from lazygrad.tile import program as tp
 from lazygrad.tile.indexed import Arrays, Values, compared
 from lazygrad.tile.values import accumulators

@@ -14,7 +14,7 @@ from lazygrad.index.expr import Expr, Var, as_dim
 from lazygrad.ir.node import Node
 from lazygrad.ir.op import ELEMENTWISE, IDENTITY, ConstArg, Op, PadArg, ReduceArg
 from lazygrad.schedule.access import Index, Place, Walk, domain, reduced_index, reduced_sizes
-from lazygrad.schedule.fuse import Group
+from lazygrad.schedule.group import Group
 from lazygrad.schedule.stored import element
 from lazygrad.tile import program as tp
 from lazygrad.tile.factors import matrix_factors
