@@ -71,7 +71,7 @@ _overwrites: dict[tuple[object, ...], bool] = {}  # structures with one alias ->
 def compile_kernel(kernel: Kernel, aliases: Aliases, info: DeviceInfo) -> Stages:
     """The source of `kernel` for a device; from memory if a kernel of the same structure was compiled before."""
     ours = {n: aliases[n] for n in kernel.outputs if n in aliases}
-    key = (structure(kernel, ours), info)
+    key = (structure(kernel, ours), info, settings.verify)
     if key not in _stages:
         plain = plain_program(kernel, ours)
         program = replace(optimize(plain, info), name=_name(kernel, key[0]))
@@ -84,7 +84,7 @@ def compile_batch(batch: Sequence[Kernel], aliases: Aliases, info: DeviceInfo) -
     parts = [compile_kernel(k, aliases, info) for k in batch]
     if len(parts) == 1:
         return parts[0]
-    key = (tuple(p.program.name for p in parts), info)
+    key = (tuple(p.program.name for p in parts), info, settings.verify)
     if key not in _stages:
         name = f"batch_{len(parts)}_{hashlib.sha256(repr(key[0]).encode()).hexdigest()[:8]}"
         program = beside(name, [p.program for p in parts])

@@ -43,14 +43,20 @@ class Runner:
 
     @staticmethod
     def over(roots: Sequence[Node], inputs: Sequence[Node], replaces: Mapping[int, int], runtime: Runtime) -> Runner:
-        """The plan for `roots` (see `make_plan`), from the disk where a process has made it before."""
+        """The plan for `roots` (see `make_plan`), from the disk where a process has made it before.
+
+        With LAZYGRAD_VERIFY it is made anyway, since only what is made is checked, and must be the stored one.
+        """
         start = time.perf_counter()
         key = plan_store.key(structure(roots), replaces, runtime)
-        plan = plan_store.load(key, runtime) if settings.debug < 2 else None  # a stored plan has nothing to show
-        if plan is None:
+        stored = plan_store.load(key, runtime) if settings.debug < 2 else None  # a stored plan has nothing to show
+        plan = stored
+        if plan is None or settings.verify:
             plan = make_plan(roots, inputs, replaces, runtime.info)
+        if stored is None:
             plan_store.save(key, plan, runtime)
         else:
+            plan_store.verify_same(stored, plan)
             counters.stored_plans += 1
         counters.schedule_seconds += time.perf_counter() - start
         return Runner(plan, runtime)

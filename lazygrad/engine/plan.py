@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from lazygrad.engine.compile import Aliases, Compiled, can_overwrite, compile_batch, stable
 from lazygrad.engine.report import print_stages
 from lazygrad.engine.slots import Input, Output, Slot, Temporary, Workspace
+from lazygrad.engine.verify import verify_memory
 from lazygrad.index.expr import Dim, as_dim, dim_product
 from lazygrad.index.variable import bounds
 from lazygrad.ir.node import Node, is_empty, topological
@@ -24,6 +25,7 @@ from lazygrad.schedule.memory import plan as plan_memory
 from lazygrad.schedule.order import ordered
 from lazygrad.schedule.recompute import recomputed
 from lazygrad.schedule.stored import nbytes
+from lazygrad.schedule.verify import verify
 from lazygrad.settings import settings
 
 
@@ -69,6 +71,9 @@ def make_plan(roots: Sequence[Node], inputs: Sequence[Node], replaces: Mapping[i
     launches = batches(kernels, aliases, set(slots))
     arena = plan_memory(launches, set(slots), info.alignment)
     slots |= {n: Temporary(offset, nbytes(n)) for n, offset in arena.offsets.items()}
+    if settings.verify:
+        verify([k for batch in launches for k in batch], planned.results)
+        verify_memory(launches, slots, aliases, planned.results)
     steps = [_step(batch, aliases, slots, info) for batch in launches]
     scratch, workspace = _workspaces([s.kernel for s in steps], info.alignment)
     steps = [replace(s, memories=(*s.memories, *own)) for s, own in zip(steps, scratch)]

@@ -17,6 +17,7 @@ from typing import Any
 from lazygrad.engine.compile import Compiled
 from lazygrad.engine.plan import Plan, Step
 from lazygrad.engine.slots import Input, Output, Slot, Temporary, Workspace
+from lazygrad.errors import GraphError
 from lazygrad.index.expr import Expr, as_dim
 from lazygrad.index.record import record, restored
 from lazygrad.index.variable import Variable
@@ -50,6 +51,12 @@ def save(name: str | None, plan: Plan, runtime: Runtime) -> None:
     """Store `plan` for processes to come."""
     if name is not None and runtime.cache is not None:
         runtime.cache.put(name, json.dumps(_record(plan)).encode())
+
+
+def verify_same(stored: Plan, made: Plan) -> None:
+    """Raise GraphError unless a plan from the disk is the one that is made of the same graph now."""
+    if stored is not made and json.dumps(_record(stored)) != json.dumps(_record(made)):
+        raise GraphError("a plan from the disk is not the one that is made of the same graph; clear LAZYGRAD_CACHE_DIR")
 
 
 @functools.cache

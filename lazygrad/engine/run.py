@@ -242,7 +242,8 @@ def _run(pending: Sequence[Node], readers: Sequence[Node], roots: Sequence[Node]
     found = checks.Checks.of(roots, order)
     replaces = _replaceable(pending, inputs)
     graph = unbind([*roots, *found.flags])
-    key = (runtime.name, runtime.info.kind, runtime.info.arch, *structure(graph.roots), tuple(sorted(replaces.items())))
+    info, replaced = runtime.info, tuple(sorted(replaces.items()))
+    key = (runtime.name, info.kind, info.arch, settings.verify, *structure(graph.roots), replaced)
     runner = _runners.get(key)
     counters.schedules += 1
     if runner is None:

@@ -23,6 +23,8 @@ from lazygrad.tile.workgroups import work_groups
 
 def optimize(program: Program, info: DeviceInfo) -> Program:
     """`program` as it should run on the device that `info` describes."""
+    if settings.verify:
+        verify(program)
     chosen = _chosen(program, info)
     if settings.verify:
         verify(chosen)

@@ -20,6 +20,7 @@ from .resources import items
 from .verify_async import follow
 from .verify_bounds import verify_bounds
 from .verify_last import verify_last
+from .verify_values import verify_values
 from .walk import bodies, flattened
 
 WARP_GROUP = 128
@@ -32,6 +33,7 @@ def verify(program: Program) -> None:
     for array in _scratch(program):
         if array.layout is not None and not is_bijective(array.layout):
             raise GraphError(f"{array.name!r}: layout {array.layout} puts two elements at one place")
+    verify_values(program)
     _Structure(program).check()
     verify_bounds(program)
     verify_last(program)
