@@ -193,7 +193,11 @@ def full_like_shape(scalar: Node, shape: Shape) -> Node:
 
 
 def buffer(storage: StorageLike, dtype: DType, shape: Shape) -> Node:
+    """What `storage` holds: its BUFFER, or a RESHAPE of that, which has the shape that was asked for first."""
     flat = node(Op.BUFFER, (), BufferArg(storage), dtype, shape)
+    count = dim_product(shape)
+    if dim_product(flat.shape) != count:
+        flat = node(Op.BUFFER, (), BufferArg(storage, count), dtype, shape)
     return flat if flat.shape == shape else reshape(flat, shape)
 
 

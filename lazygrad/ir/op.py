@@ -125,10 +125,14 @@ class ConstArg(Arg):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BufferArg(Arg):
+    """BUFFER: where its elements are. `count`: how many they are, where a value of the same storage says it in other
+    variables (x[i:] is all of x where i is 0)."""
+
     storage: StorageLike
+    count: Dim | None = None
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, BufferArg) and self.storage is other.storage
+        return isinstance(other, BufferArg) and self.storage is other.storage and self.count == other.count
 
     def __hash__(self) -> int:
         return id(self.storage)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from lazygrad.errors import BoundsError, ShapeError
-from lazygrad.index.expr import Dim, Expr, as_dim
+from lazygrad.index.expr import Dim, Expr, as_dim, dim_max
 from lazygrad.ir.node import Node, flip, pad, reshape, shrink
 from lazygrad.ir.signature import Shape
 from lazygrad.ops.core import Core, fail
@@ -84,7 +84,7 @@ def _add_item(plan: Plan, item: Any, shape: Shape) -> None:
         plan.layout.append(axis)
         plan.steps.append(Steps(size, 0, 1, size))
     elif isinstance(item, Expr):
-        plan.steps.append(Steps(size, item, 1, 1))
+        plan.steps.append(Steps(size, _from_end(item, size), 1, 1))
     elif hasattr(item, "__index__") and not isinstance(item, bool):
         place = int(item.__index__())
         if isinstance(size, int) and not -size <= place < size:
@@ -101,12 +101,17 @@ def _slice(item: slice, size: Dim, axis: int, shape: Shape) -> Steps:
             fail(ShapeError, f"index: a step needs known sizes, not those of dim {axis} of shape {list(shape)}")
         first = 0 if item.start is None else item.start
         last = size if item.stop is None else item.stop
-        first, last = (size + p if isinstance(p, int) and p < 0 else p for p in (first, last))
+        first, last = _from_end(first, size), _from_end(last, size)
         return Steps(size, first, 1, as_dim(last - first))
     if any(p is not None and not hasattr(p, "__index__") for p in parts):
         fail(BoundsError, f"index: the bounds of a slice are integers, not {item}")
     first, last, step = item.indices(size)
     return Steps(size, first, step, len(range(first, last, step)))
+
+
+def _from_end(place: Dim, size: Dim) -> Dim:
+    """A position or bound, counted from the end where it is negative: as an expression, for all values of variables."""
+    return as_dim(size + place) if dim_max(place) < 0 else as_dim(place)
 
 
 def take(x: Node, steps: Sequence[Steps]) -> Node:
