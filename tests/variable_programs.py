@@ -214,12 +214,13 @@ def _realized(b: Builder, pair: Pair) -> Pair | None:
 
 
 def _updated(b: Builder, pair: Pair) -> Pair | None:
-    """Another tensor of the same value, changed in place: a part of it, taken before, keeps the old value."""
+    """Another tensor of the same value, changed in place: what was made of a part of it before keeps the old value."""
     x, want = pair
     y = (x + 0.0).realize()
     if (axis := b.axis(x, 1)) is not None:
         v, value = b.variable(0, 1)
-        b.add((y[_at(axis, slice(v, None))], want[_at(axis, slice(value, None))]), "a part of what is updated then")
+        kept = y[_at(axis, slice(v, None))] * 2, want[_at(axis, slice(value, None))] * 2
+        b.add(kept, "twice a part of what is updated then")
     return y.add_(1), want + 1
 
 
