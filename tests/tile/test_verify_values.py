@@ -9,7 +9,7 @@ import pytest
 
 from lazygrad.dtype import dtypes
 from lazygrad.errors import GraphError
-from lazygrad.index.expr import Expr, Var
+from lazygrad.index.expr import Expr, Var, all_of
 from lazygrad.ir.op import Combine, Op
 from lazygrad.tile.collective import Let
 from lazygrad.tile.program import (
@@ -71,7 +71,7 @@ RIGHT: dict[str, Sequence[Stmt]] = {
     "a total used by rows after it": [over_all(OVER_ROW), rows(replace(OVER_ROW, accumulators=(R := replace(ROW),)),
                                       Store(OUT, OUTER, alu(Op.ADD, dtypes.int32, ref(R), ref(ALL))))],
     "a defined variable": [rows(Let(OTHER, OUTER), of(OTHER))],
-    "a loaded index": [rows(Store(OUT, AT, load(IN, OUTER), valid=AT.ge(0), bindings=BINDINGS))],
+    "a loaded index": [rows(Store(OUT, AT, load(IN, OUTER), valid=all_of((AT.ge(0), AT.lt(ROWS))), bindings=BINDINGS))],
     "a search": [Search(Axis(OUTER, ROWS), AT.ge(0), BINDINGS, (of(OUTER),))],
 }  # fmt: skip
 WRONG: dict[str, tuple[str, Sequence[Stmt]]] = {
