@@ -19,6 +19,8 @@ from lazygrad.runtime.registry import open_device
 from lazygrad.tile.lower import lower
 from lazygrad.tile.program import Array, Axis, Kind, Loop, Program, Stmt, Value, alu, const
 
+from .checked_accesses import checked
+
 Data = NDArray[Any]
 
 
@@ -40,13 +42,18 @@ class Case:
         return self.program.name
 
 
-def run(cases: Sequence[Case]) -> dict[str, dict[str, Data]]:
-    """The outputs of every case: program name -> array name -> elements as they lie in memory."""
+def run(cases: Sequence[Case], checks: bool = False) -> dict[str, dict[str, Data]]:
+    """The outputs of every case: program name -> array name -> elements as they lie in memory.
+
+    With `checks` every access is compared with the size of its array; AssertionError where one is outside.
+    """
     device = open_device("OPENCL")
-    kernels = [lower(case.program) for case in cases]
+    watched = [checked(case.program) for case in cases] if checks else []
+    kernels = [each.kernel for each in watched] or [lower(case.program) for case in cases]
     executables = device.build([render(kernel, device.info) for kernel in kernels])
     results: dict[str, dict[str, Data]] = {}
-    for case, kernel, executable in zip(cases, kernels, executables):
+    faults: list[str] = []
+    for number, (case, kernel, executable) in enumerate(zip(cases, kernels, executables)):
         memories = []
         for array in case.program.params:
             start = case.given.get(array)
@@ -55,11 +62,17 @@ def run(cases: Sequence[Case]) -> dict[str, dict[str, Data]]:
             memory = device.allocate(max(start.nbytes, 1))
             device.write(memory, start)
             memories.append(memory)
+        if checks:
+            nothing = np.zeros(watched[number].faults.size, np.int64)  # type: ignore[call-overload]
+            memories.append(device.allocate(nothing.nbytes))
+            device.write(memories[-1], nothing)
         sizes = {v: case.sizes[v] for v in case.program.scalars}
         groups = kernel.groups if isinstance(kernel.groups, int) else kernel.groups.evaluate(sizes)
         scalars = tuple(sizes.values())
         launch = Launch(executable, tuple(memories), scalars, (groups * kernel.group_size,), (kernel.group_size,))
         device.prepare([launch]).run()
+        if checks:
+            faults += watched[number].report(device.read(memories[-1], nothing.nbytes).view(np.int64))
         outputs = {}
         for array, memory in zip(case.program.params, memories):
             if array in case.expected:
@@ -67,6 +80,7 @@ def run(cases: Sequence[Case]) -> dict[str, dict[str, Data]]:
                 nbytes = int(np.prod(shape)) * array.dtype.itemsize
                 outputs[array.name] = device.read(memory, nbytes).view(array.dtype.storage).reshape(shape)
         results[case.program.name] = outputs
+    assert not faults, "\n".join(faults)
     return results
 
 
