@@ -184,9 +184,11 @@ def _log2(n: Node, g: Node) -> Node:
 
 
 def _sin(n: Node, g: Node) -> Node:
-    """cos(x) as 1 - 2 sin(x/2)**2: halving is exact, while x + pi/2 would lose the low bits of a large x."""
-    half = alu(Op.SIN, scaled(n.src[0], 0.5))
-    return mul(g, add(scaled(mul(half, half), -2), filled_like(half, 1)))
+    return mul(g, alu(Op.COS, n.src[0]))
+
+
+def _cos(n: Node, g: Node) -> Node:
+    return mul(g, scaled(alu(Op.SIN, n.src[0]), -1))
 
 
 def _sqrt(n: Node, g: Node) -> Node:
@@ -259,6 +261,7 @@ RULES: dict[Op, tuple[Rule, ...]] = {
     Op.EXPM1: (_expm1,),
     Op.LOG2: (_log2,),
     Op.SIN: (_sin,),
+    Op.COS: (_cos,),
     Op.SQRT: (_sqrt,),
     Op.ERF: (_erf,),
     Op.TRUNC: (_zero,),

@@ -126,9 +126,11 @@ UNARY: dict[str, Row] = {
     **{
         f"binary_cross_entropy_with_logits_{t}": Row(
             _loss("binary_cross_entropy_with_logits", t),
-            slope=lambda x, t=t: np.where(x < 0, np.exp(-np.abs(x)), 1.0) / (1 + np.exp(-np.abs(x))) - t
-            if 0 < t < 1
-            else np.sign(0.5 - t) / (1 + np.exp(x * np.sign(t - 0.5))),
+            slope=lambda x, t=t: (
+                np.where(x < 0, np.exp(-np.abs(x)), 1.0) / (1 + np.exp(-np.abs(x))) - t
+                if 0 < t < 1
+                else np.sign(0.5 - t) / (1 + np.exp(x * np.sign(t - 0.5)))
+            ),
             values_differ=(
                 lambda x: np.isinf(x) | (np.abs(x) > 5),
                 "(1 - t) x - logsigmoid(x) cancels in PyTorch; tests/frontend/test_slopes.py has the tails",

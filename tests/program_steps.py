@@ -214,8 +214,8 @@ def _divide(s: Steps, pool: list[Value]) -> Value | None:
 
 
 def _transcendental(s: Steps, pool: list[Value]) -> Value | None:
-    """exp2, expm1, log2, sin, sqrt and erf, within 8 roundings, over arguments where their slope is small."""
-    op = s.rng.choice([Op.EXP2, Op.EXPM1, Op.LOG2, Op.SIN, Op.SQRT, Op.ERF])
+    """exp2, expm1, log2, sin, cos, sqrt and erf, within 8 roundings, over arguments where their slope is small."""
+    op = s.rng.choice([Op.EXP2, Op.EXPM1, Op.LOG2, Op.SIN, Op.COS, Op.SQRT, Op.ERF])
     limit = 4 if op in (Op.EXP2, Op.EXPM1) else 32
     a = s.pick(pool, lambda v: v.dtype.is_float and v.bound <= limit)
     if a is None:
@@ -228,6 +228,7 @@ def _transcendental(s: Steps, pool: list[Value]) -> Value | None:
         Op.EXPM1: (math.exp(a.bound), math.exp(largest)),
         Op.LOG2: (6.0, 6.0),
         Op.SIN: (1.0, 1.0),
+        Op.COS: (1.0, 1.0),
         Op.SQRT: (math.sqrt(a.bound), 1.1),
         Op.ERF: (1.0, 1.2),
     }[op]

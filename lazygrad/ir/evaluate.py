@@ -253,6 +253,7 @@ _MEANING: dict[Op, Meaning] = {
     Op.EXPM1: _elementwise(np.expm1),
     Op.LOG2: _elementwise(np.log2),
     Op.SIN: _elementwise(np.sin),
+    Op.COS: _elementwise(np.cos),
     Op.SQRT: _elementwise(np.sqrt),
     Op.ERF: _elementwise(erf),
     Op.TRUNC: _trunc,

@@ -30,6 +30,7 @@ class Op(Enum):
     EXPM1 = auto()  # exp(x) - 1, exact where x is tiny
     LOG2 = auto()
     SIN = auto()
+    COS = auto()
     SQRT = auto()
     ERF = auto()
     TRUNC = auto()
@@ -70,7 +71,7 @@ class Op(Enum):
         return self.name
 
 
-UNARY = frozenset({Op.EXP2, Op.EXPM1, Op.LOG2, Op.SIN, Op.SQRT, Op.ERF, Op.TRUNC, Op.CAST, Op.BITCAST})
+UNARY = frozenset({Op.EXP2, Op.EXPM1, Op.LOG2, Op.SIN, Op.COS, Op.SQRT, Op.ERF, Op.TRUNC, Op.CAST, Op.BITCAST})
 BINARY = frozenset(
     {Op.ADD, Op.MUL, Op.DIV, Op.IDIV, Op.MOD, Op.MAX, Op.POW, Op.LT, Op.NE, Op.AND, Op.OR, Op.XOR, Op.SHL, Op.SHR}
 )

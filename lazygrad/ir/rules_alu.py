@@ -229,5 +229,5 @@ ALU_RULES: dict[Op, tuple[Rule, ...]] = {
     Op.DETACH: (drop_gradient_mark,),
     Op.CALL: (drop_gradient_mark,),
     Op.COPY: (copy_home,),
-    **dict.fromkeys((Op.EXP2, Op.EXPM1, Op.LOG2, Op.SIN, Op.SQRT, Op.ERF, Op.TRUNC), (fold_constants,)),
+    **dict.fromkeys((Op.EXP2, Op.EXPM1, Op.LOG2, Op.SIN, Op.COS, Op.SQRT, Op.ERF, Op.TRUNC), (fold_constants,)),
 }

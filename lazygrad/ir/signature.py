@@ -38,7 +38,7 @@ class Operand(Protocol):
     def ndim(self) -> int: ...
 
 
-_FLOAT_ONLY = frozenset({Op.DIV, Op.POW, Op.EXP2, Op.EXPM1, Op.LOG2, Op.SIN, Op.SQRT, Op.ERF})
+_FLOAT_ONLY = frozenset({Op.DIV, Op.POW, Op.EXP2, Op.EXPM1, Op.LOG2, Op.SIN, Op.COS, Op.SQRT, Op.ERF})
 _INT_ONLY = frozenset({Op.IDIV, Op.SHL, Op.SHR})
 _BITS_ONLY = frozenset({Op.AND, Op.OR, Op.XOR})
 

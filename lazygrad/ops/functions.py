@@ -1,5 +1,5 @@
-"""Elementary functions, composed of EXP2, EXPM1, LOG2, SIN and SQRT. 16-bit floats are computed in float32, integers
-become float32.
+"""Elementary functions, composed of EXP2, EXPM1, LOG2, SIN, COS and SQRT. 16-bit floats are computed in float32,
+integers become float32.
 """
 
 from __future__ import annotations
@@ -131,7 +131,7 @@ class Functions(Arithmetic):
         >>> Tensor([0.0, 1.0]).cos()
         tensor([1.0000, 0.5403])
         """
-        return (math.pi / 2 - self)._unary(Op.SIN)
+        return self._unary(Op.COS)
 
     @in_float
     def tan(self) -> Self:

@@ -42,7 +42,7 @@ ALIGNMENT = 16  # of shared arrays, in bytes: those of the widest access
 STATIC_SHARED = 48 << 10  # bytes of shared memory that a kernel has without asking for more
 _SHARED = (Scope.LOCAL, Scope.CLUSTER)
 KNOWN = BASE | ASYNC  # every name that a body may use
-_MATH = ("fmod", "trunc", "sin", "sqrt", "pow", "exp", "exp2", "log2")
+_MATH = ("fmod", "trunc", "sin", "cos", "sqrt", "pow", "exp", "exp2", "log2")
 CUDA = Dialect(
     types={
         dtypes.bool: "int",

@@ -23,7 +23,7 @@ float16 and bfloat16 are unsigned short in memory and float in registers.
 Of CUDA itself: `blockIdx.x`, `threadIdx.x`, `__shared__`, `__align__(n)`, `__syncthreads()`, `__syncwarp()`,
 `__threadfence()`, `atomicAdd(int *, int)`, `__shfl_xor_sync(0xffffffffu, x, mask)` for int, long (also unsigned), float
 and double, and C's functions of float and double
-(`fmodf fmod truncf trunc sinf sin sqrtf sqrt powf pow expf exp exp2f exp2 log2f log2`).
+(`fmodf fmod truncf trunc sinf sin cosf cos sqrtf sqrt powf pow expf exp exp2f exp2 log2f log2`).
 
 Memory that a group shares is an array `__shared__ __align__(16) float name[size];`. Where all of them are more than a
 kernel has without asking (48 KiB) they are parts of one, of `KernelSource.attributes.shared_bytes` in all: of

@@ -19,7 +19,7 @@ from lazygrad.ir.node import Node
 from lazygrad.ir.op import ELEMENTWISE, MOVEMENT, Combine, Op, ReduceArg
 from lazygrad.schedule.access import Index, domain, reads, reduced_index, reduced_sizes
 
-COSTLY = frozenset({Op.EXP2, Op.EXPM1, Op.LOG2, Op.SIN, Op.SQRT, Op.ERF, Op.POW, Op.DIV, Op.IDIV, Op.MOD})
+COSTLY = frozenset({Op.EXP2, Op.EXPM1, Op.LOG2, Op.SIN, Op.COS, Op.SQRT, Op.ERF, Op.POW, Op.DIV, Op.IDIV, Op.MOD})
 RECOMPUTE_OPS = 48  # an inlined expression longer than this is stored rather than repeated
 OPERAND_OPS = 2  # cheap operations that may be repeated for each use of a product's operand
 OPERAND_USES = 256  # of each element of an operand, from which on a narrower copy of it is worth its making

@@ -12,7 +12,7 @@ from lazygrad.dtype import DType, dtypes
 from lazygrad.errors import GraphError
 from lazygrad.ir.op import Combine, Op
 
-from . import integers, library, narrow, vectormath
+from . import integers, library, narrow, trigonometry, vectormath
 from .erf import erf
 from .expm1 import expm1
 from .lower_context import Context
@@ -201,7 +201,8 @@ _UNARY: dict[Op, Callable[[Context, DType, Operand], Operand]] = {
     Op.EXP2: vectormath.exp2,
     Op.EXPM1: expm1,
     Op.LOG2: vectormath.log2,
-    Op.SIN: vectormath.sin,
+    Op.SIN: trigonometry.sin,
+    Op.COS: trigonometry.cos,
     Op.SQRT: vectormath.sqrt,
     Op.ERF: erf,
     Op.TRUNC: _truncate,

@@ -39,7 +39,17 @@ LATENCY = 1000  # clocks from asking for a slice to having it
 START = 500  # clocks of a block in which its sum does not grow
 # Instructions of a warp for one element of each of its work-items, as compiled code has them; a row of a fragment that
 # goes to or comes from device memory by itself keeps the load and store unit for so long.
-INSTRUCTIONS = {Op.ERF: 24, Op.EXP2: 4, Op.EXPM1: 16, Op.LOG2: 6, Op.DIV: 8, Op.SQRT: 8, Op.SIN: 40, Op.POW: 60}
+INSTRUCTIONS = {
+    Op.ERF: 24,
+    Op.EXP2: 4,
+    Op.EXPM1: 16,
+    Op.LOG2: 6,
+    Op.DIV: 8,
+    Op.SQRT: 8,
+    Op.SIN: 40,
+    Op.COS: 40,
+    Op.POW: 60,
+}
 STAGED_STORE, APART = 2, 16
 WORTH = 0.95  # of the time of undivided blocks: what parts cost is estimated only
 

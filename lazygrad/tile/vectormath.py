@@ -1,11 +1,11 @@
-"""Exponential, logarithm, sine, square root and power as basic instructions, for scalars and vectors alike.
+"""Exponential, logarithm, square root and power as basic instructions, for scalars and vectors alike.
 
 A call would spill every vector register around it, and the same expansion for vectors and for the scalars at the end
 of a row makes a result independent of its position. The polynomials are minimax fits (Remez) of the stated functions
 in the working precision, coefficients by rising power. Inf, nan, zeros and subnormals come out as in C's library.
 
 The largest errors, in units in the last place for (float32, float64): exp2 (1, 1), exp (1, 1.1), log2 (3, 3),
-sin (2, 2), power in float32 (1).
+power in float32 (1).
 """
 
 from __future__ import annotations
@@ -17,18 +17,15 @@ import numpy as np
 
 from lazygrad.dtype import DType, dtypes
 from lazygrad.errors import GraphError
-from lazygrad.index.expr import Var
 
 from . import library
 from .lower_context import Context
-from .machine import Branch, Code, Compute, Immediate, Operand, Register
-from .masks import any_lane, compare, constant, select
+from .machine import Code, Immediate, Operand
+from .masks import compare, constant, select
 
 F32, F64 = dtypes.float32, dtypes.float64
 LOG2_E = 1.4426950408889634
 LN2 = (0.6931471805599453, 2.3190468138462996e-17)  # ln 2 as a sum of two float64
-SIN_LIMIT = 2.0**50  # n * pi is exact enough below
-PI = (3.141592653589793, 1.2246467991473532e-16, -2.9947698097183397e-33)  # pi as a sum of three float64
 
 
 @dataclass(frozen=True)
@@ -191,48 +188,6 @@ def log2(context: Context, dtype: DType, x: Operand) -> Operand:
     result = e.where(Code.LT, float(np.finfo(dtype.name).max), x, x, result)
     special = e.where(Code.EQ, x, 0.0, -math.inf, math.nan)
     return e.where(Code.LT, 0.0, x, result, special)
-
-
-def sin(context: Context, dtype: DType, x: Operand) -> Operand:
-    """sin x from r = x - n * pi, which is taken in float64 also for float32 arguments, by an odd polynomial."""
-    x = register(context, x)
-    wide = emitter(context, F64)
-    y = context.compute(Code.CONVERT, F64, x) if dtype is F32 else x
-    shifted = wide.op(Code.FMA, y, 1 / math.pi, wide.form.round_magic)
-    n = wide.op(Code.SUB, shifted, wide.form.round_magic)
-    r = y
-    for part in PI[: 2 if dtype is F32 else 3]:
-        r = wide.op(Code.FMA, n, -part, r)
-    odd = wide.bit_op(Code.SHL, wide.bits(shifted), 63)
-    r = wide.real(wide.bit_op(Code.XOR, wide.bits(r), odd))
-    e = emitter(context, dtype)
-    if dtype is F32:
-        r = context.compute(Code.CONVERT, F32, r)
-    square = e.op(Code.MUL, r, r)
-    result = e.op(Code.FMA, e.op(Code.MUL, r, square), e.polynomial(e.form.sine, square), r)
-    result = e.where(Code.EQ, x, 0.0, x, e.held(result, (-1.0, 1.0)))  # the sign of -0.0
-    assert isinstance(result, Register)
-    return _sin_of_large(context, dtype, x, y, result)
-
-
-def _sin_of_large(context: Context, dtype: DType, x: Operand, y: Operand, result: Register) -> Operand:
-    """`result`, but by the library where x is too large; it is called only where a lane is. `y`: x in float64."""
-    large = select(
-        context,
-        compare(context, Code.LT, dtype, x, constant(0, dtype), native=True),
-        context.compute(Code.NEG, dtype, x),
-        x,
-    )
-    mask = compare(context, Code.LT, dtype, constant(SIN_LIMIT, dtype), large)
-    flag = any_lane(context, mask)
-    with context.scope() as body:
-        exact = library.call(context, "sin", F64, y)
-        if dtype is F32:
-            exact = context.compute(Code.CONVERT, F32, exact)
-        chosen = select(context, mask, exact, result)
-        context.emit(Compute(result, Code.COPY, (chosen,), declare=False))
-    context.emit(Branch(Var(flag.name, 0, 1), body))
-    return result
 
 
 def sqrt(context: Context, dtype: DType, x: Operand) -> Operand:

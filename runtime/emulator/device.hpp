@@ -48,6 +48,8 @@ float truncf(float);
 double trunc(double);
 float sinf(float);
 double sin(double);
+float cosf(float);
+double cos(double);
 float sqrtf(float);
 double sqrt(double);
 float powf(float, float);

@@ -22,8 +22,9 @@ HERE = Path(__file__).resolve().parent
 CANDIDATES = ("g++", "clang++", "c++")
 COMMON = ("-std=c++17", "-fPIC", "-shared", "-march=native", "-fno-strict-aliasing", "-w")
 EMULATOR = ("-O2", "-ftls-model=initial-exec", "-pthread")
-# a * b + c becomes one operation, as NVRTC makes it; nothing of the sanitizers is linked, access.hpp has their names.
-KERNELS = ("-O1", "-ffp-contract=fast", "-nostdlib")
+# a * b + c becomes one operation, as NVRTC makes it (by g++ at -O1 only with the second option); nothing of the
+# sanitizers is linked, access.hpp has their names.
+KERNELS = ("-O1", "-fexpensive-optimizations", "-ffp-contract=fast", "-nostdlib")
 CHECKED = ("-fsanitize=thread,bounds", "-fno-sanitize-recover=all")
 NO_ENTRIES = {  # functions' entries and exits need not be reported; loops that copy must stay accesses of elements
     "gcc": ("--param", "tsan-instrument-func-entry-exit=0"),

@@ -105,6 +105,7 @@ CASES: dict[str, tuple[Callable[..., Node], list[Array]]] = {
     "EXPM1": (unary(Op.EXPM1), [normal(2, 3)]),
     "LOG2": (unary(Op.LOG2), [positive(2, 3)]),
     "SIN": (unary(Op.SIN), [4 * normal(2, 3)]),
+    "COS": (unary(Op.COS), [4 * normal(2, 3)]),
     "SQRT": (unary(Op.SQRT), [positive(2, 3)]),
     "ERF": (unary(Op.ERF), [normal(2, 3)]),
     "TRUNC": (unary(Op.TRUNC), [normal(2, 3)]),

@@ -70,6 +70,7 @@ FLOAT_MEANING: dict[Op, Callable[[float, float], float]] = {
     Op.EXPM1: lambda a, b: math.expm1(a),
     Op.LOG2: lambda a, b: math.log2(abs(a)),
     Op.SIN: lambda a, b: math.sin(a),
+    Op.COS: lambda a, b: math.cos(a),
     Op.SQRT: lambda a, b: math.sqrt(abs(a)),
     Op.ERF: lambda a, b: math.erf(a),
     Op.TRUNC: lambda a, b: float(math.trunc(a)),

@@ -19,7 +19,7 @@ from lazygrad.ops import jit as jit_module
 from lazygrad.schedule.access import Walk
 from lazygrad.schedule.memory import Arena
 from lazygrad.settings import settings
-from lazygrad.tile import build, indexed, lower_long, lower_reduce, narrow
+from lazygrad.tile import arithmetic, build, indexed, lower_long, lower_reduce, narrow, trigonometry
 from lazygrad.tile.machine import Code
 from lazygrad.tile.program import compute_dtype
 
@@ -132,6 +132,12 @@ def long_running_sum() -> None:
     same(Tensor(np.full(100_000, 0.1, np.float32)).cumsum(0)[-1], 1e4)
 
 
+def cosine_of_large_angles() -> None:
+    x = np.array([1e5, 3e7, 1e20], np.float32)
+    same(Tensor(x).cos(), np.cos(x.astype(np.float64)))
+    same(Tensor(x).tan(), np.tan(x.astype(np.float64)))
+
+
 def rounded_by_a_cast() -> None:
     same(Tensor([1.001]).cast(dtypes.bfloat16).cast(dtypes.float32) * 1e4, [1e4])
     same((Tensor([1.0004, 6e4]) * 2).half().float() * 1e3, [2000, np.inf])
@@ -145,6 +151,7 @@ CHECKS: tuple[Check, ...] = (
     maximum_of_negatives, padding_of_a_sum, sums_of_odd_lengths, readers_of_the_old_value, update_that_moves_elements,
     gradient_at_a_tie, epilogue_of_a_square_matmul, several_temporaries, two_parts_of_one_array, tables_of_two_sizes,
     state_kept_by_a_caller, long_columns, long_running_sum, rounded_by_a_cast, rounded_once,
+    cosine_of_large_angles,
 )  # fmt: skip
 
 
@@ -201,6 +208,12 @@ PLANTS: dict[str, Plant] = {
         lower_long, "TURNS", lambda right: 1 << 20, (long_columns,)
     ),
     "a running sum is taken whole": Plant(rules_movement, "SHORT_SCAN", lambda right: 1 << 30, (long_running_sum,)),
+    "a cosine is the sine of another angle": Plant(
+        arithmetic, "_UNARY", lambda right: {**right, Op.COS: _sine_of_the_complement}, (cosine_of_large_angles,)
+    ),
+    "pi has 53 bits": Plant(
+        trigonometry, "PI", lambda right: (np.pi, 0.0, 0.0), (cosine_of_large_angles,)
+    ),
     "casts to 16 bits do nothing": Plant(
         indexed.Values, "_cast", lambda right: lambda self, to, kind, v: right(self, compute_dtype(to), kind, v),
         (rounded_by_a_cast,),
@@ -240,6 +253,11 @@ PLANTS: dict[str, Plant] = {
         jit_module, "_is_shared", lambda right: lambda t: False, (state_kept_by_a_caller,)
     ),
 }  # fmt: skip
+
+
+def _sine_of_the_complement(context: Any, dtype: Any, x: Any) -> Any:
+    quarter = arithmetic.constant(np.pi / 2, dtype)
+    return trigonometry.sin(context, dtype, context.compute(Code.SUB, dtype, quarter, x))
 
 
 def _whole_gradient(gradient: Any, *rest: Any) -> Any:

@@ -46,6 +46,8 @@ UNARY = {
     ("log2_near_1", "float64"): (_uniform(0.7, 1.4), 3.1),
     ("sin", "float32"): (_scales(-60, 50, sign=True), 1.8),
     ("sin", "float64"): (_scales(-60, 20, sign=True), 1.8),
+    ("cos", "float32"): (_scales(-60, 50, sign=True), 1.8),
+    ("cos", "float64"): (_scales(-60, 20, sign=True), 1.8),
     ("erf", "float32"): (_uniform(-7, 7), 1.6),
     ("erf", "float64"): (_uniform(-7, 7), 4.5),  # its reference is rounded too
     ("erf_small", "float32"): (_scales(-60, 0, sign=True), 1.6),
@@ -61,11 +63,20 @@ EXACT: dict[str, Callable[[Data], Data]] = {
     "log2": np.log2,
     "log2_near_1": np.log2,
     "sin": np.sin,
+    "cos": np.cos,
     "sqrt": np.sqrt,
     "erf": lambda x: np.array([math.erf(v) for v in x], WIDE),
     "erf_small": lambda x: np.array([math.erf(v) for v in x], WIDE),
 }
-OPS = {"exp2": Op.EXP2, "expm1": Op.EXPM1, "log2": Op.LOG2, "sin": Op.SIN, "sqrt": Op.SQRT, "erf": Op.ERF}
+OPS = {
+    "exp2": Op.EXP2,
+    "expm1": Op.EXPM1,
+    "log2": Op.LOG2,
+    "sin": Op.SIN,
+    "cos": Op.COS,
+    "sqrt": Op.SQRT,
+    "erf": Op.ERF,
+}
 
 
 def unary_case(function: str, dtype: DType) -> Case:
