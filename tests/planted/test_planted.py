@@ -211,8 +211,8 @@ PLANTS: dict[str, Plant] = {
     "a cosine is the sine of another angle": Plant(
         arithmetic, "_UNARY", lambda right: {**right, Op.COS: _sine_of_the_complement}, (cosine_of_large_angles,)
     ),
-    "pi has 53 bits": Plant(
-        trigonometry, "PI", lambda right: (np.pi, 0.0, 0.0), (cosine_of_large_angles,)
+    "pi has 24 bits": Plant(
+        trigonometry, "PI", lambda right: (float(np.float32(np.pi)), 0.0, 0.0), (cosine_of_large_angles,)
     ),
     "casts to 16 bits do nothing": Plant(
         indexed.Values, "_cast", lambda right: lambda self, to, kind, v: right(self, compute_dtype(to), kind, v),
