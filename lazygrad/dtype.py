@@ -7,11 +7,11 @@ bool < integer < floating, Python scalars are weak (they only raise the category
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, overload
 
 import numpy as np
 
-from lazygrad.errors import DTypeError
+from lazygrad.errors import DTypeError, user_line
 
 Kind = Literal["bool", "uint", "int", "float"]
 Scalar = bool | int | float
@@ -120,6 +120,53 @@ BY_NAME: dict[str, DType] = {d.name: d for d in ALL}
 _SIGNED = {8: dtypes.int8, 16: dtypes.int16, 32: dtypes.int32, 64: dtypes.int64}
 
 
+DTypeLike = DType | str | type | np.dtype[Any]  # what `as_dtype` understands
+_OTHER_NAMES = {"short": dtypes.int16, "byte": dtypes.uint8, "char": dtypes.int8}
+_BY_TYPE: dict[Any, DType] = {bool: dtypes.bool, int: dtypes.int64, float: dtypes.float64}
+
+
+@overload
+def as_dtype(given: DTypeLike) -> DType: ...
+@overload
+def as_dtype(given: DTypeLike | None, default: DType) -> DType: ...
+def as_dtype(given: Any, default: DType | None = None) -> DType:
+    """The dtype that `given` names: a dtype, the name of one in `dtypes`, a Python type, or a dtype, type or name of
+    NumPy's or PyTorch's; Python's types are what they are in PyTorch. None is the default, where there is one.
+    DTypeError for anything else.
+
+    >>> as_dtype("bfloat16"), as_dtype("long"), as_dtype(float), as_dtype(np.int8), as_dtype(np.dtype("<f2"))
+    (bfloat16, int64, float64, int8, float16)
+    """
+    if type(given) is DType:
+        return given
+    found = default if given is None else dtype_named(given)
+    if found is None:
+        where = f" ({line})" if (line := user_line()) else ""
+        raise DTypeError(f"{given!r:.100} is no dtype; the dtypes are {', '.join(BY_NAME)}{where}")
+    return found
+
+
+def dtype_named(given: Any) -> DType | None:
+    """`as_dtype`, with None for what is no dtype."""
+    if isinstance(given, DType):
+        return given
+    if type(given).__module__ == "torch":
+        given = str(given)
+    if isinstance(given, str):
+        name = given.removeprefix("torch.")
+        found = getattr(dtypes, name, None) or _OTHER_NAMES.get(name)
+        if isinstance(found, DType):
+            return found
+    elif not isinstance(given, (type, np.dtype)):
+        return None
+    if given in _BY_TYPE:
+        return _BY_TYPE[given]
+    try:
+        return BY_NAME.get(np.dtype(given).name)
+    except (TypeError, ValueError):
+        return None
+
+
 def promote(a: DType, b: DType) -> DType:
     """The type of a binary operation between tensors of types `a` and `b`, as in PyTorch.
 
@@ -144,6 +191,11 @@ def promote(a: DType, b: DType) -> DType:
     if unsigned.bits == 64:
         raise DTypeError(f"no integer type holds both {a} and {b}; cast one of them first, e.g. .cast(dtypes.int64)")
     return _SIGNED[unsigned.bits * 2]
+
+
+def category(dtype: DType) -> int:
+    """bool < integers < floats."""
+    return 2 if dtype.is_float else 1 if dtype.is_int else 0
 
 
 def promote_scalar(a: DType, value: Scalar) -> DType:

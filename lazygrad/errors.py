@@ -12,6 +12,7 @@ import re
 import sys
 from collections.abc import Sequence
 from types import FrameType
+from typing import NoReturn
 
 _PACKAGE = __name__.partition(".")[0]
 _PACKAGE_PREFIX = _PACKAGE + "."
@@ -27,6 +28,10 @@ class ShapeError(LazygradError, ValueError):
 
 class DTypeError(LazygradError, TypeError):
     """An operation that is not defined for these dtypes."""
+
+
+class OperandError(LazygradError, TypeError):
+    """Something that is no tensor, where one is needed."""
 
 
 class BoundsError(LazygradError, IndexError):
@@ -229,6 +234,12 @@ def location_text(filename: str, line: int) -> str:
 def user_line() -> str:
     """`file.py:12: code` of the nearest stack frame outside lazygrad, or "" when there is none."""
     return location_text(*user_location())
+
+
+def fail(kind: type[LazygradError], message: str) -> NoReturn:
+    """Raise `kind` with the user's line behind the message."""
+    line = user_line()
+    raise kind(f"{message} ({line})" if line else message)
 
 
 def _indent(text: str) -> str:

@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lazygrad.dtype import DType, dtypes, of_scalar
+from lazygrad.dtype import DTypeLike, as_dtype, dtype_named, dtypes, of_scalar
 from lazygrad.engine import run
 from lazygrad.errors import DTypeError, ShapeError
 from lazygrad.index.expr import Dim, Expr, dim_product
 from lazygrad.ir.build import size_value
 from lazygrad.ir.elements import from_storage
-from lazygrad.ir.node import Node, cast, contiguous, copy, new_uid
+from lazygrad.ir.node import Node, cast, contiguous, copy, detach, new_uid
 from lazygrad.ops.aliases import give_back, remember_order
 from lazygrad.ops.attention import Attention
 from lazygrad.ops.casting import Casting
 from lazygrad.ops.combining import Combining
+from lazygrad.ops.compare import OPERANDS
 from lazygrad.ops.conv import Conv
+from lazygrad.ops.copying import Copying
 from lazygrad.ops.core import Core, fail
 from lazygrad.ops.creation import as_array, device_name, leaf
 from lazygrad.ops.differentiate import Differentiate
 from lazygrad.ops.fitting import fitted
 from lazygrad.ops.loss import Loss
+from lazygrad.ops.operands import not_a_tensor
 from lazygrad.ops.text import tensor_text
 
 if TYPE_CHECKING:
@@ -32,7 +35,7 @@ if TYPE_CHECKING:
     from lazygrad.engine.explain import KernelView
 
 
-class Tensor(Loss, Attention, Conv, Combining, Casting, Differentiate):
+class Tensor(Loss, Attention, Conv, Combining, Casting, Copying, Differentiate):
     """An array of `dtype` on `device`, with PyTorch's methods.
 
     Args:
@@ -53,19 +56,22 @@ class Tensor(Loss, Attention, Conv, Combining, Casting, Differentiate):
     __slots__ = ()
 
     def __new__(
-        cls, data: Any, dtype: DType | None = None, device: str | None = None, requires_grad: bool = False
+        cls, data: Any, dtype: DTypeLike | None = None, device: str | None = None, requires_grad: bool = False
     ) -> Self:
+        if isinstance(dtype, (int, tuple, list)):
+            fail(DTypeError, f"Tensor: {dtype!r} is no dtype; Tensor.zeros(2, 3) makes one of a shape")
+        kind = dtype if dtype is None else as_dtype(dtype)
         if isinstance(data, Core):
             name = data.device if device is None else device_name(device)
-            value = _moved(cast(data.detach().node, dtype or data.dtype), data.device, name)
+            value = detach(data.node) if data.requires_grad else data.node
+            value = _moved(cast(value, kind or data.dtype), data.device, name)
             return leaf(cls, contiguous(value, new_uid()) if requires_grad else value, name, requires_grad)
         name = device_name(device)
         if isinstance(data, Expr):
-            return leaf(cls, size_value(data, dtype or dtypes.int64), name, requires_grad)
+            return leaf(cls, size_value(data, kind or dtypes.int64), name, requires_grad)
         if type(data) in (bool, int, float):  # NumPy's scalars keep their type
-            kind = dtype or of_scalar(data)
-            return leaf(cls, fitted("Tensor", data, kind), name, requires_grad)
-        array, kind = as_array(data, dtype)
+            return leaf(cls, fitted("Tensor", data, kind or of_scalar(data)), name, requires_grad)
+        array, kind = as_array(data, kind)
         return leaf(cls, run.upload(array, kind, name), name, requires_grad)
 
     # ---- sizes ----
@@ -180,38 +186,22 @@ class Tensor(Loss, Attention, Conv, Combining, Casting, Differentiate):
 
     # ---- copies ----
 
-    def to(self, target: str | DType | Tensor) -> Self:
-        """On another device, in another dtype, or both those of another tensor.
+    def to(self, target: DTypeLike | Tensor) -> Self:
+        """On another device (a name), in another dtype, or both those of another tensor.
 
         >>> Tensor([1]).to(dtypes.float32).tolist(), Tensor([1]).to("NUMPY").device
         ([1.0], 'NUMPY')
         """
-        if isinstance(target, DType):
-            return self.cast(target)
         if isinstance(target, Tensor):
             return self.cast(target.dtype).to(target.device)
+        if not isinstance(target, str) or dtype_named(target):
+            return self.cast(target)
         name = device_name(target)
         if name == self.device:
             return self
         moved = self._out(_moved(self._in(), self.device, name))
         moved.device = name
         return moved
-
-    def clone(self) -> Self:
-        """The same values, stored anew; gradients pass.
-
-        >>> Tensor([1, 2]).clone().tolist()
-        [1, 2]
-        """
-        return self._out(contiguous(self._in(), new_uid()))
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
-        new = leaf(type(self), contiguous(self.detach().node, new_uid()), self.device, self.requires_grad)
-        memo[id(self)] = new
-        return new
-
-    def __reduce__(self) -> NoReturn:
-        raise TypeError("tensors are never pickled: save them with lazygrad.io, or send tensor.numpy()")
 
     @property
     def data(self) -> Self:
@@ -253,7 +243,7 @@ class Tensor(Loss, Attention, Conv, Combining, Casting, Differentiate):
         return float(self.item())
 
     def __index__(self) -> int:
-        if not self.dtype.is_int:
+        if self.dtype.is_float:
             raise TypeError(f"only an integer tensor can be an index, not {self.dtype}")
         return int(self.item())
 
@@ -262,7 +252,17 @@ class Tensor(Loss, Attention, Conv, Combining, Casting, Differentiate):
             raise TypeError("a 0-d tensor cannot be iterated over")
         return iter(self.unbind(0))
 
+    def __reversed__(self) -> Self:
+        return self.flip(0) if self.ndim else self
+
+    def __contains__(self, element: Any) -> bool:
+        if not isinstance(element, OPERANDS):
+            not_a_tensor("in", element, "a Tensor or a number")
+        return bool(self.eq(element).any().item())
+
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
+        if copy is False:
+            raise ValueError("a tensor's elements cannot be had without a copy; use np.asarray(tensor)")
         return self.numpy() if dtype is None else self.numpy().astype(dtype)
 
 

@@ -125,7 +125,7 @@ ARITHMETIC = [
         dtypes=ALL,
         errors=(
             (lambda: Tensor([1, 2]) + Tensor([1, 2, 3]), ShapeError, "broadcast"),
-            (lambda: Tensor([1]) + "x", TypeError, "neither a Tensor nor a number"),
+            (lambda: Tensor([1]) + "x", TypeError, "takes a Tensor or a number"),
         ),
     ),
     binary(

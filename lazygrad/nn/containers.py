@@ -2,30 +2,41 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, overload
+from typing import TYPE_CHECKING, Any, overload
 
+from lazygrad.errors import ArgumentError, BoundsError, OperandError, fail
 from lazygrad.nn.module import Module
+from lazygrad.ops.operands import describe
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 
-class Sequential(Module):
-    """Modules applied one after the other.
+class Numbered(Module):
+    """Base of modules that hold others in an order, under the names "0", "1", ...: a list of modules.
 
-    >>> net = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2))
-    >>> net(Tensor.ones(3, 4)).shape
-    (3, 2)
+    TypeError for what is no Module, IndexError for a place that is none.
     """
 
-    def __init__(self, *modules: Module) -> None:
-        super().__init__()
-        for i, module in enumerate(modules):
-            setattr(self, str(i), module)
+    def _modules(self) -> list[Module]:
+        return list(self.children())
 
-    def forward(self, x: Any) -> Any:
-        """Each module applied to the result of the one before."""
-        for module in self.children():
-            x = module(x)
-        return x
+    def _renew(self, modules: Iterable[Module]) -> Self:
+        """Hold these modules, numbered from 0."""
+        new = [_checked(self, module) for module in modules]
+        for name in list(self._children):
+            delattr(self, name)
+        for i, module in enumerate(new):
+            setattr(self, str(i), module)
+        return self
+
+    def _place(self, index: Any) -> int:
+        count, place = len(self._children), operator.index(index)
+        if not -count <= place < count:
+            raise BoundsError(f"{type(self).__name__}: index {place} is out of range; it holds {count} modules")
+        return place % count
 
     def __len__(self) -> int:
         return len(self._children)
@@ -33,16 +44,96 @@ class Sequential(Module):
     def __iter__(self) -> Iterator[Module]:
         return self.children()
 
-    def __getitem__(self, index: int) -> Module:
-        return list(self.children())[index]
+    def __setitem__(self, index: int, module: Module) -> None:
+        setattr(self, list(self._children)[self._place(index)], _checked(self, module))
 
-    def append(self, module: Module) -> Sequential:
+    def __delitem__(self, index: int | slice) -> None:
+        modules = self._modules()
+        del modules[index if isinstance(index, slice) else self._place(index)]
+        self._renew(modules)
+
+    def append(self, module: Module) -> Self:
         """Add a module at the end."""
-        setattr(self, str(len(self)), module)
+        number = len(self)
+        while str(number) in self._children:  # a slice of a Sequential keeps the names of its modules
+            number += 1
+        setattr(self, str(number), _checked(self, module))
         return self
 
+    def extend(self, modules: Iterable[Module]) -> Self:
+        """Add modules at the end."""
+        for module in list(_all_of(self, modules)):
+            self.append(module)
+        return self
 
-class ModuleList(Module):
+    def insert(self, index: int, module: Module) -> Self:
+        """Add a module before the one at `index`, as a list does."""
+        modules = self._modules()
+        modules.insert(operator.index(index), module)
+        return self._renew(modules)
+
+    def pop(self, index: int = -1) -> Module:
+        """Take out a module, by default the last one; returns it.
+
+        >>> layers = nn.Sequential(nn.Linear(2, 2), nn.ReLU())
+        >>> layers.pop(), len(layers)
+        (ReLU(), 1)
+        """
+        module = self._modules()[self._place(index)]
+        del self[index]
+        return module
+
+    def __iadd__(self, other: Iterable[Module]) -> Self:
+        return self.extend(other)
+
+
+class Sequential(Numbered):
+    """Modules applied one after the other; in a dict, under their names.
+
+    Slices are Sequentials of the same modules. TypeError for what is no Module.
+
+    >>> net = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2))
+    >>> net(Tensor.ones(3, 4)).shape, net[:2](Tensor.ones(3, 4)).shape
+    ((3, 2), (3, 8))
+    """
+
+    def __init__(self, *modules: Module | Mapping[str, Module]) -> None:
+        super().__init__()
+        if len(modules) == 1 and isinstance(modules[0], Mapping):
+            for name, module in modules[0].items():
+                setattr(self, _free_name(self, name), _checked(self, module))
+        else:
+            self._renew(modules)  # type: ignore[arg-type]
+
+    def forward(self, x: Any) -> Any:
+        """Each module applied to the result of the one before."""
+        for module in self.children():
+            x = module(x)
+        return x
+
+    @overload
+    def __getitem__(self, index: int) -> Module: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequential: ...
+    def __getitem__(self, index: int | slice) -> Module | Sequential:
+        if isinstance(index, slice):
+            return Sequential(dict(list(self.named_children())[index]))
+        return self._modules()[self._place(index)]
+
+    def __add__(self, other: Sequential) -> Sequential:
+        if not isinstance(other, Sequential):
+            raise OperandError(f"Sequential + {describe(other)[0]}: only a Sequential can be added; see extend")
+        return Sequential(*self, *other)
+
+    def __mul__(self, times: int) -> Sequential:
+        if operator.index(times) < 1:
+            raise ArgumentError(f"Sequential * {times}: at least once")
+        return Sequential(*self._modules() * times)
+
+    __rmul__ = __mul__
+
+
+class ModuleList(Numbered):
     """A list of modules whose parameters are found; it has no `forward` of its own.
 
     >>> layers = nn.ModuleList([nn.Linear(2, 2) for _ in range(3)])
@@ -54,33 +145,17 @@ class ModuleList(Module):
         super().__init__()
         self.extend(modules)
 
-    def __len__(self) -> int:
-        return len(self._children)
-
-    def __iter__(self) -> Iterator[Module]:
-        return self.children()
-
     @overload
     def __getitem__(self, index: int) -> Module: ...
     @overload
     def __getitem__(self, index: slice) -> ModuleList: ...
     def __getitem__(self, index: int | slice) -> Module | ModuleList:
-        found = list(self.children())[index]
-        return ModuleList(found) if isinstance(found, list) else found
+        if isinstance(index, slice):
+            return ModuleList(self._modules()[index])
+        return self._modules()[self._place(index)]
 
-    def __setitem__(self, index: int, module: Module) -> None:
-        setattr(self, str(range(len(self))[index]), module)
-
-    def append(self, module: Module) -> ModuleList:
-        """Add a module at the end."""
-        setattr(self, str(len(self)), module)
-        return self
-
-    def extend(self, modules: Iterable[Module]) -> ModuleList:
-        """Add modules at the end."""
-        for module in modules:
-            self.append(module)
-        return self
+    def __add__(self, other: Iterable[Module]) -> ModuleList:
+        return ModuleList([*self, *_all_of(self, other)])
 
 
 class ModuleDict(Module):
@@ -97,9 +172,8 @@ class ModuleDict(Module):
             self[name] = module
 
     def __setitem__(self, name: str, module: Module) -> None:
-        if hasattr(type(self), name):
-            raise KeyError(f"{name!r} is the name of a method; choose another")
-        setattr(self, name, module)
+        _checked(self, module)
+        setattr(self, _free_name(self, name), module)
 
     def __getitem__(self, name: str) -> Module:
         if name not in self._children:
@@ -115,6 +189,54 @@ class ModuleDict(Module):
     def __iter__(self) -> Iterator[str]:
         return iter(self._children)
 
+    def __delitem__(self, name: str) -> None:
+        if name not in self._children:
+            raise KeyError(name)
+        delattr(self, name)
+
+    def pop(self, name: str) -> Module:
+        """Take out a module; returns it."""
+        module = self[name]
+        del self[name]
+        return module
+
+    def update(self, modules: Mapping[str, Module]) -> None:
+        """Add modules, or exchange those that have the same names."""
+        for name, module in modules.items():
+            self[name] = module
+
+    def keys(self) -> Iterable[str]:
+        """The names in the order in which they were added."""
+        return self._children.keys()
+
+    def values(self) -> Iterator[Module]:
+        """The modules in the order in which they were added."""
+        return self.children()
+
     def items(self) -> Iterator[tuple[str, Module]]:
         """(name, module) in the order in which they were added."""
         return self.named_children()
+
+
+def _free_name(owner: Module, name: str) -> str:
+    """`name`, which must not be a method's."""
+    if hasattr(type(owner), name):
+        raise KeyError(f"{name!r} is the name of a method; choose another")
+    return name
+
+
+def _checked(owner: Module, module: Any) -> Module:
+    """`module`, which must be one."""
+    if not isinstance(module, Module):
+        name, remedy = describe(module)
+        if isinstance(module, (list, tuple)):
+            remedy = f"unpack it: {type(owner).__name__}(*modules)"
+        fail(OperandError, f"{type(owner).__name__} holds Modules, not {name}; {remedy}")
+    return module
+
+
+def _all_of(owner: Module, modules: Any) -> Iterable[Module]:
+    """`modules`, which must be several: a list of them, or another container."""
+    if (isinstance(modules, Module) and not isinstance(modules, Numbered)) or not isinstance(modules, Iterable):
+        fail(OperandError, f"{type(owner).__name__} is extended by lists of Modules, not by {describe(modules)[0]}")
+    return modules

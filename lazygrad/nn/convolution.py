@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from lazygrad.dtype import DType, dtypes
+from lazygrad.dtype import DTypeLike, dtypes
 from lazygrad.errors import ArgumentError
 from lazygrad.nn.linear import within
 from lazygrad.nn.module import Module
@@ -29,7 +29,7 @@ class _Conv(Module):
         groups: int = 1,
         bias: bool = True,
         device: str | None = None,
-        dtype: DType = dtypes.float32,
+        dtype: DTypeLike = dtypes.float32,
     ) -> None:
         super().__init__()
         if groups < 1 or in_channels % groups or out_channels % groups:

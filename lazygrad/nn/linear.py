@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from lazygrad.dtype import DType, dtypes
+from lazygrad.dtype import DTypeLike, dtypes
 from lazygrad.errors import BoundsError
 from lazygrad.nn.module import Module
 from lazygrad.tensor import Tensor
@@ -26,7 +26,7 @@ class Linear(Module):
         out_features: int,
         bias: bool = True,
         device: str | None = None,
-        dtype: DType = dtypes.float32,
+        dtype: DTypeLike = dtypes.float32,
     ) -> None:
         super().__init__()
         self.in_features, self.out_features = in_features, out_features
@@ -57,7 +57,7 @@ class Embedding(Module):
         embedding_dim: int,
         padding_idx: int | None = None,
         device: str | None = None,
-        dtype: DType = dtypes.float32,
+        dtype: DTypeLike = dtypes.float32,
     ) -> None:
         super().__init__()
         self.num_embeddings, self.embedding_dim = num_embeddings, embedding_dim
@@ -83,7 +83,7 @@ class Embedding(Module):
         return f"{self.num_embeddings}, {self.embedding_dim}{padding}"
 
 
-def within(shape: tuple[int, ...], fan_in: int, dtype: DType, device: str | None) -> Tensor:
+def within(shape: tuple[int, ...], fan_in: int, dtype: DTypeLike, device: str | None) -> Tensor:
     """A parameter of uniform numbers within 1 / sqrt(fan_in)."""
     bound = 1 / math.sqrt(fan_in) if fan_in else 0.0
     return Tensor.uniform(*shape, low=-bound, high=bound, dtype=dtype, device=device, requires_grad=True)

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from lazygrad.dtype import DType
-from lazygrad.engine.run import own
+from lazygrad.dtype import DTypeLike, as_dtype, dtype_named
 from lazygrad.errors import ArgumentError
-from lazygrad.ir.signature import Shape
+from lazygrad.nn.moving import move
+from lazygrad.nn.summary import summary_text
 from lazygrad.ops.jit_modules import Changes
 from lazygrad.ops.mode import no_grad
+from lazygrad.ops.operands import not_a_tensor
 from lazygrad.tensor import Tensor
 
 if TYPE_CHECKING:
@@ -50,6 +50,7 @@ class Module:
     _parameters: dict[str, None]
     _buffers: dict[str, bool]  # name -> whether it is part of the state
     _children: dict[str, None]
+    _takes_tensor = False  # whether `forward` is our own and takes a tensor first
 
     def __init__(self) -> None:
         self.__dict__.update(_parameters={}, _buffers={}, _children={})
@@ -89,8 +90,23 @@ class Module:
         """What the module computes; subclasses define it."""
         raise NotImplementedError(f"{type(self).__name__} does not define forward")
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "forward" in vars(cls):  # users' modules may take what they like
+            kinds = list(getattr(cls.forward, "__annotations__", {}).values())
+            cls._takes_tensor = cls.__module__.startswith("lazygrad.") and kinds[:1] == ["Tensor"]
+
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if self._takes_tensor and args and not isinstance(args[0], Tensor):
+            not_a_tensor(type(self).__name__, args[0])
         return self.forward(*args, **kwargs)
+
+    def __copy__(self) -> Self:
+        """Another module of the same tensors and modules."""
+        new = object.__new__(type(self))
+        names = {name: dict(self.__dict__[name]) for name in ("_parameters", "_buffers", "_children")}
+        new.__dict__.update({**self.__dict__, **names})
+        return new
 
     # ---- what is inside ----
 
@@ -196,16 +212,17 @@ class Module:
             function(module)
         return self
 
-    def to(self, target: str | DType) -> Self:
+    def to(self, target: DTypeLike) -> Self:
         """Move every parameter and buffer to a device, or cast the floating ones to a dtype, in place.
 
         >>> nn.Linear(2, 2).to(dtypes.float64).weight.dtype
         float64
         """
-        tensors = [t for kind in ("_parameters", "_buffers") for _, t in self._named(kind)]
+        kind = dtype_named(target) if isinstance(target, str) else as_dtype(target)
+        tensors = [t for names in ("_parameters", "_buffers") for _, t in self._named(names)]
         for t in {id(t): t for t in tensors}.values():
-            if isinstance(target, str) or t.dtype.is_float:
-                _move(t, target)
+            if kind is None or t.dtype.is_float:
+                move(t, kind or target)
         return self
 
     # ---- state ----
@@ -265,18 +282,7 @@ class Module:
         1     ReLU                               0
         total                                   55
         """
-        rows = [("name", "module", "parameters", "count")]
-        for name, module in self.named_modules():
-            own = {n: getattr(module, n).shape for n in module._parameters}
-            if own or not module._children:
-                count = sum(_size(shape) for shape in own.values())
-                shapes = ", ".join(f"{n} {'×'.join(map(str, shape))}" for n, shape in own.items())
-                rows.append((name or "(self)", type(module).__name__, shapes, f"{count:,}"))
-        rows.append(("total", "", "", f"{sum(_size(p.shape) for p in self.parameters()):,}"))
-        widths = [max(len(row[i]) for row in rows) for i in range(4)]
-        return "\n".join(
-            "  ".join([*(cell.ljust(w) for cell, w in zip(row[:3], widths)), row[3].rjust(widths[3])]) for row in rows
-        )
+        return summary_text(self)
 
 
 def _mark(names: dict[str, None], name: str, present: bool) -> None:
@@ -284,17 +290,3 @@ def _mark(names: dict[str, None], name: str, present: bool) -> None:
         names.setdefault(name)
     else:
         names.pop(name, None)
-
-
-def _size(shape: Shape) -> int:
-    return math.prod(n for n in shape if isinstance(n, int))
-
-
-def _move(t: Tensor, target: str | DType) -> None:
-    """Move or cast a tensor in place: it stays the object that optimizers and modules hold."""
-    with no_grad():
-        moved = t.to(target)
-    t.node = own(moved.node) if t.requires_grad else moved.node
-    t.device, t._earlier, t._alias = moved.device, None, None if moved is not t else t._alias
-    if t.grad is not None:
-        t.grad = t.grad.to(target)

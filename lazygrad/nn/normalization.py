@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lazygrad.dtype import DType, dtypes
+from lazygrad.dtype import DTypeLike, dtypes
 from lazygrad.errors import ArgumentError, ShapeError
 from lazygrad.index.expr import as_dim
 from lazygrad.nn.module import Module
@@ -26,7 +26,7 @@ class LayerNorm(Module):
         elementwise_affine: bool = True,
         bias: bool = True,
         device: str | None = None,
-        dtype: DType = dtypes.float32,
+        dtype: DTypeLike = dtypes.float32,
     ) -> None:
         super().__init__()
         shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
@@ -57,7 +57,7 @@ class RMSNorm(Module):
         eps: float = 1e-6,
         elementwise_affine: bool = True,
         device: str | None = None,
-        dtype: DType = dtypes.float32,
+        dtype: DTypeLike = dtypes.float32,
     ) -> None:
         super().__init__()
         shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
@@ -90,7 +90,7 @@ class GroupNorm(Module):
         eps: float = 1e-5,
         affine: bool = True,
         device: str | None = None,
-        dtype: DType = dtypes.float32,
+        dtype: DTypeLike = dtypes.float32,
     ) -> None:
         super().__init__()
         if num_groups < 1 or num_channels % num_groups:
@@ -123,7 +123,7 @@ class _BatchNorm(Module):
         momentum: float = 0.1,
         affine: bool = True,
         device: str | None = None,
-        dtype: DType = dtypes.float32,
+        dtype: DTypeLike = dtypes.float32,
     ) -> None:
         super().__init__()
         self.num_features, self.eps, self.momentum = num_features, eps, momentum

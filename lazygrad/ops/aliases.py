@@ -88,6 +88,16 @@ def view_of(base: Member, view: T, change: Change, argument: Any = None) -> T:
     return view
 
 
+def copy_family(t: Member, copied: Member, memo: dict[int, Any]) -> None:
+    """After a deep copy: copies of tensors of one memory are of one memory, too. `memo` is that of `copy.deepcopy`."""
+    if t._alias is not None:
+        place = t._alias.find_layout()
+        family = memo.setdefault(id(place.memory), Family(place.shape, place.memory.row_major))
+        copied._alias = Alias(family, None, t._alias.change, None)
+        copied._alias.number, copied._alias.layout = t._alias.number, place._replace(memory=family)
+        memo.setdefault(id(memo), []).append(place.memory)  # what an identity stands for must live on
+
+
 def remember_order(t: Member, stored: Node) -> None:
     """Before the graph of `t` is forgotten for the `stored` value: whether PyTorch may keep it in another order."""
     if _may_be_reordered(t.node) or (t._alias is not None and not t._alias.find_layout().is_row_major):

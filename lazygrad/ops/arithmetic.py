@@ -202,6 +202,12 @@ class Arithmetic(Rounding):
     def __rmod__(self, other: Operand) -> Self:
         return self._binary(Op.MOD, other, reverse=True)
 
+    def __divmod__(self, other: Operand) -> tuple[Self, Self]:
+        return self // other, self % other
+
+    def __rdivmod__(self, other: Operand) -> tuple[Self, Self]:
+        return other // self, other % self
+
     def __pow__(self, other: Operand) -> Self:
         return self.pow(other)
 
@@ -216,6 +222,9 @@ class Arithmetic(Rounding):
 
     def __abs__(self) -> Self:
         return self.abs()
+
+    def __round__(self, digits: int | None = None) -> Self:
+        return self.round(decimals=digits or 0)
 
 
 T = TypeVar("T", bound=Arithmetic)

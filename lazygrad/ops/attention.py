@@ -42,6 +42,7 @@ class Attention(Normalize, Matmul, Joining, Random):
         [1.0, 0.0]
         """
         what = "scaled_dot_product_attention"
+        self._same_device(what, key, value, *(() if attn_mask is None else (attn_mask,)))
         if min(self.ndim, key.ndim, value.ndim) < 2 or key.shape[-2] != value.shape[-2]:
             shapes = ", ".join(str(list(t.shape)) for t in (self, key, value))
             fail(ShapeError, f"{what}: queries, keys and values of shapes {shapes} do not fit")

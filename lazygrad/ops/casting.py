@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from lazygrad.dtype import dtypes
 from lazygrad.ops.core import Core
+from lazygrad.ops.operands import not_a_tensor
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -26,6 +27,8 @@ class Casting(Core):
         >>> Tensor([1]).type_as(Tensor([0.5])).tolist()
         [1.0]
         """
+        if not isinstance(other, Core):
+            not_a_tensor("type_as", other)
         return self.cast(other.dtype)
 
     def float(self) -> Self:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from lazygrad.dtype import Scalar, of_scalar
+from lazygrad.dtype import Scalar, category, of_scalar
 from lazygrad.errors import DTypeError, ShapeError
 from lazygrad.ir.node import const
-from lazygrad.ops.core import Core, category, fail, scalar
+from lazygrad.ops.core import Core, fail, scalar
 from lazygrad.ops.fitting import fitting
 from lazygrad.ops.reduce import Dims, Reduce
 

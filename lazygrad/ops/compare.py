@@ -7,19 +7,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lazygrad.dtype import DType, dtypes, of_scalar, promote_scalar
+from lazygrad.dtype import dtypes, of_scalar, promote_scalar
 from lazygrad.errors import DTypeError, ShapeError
-from lazygrad.ir.node import Node, bitcast, cast, const, node, where
+from lazygrad.ir.node import Node, cast, const, node, where
 from lazygrad.ir.op import Op
+from lazygrad.ops.bits import Bits
 from lazygrad.ops.core import Core, Operand, broadcast_shape, broadcast_to, fail, promote_shaped, scalar
 from lazygrad.ops.fitting import RangeError, fitted
-from lazygrad.ops.layout import same
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
 
-OPERANDS = (Core, bool, int, float, np.generic)
+OPERANDS = (Core, bool, int, float, np.generic, np.ndarray)
 
 
 def logical_not(x: Node) -> Node:
@@ -31,7 +31,7 @@ def equal(a: Node, b: Node) -> Node:
     return logical_not(node(Op.NE, (a, b)))
 
 
-class Compare(Core):
+class Compare(Bits):
     """Comparisons give bool tensors; shapes broadcast and dtypes promote as in arithmetic."""
 
     __slots__ = ()
@@ -122,7 +122,7 @@ class Compare(Core):
         """
         return ~(self.isinf() | self.isnan())
 
-    # ---- logic and bits ----
+    # ---- logic ----
 
     def bool(self) -> Self:
         """Whether each element is not zero.
@@ -164,22 +164,6 @@ class Compare(Core):
         """
         return self.bool() ^ self._beside(other).bool()
 
-    def bitwise_not(self) -> Self:
-        """The opposite bits (of bools: not).
-
-        >>> Tensor([0, 5]).bitwise_not().tolist()
-        [-1, -6]
-        """
-        return self._binary(Op.XOR, True if self.dtype.is_bool else -1)
-
-    def bitcast(self, dtype: DType) -> Self:
-        """The same bytes read as another dtype of the same size. DTypeError for another size.
-
-        >>> Tensor([1.0]).bitcast(dtypes.int32).tolist()
-        [1065353216]
-        """
-        return self._view(bitcast(self._in(), dtype), same)
-
     # ---- choosing ----
 
     def where(self, condition: Core, other: Operand) -> Self:
@@ -190,6 +174,7 @@ class Compare(Core):
         >>> Tensor([1, 2, 3]).where(Tensor([True, False, True]), 0).tolist()
         [1, 0, 3]
         """
+        self._same_device("where", condition)
         if not condition.dtype.is_bool:
             fail(DTypeError, f"where: the condition is {condition.dtype}, not bool; x.where(condition, other) keeps x")
         return self._new(condition.node)._choose(self, other)
@@ -200,6 +185,7 @@ class Compare(Core):
         >>> Tensor([1, 2]).masked_fill(Tensor([False, True]), 0).tolist()
         [1, 0]
         """
+        self._same_device("masked_fill", mask)
         if not mask.dtype.is_bool:
             fail(DTypeError, f"masked_fill: the mask is {mask.dtype}, not bool")
         if isinstance(value, Core) and value.ndim:
@@ -239,30 +225,6 @@ class Compare(Core):
 
     def __ge__(self, other: Operand) -> Self:
         return self.ge(other)
-
-    def __and__(self, other: Operand) -> Self:
-        return self._binary(Op.AND, other)
-
-    def __or__(self, other: Operand) -> Self:
-        return self._binary(Op.OR, other)
-
-    def __xor__(self, other: Operand) -> Self:
-        return self._binary(Op.XOR, other)
-
-    __rand__, __ror__, __rxor__ = __and__, __or__, __xor__
-
-    def __invert__(self) -> Self:
-        return self.bitwise_not()
-
-    def __lshift__(self, other: Operand) -> Self:
-        return self._binary(Op.SHL, self._count_of_bits(other))
-
-    def __rshift__(self, other: Operand) -> Self:
-        return self._binary(Op.SHR, self._count_of_bits(other))
-
-    def _count_of_bits(self, count: Operand) -> Operand:
-        """A count as a number of the dtype: all those outside 0 <= count < bits shift as `bits` does."""
-        return self.dtype.bits if isinstance(count, int) and not 0 <= count < self.dtype.bits else count
 
 
 def _choices(a: Operand, b: Operand) -> tuple[Node, Node]:

@@ -135,7 +135,7 @@ class Conv(Matmul):
         return result if bias is None else result + self._new(bias.node, bias.requires_grad).reshape((-1,) + (1,) * n)
 
     def _check_conv(self, what: str, n: int, weight: Core, bias: Core | None, groups: int) -> None:
-        self._same_device(what, weight)
+        self._same_device(what, weight, *(() if bias is None else (bias,)))
         shapes = f"an input {list(self.shape)} does not fit a weight {list(weight.shape)} in {groups} groups"
         if self.ndim != n + 2 or weight.ndim != n + 2 or groups < 1:
             fail(ShapeError, f"{what}: {shapes}; they are (N, C, ...) and (O, C / groups, ...) of {n + 2} dimensions")

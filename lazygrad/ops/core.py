@@ -6,13 +6,14 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, Union
+from typing import TYPE_CHECKING, Any, TypeVar, Union
 
 import numpy as np
 
-from lazygrad.dtype import DType, Scalar, promote, promote_scalar
+from lazygrad.dtype import DType, DTypeLike, Scalar, as_dtype, category, promote, promote_scalar
 from lazygrad.engine.run import live, own
-from lazygrad.errors import BoundsError, DeviceError, GradientError, LazygradError, ShapeError, user_line
+from lazygrad.errors import BoundsError, DeviceError, GradientError, ShapeError
+from lazygrad.errors import fail as fail  # operations find it here
 from lazygrad.index.expr import Dim, Expr
 from lazygrad.ir.build import size_value
 from lazygrad.ir.node import Node, cast, detach, expand, node, reshape
@@ -22,11 +23,12 @@ from lazygrad.ops.aliases import Member, view_of
 from lazygrad.ops.fitting import RangeError, constant, fitted, fitting
 from lazygrad.ops.layout import Change, same
 from lazygrad.ops.mode import mode
+from lazygrad.ops.operands import array_node, not_a_tensor
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-Operand = Union["Core", Scalar, "np.generic", Expr]  # what stands beside a tensor
+Operand = Union["Core", Scalar, "np.generic", "np.ndarray[Any, Any]", Expr]  # what stands beside a tensor
 T = TypeVar("T", bound="Core")
 _LOWER = {op: op.name.lower() for op in Op}
 
@@ -108,13 +110,14 @@ class Core(Member):
         self._requires = requires_grad
         return self
 
-    def cast(self, dtype: DType) -> Self:
+    def cast(self, dtype: DTypeLike) -> Self:
         """The elements as `dtype`; floats are truncated to integers. The same shape.
 
         >>> Tensor([1.7, -1.7]).cast(dtypes.int32)
         tensor([ 1, -1], dtype=int32)
         """
-        return self if self.node.dtype is dtype else self._out(cast(self._in(), dtype))
+        kind = as_dtype(dtype)
+        return self if self.node.dtype is kind else self._out(cast(self._in(), kind))
 
     def detach(self) -> Self:
         """The same values, through which no gradient flows.
@@ -180,6 +183,8 @@ class Core(Member):
         if isinstance(other, Expr):
             dtype = promote_scalar(a.dtype, 0)
             return cast(a, dtype), size_value(other, dtype, a.shape)
+        if isinstance(other, np.ndarray) and other.ndim:
+            other = self._beside(other)
         if not isinstance(other, Core):
             value = scalar(what, other)
             dtype = promote_scalar(a.dtype, value)
@@ -194,20 +199,24 @@ class Core(Member):
             a, b = broadcast_to(a, shape), broadcast_to(b, shape)
         return a, b
 
-    def _same_device(self, what: str, other: Core) -> None:
-        if other.device != self.device:
-            fail(
-                DeviceError,
-                f"{what}: its inputs are on {self.device} and on {other.device}; move one with .to({self.device!r})",
-            )
+    def _same_device(self, what: str, *others: Core) -> None:
+        """OperandError for what is no tensor, DeviceError for what is on another device."""
+        for other in others:
+            if not isinstance(other, Core):
+                not_a_tensor(what, other)
+            if other.device != self.device:
+                both = f"its inputs are on {self.device} and on {other.device}"
+                fail(DeviceError, f"{what}: {both}; move one with .to({self.device!r})")
 
     def _beside(self, other: Operand | Any) -> Self:
-        """`other` as a tensor on this device: tensors as they are, scalars as constants."""
+        """`other` as a tensor on this device: tensors as they are, arrays and scalars as constants."""
         if isinstance(other, Core):
             self._same_device("operation", other)
             return other  # type: ignore[return-value]
         if isinstance(other, Expr):
             return self._new(size_value(other, promote_scalar(self.dtype, 0)))
+        if isinstance(other, np.ndarray) and other.ndim:
+            return self._new(array_node(other, self.device))
         value = scalar("operation", other)
         dtype = promote_scalar(self.dtype, value)
         return self._new(fitted("operation", value, dtype))
@@ -239,21 +248,15 @@ def make(cls: type[T], value: Node, device: str, requires_grad: bool = False, le
     return t
 
 
-def fail(kind: type[LazygradError], message: str) -> NoReturn:
-    """Raise `kind` with the user's line behind the message."""
-    line = user_line()
-    raise kind(f"{message} ({line})" if line else message)
-
-
 def scalar(what: str, value: Any) -> Scalar:
-    """A Python scalar, or a NumPy one as Python's; TypeError for anything else."""
+    """A Python scalar, or a NumPy one as Python's; OperandError for anything else."""
     if isinstance(value, (bool, int, float)):
         return value
-    if isinstance(value, np.generic) or (isinstance(value, np.ndarray) and value.ndim == 0):
-        item = value.item()
-        if isinstance(item, (bool, int, float)):
-            return item
-    raise TypeError(f"{what}: {type(value).__name__} is neither a Tensor nor a number; wrap arrays in Tensor(...)")
+    is_scalar = isinstance(value, np.generic) or (isinstance(value, np.ndarray) and value.ndim == 0)
+    item = value.item() if is_scalar else None
+    if not isinstance(item, (bool, int, float)):
+        not_a_tensor(what, value, "a Tensor or a number")
+    return item
 
 
 def promote_shaped(a: Node, b: Node) -> DType:
@@ -263,11 +266,6 @@ def promote_shaped(a: Node, b: Node) -> DType:
     if b.shape and not a.shape and category(a.dtype) <= category(b.dtype):
         return b.dtype
     return promote(a.dtype, b.dtype)
-
-
-def category(dtype: DType) -> int:
-    """bool < integers < floats."""
-    return 2 if dtype.is_float else 1 if dtype.is_int else 0
 
 
 def broadcast_shape(what: str, *shapes: Shape) -> Shape:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from lazygrad.dtype import DType, Scalar, dtypes, of_numpy, of_scalar
+from lazygrad.dtype import BY_NAME, DType, DTypeLike, Scalar, as_dtype, dtypes, of_numpy, of_scalar
 from lazygrad.engine.run import own, upload
 from lazygrad.errors import ArgumentError, DTypeError, GradientError, ShapeError
 from lazygrad.index.expr import Dim, Expr, as_dim, lift
@@ -18,6 +18,7 @@ from lazygrad.ir.op import Op
 from lazygrad.ops.core import Core, fail, make
 from lazygrad.ops.fitting import all_fitting, fitted, fitting
 from lazygrad.ops.movement import as_shape
+from lazygrad.ops.operands import describe
 from lazygrad.ops.reduce import Reduce
 from lazygrad.runtime.registry import canonical, default_device
 
@@ -43,11 +44,13 @@ def as_array(data: Any, dtype: DType | None) -> tuple[np.ndarray[Any, Any], DTyp
         array = np.asarray(data)
     except ValueError:
         fail(ShapeError, "Tensor: the nested lists are ragged; every list at one depth needs the same length")
+    if array.dtype.kind not in "biuf" and array.dtype.name not in BY_NAME:
+        first = next((x for x in array.flat if not isinstance(x, (bool, int, float))), data)
+        name, remedy = describe(first)
+        fail(DTypeError, f"Tensor takes numbers, not {name}; {remedy}")
     if dtype is None:
         is_list = isinstance(data, (list, tuple))
         dtype = dtypes.float32 if is_list and array.dtype == np.float64 else of_numpy(array.dtype)
-    if array.dtype.kind not in "biuf":
-        fail(DTypeError, f"Tensor: elements of type {array.dtype} are no numbers")
     if isinstance(data, (list, tuple)):
         all_fitting("Tensor", array, dtype)
     if array.dtype == np.bool_ and not dtype.is_bool:
@@ -89,7 +92,7 @@ class Creation(Reduce):
         size: Any,
         fill_value: Scalar,
         *,
-        dtype: DType | None = None,
+        dtype: DTypeLike | None = None,
         device: str | None = None,
         requires_grad: bool = False,
     ) -> Self:
@@ -99,34 +102,34 @@ class Creation(Reduce):
         [[7, 7], [7, 7]]
         """
         shape = as_shape(size if isinstance(size, (tuple, list)) else (size,), "full")
-        kind = dtype or of_scalar(fill_value)
+        kind = as_dtype(dtype, of_scalar(fill_value))
         return leaf(cls, fitted("full", fill_value, kind, shape), device_name(device), requires_grad)
 
     @classmethod
     def zeros(
-        cls, *shape: Any, dtype: DType = dtypes.float32, device: str | None = None, requires_grad: bool = False
+        cls, *shape: Any, dtype: DTypeLike = dtypes.float32, device: str | None = None, requires_grad: bool = False
     ) -> Self:
         """Zeros.
 
         >>> Tensor.zeros(2, 2).tolist()
         [[0.0, 0.0], [0.0, 0.0]]
         """
-        return leaf(cls, const(0, dtype, as_shape(shape, "zeros")), device_name(device), requires_grad)
+        return leaf(cls, const(0, as_dtype(dtype), as_shape(shape, "zeros")), device_name(device), requires_grad)
 
     @classmethod
     def ones(
-        cls, *shape: Any, dtype: DType = dtypes.float32, device: str | None = None, requires_grad: bool = False
+        cls, *shape: Any, dtype: DTypeLike = dtypes.float32, device: str | None = None, requires_grad: bool = False
     ) -> Self:
         """Ones.
 
         >>> Tensor.ones(2, dtype=dtypes.int32).tolist()
         [1, 1]
         """
-        return leaf(cls, const(1, dtype, as_shape(shape, "ones")), device_name(device), requires_grad)
+        return leaf(cls, const(1, as_dtype(dtype), as_shape(shape, "ones")), device_name(device), requires_grad)
 
     @classmethod
     def empty(
-        cls, *shape: Any, dtype: DType = dtypes.float32, device: str | None = None, requires_grad: bool = False
+        cls, *shape: Any, dtype: DTypeLike = dtypes.float32, device: str | None = None, requires_grad: bool = False
     ) -> Self:
         """A tensor whose values do not matter (they are zeros: nothing is computed until they are read).
 
@@ -142,7 +145,7 @@ class Creation(Reduce):
         end: float | Expr | None = None,
         step: float = 1,
         *,
-        dtype: DType | None = None,
+        dtype: DTypeLike | None = None,
         device: str | None = None,
         requires_grad: bool = False,
     ) -> Self:
@@ -156,7 +159,9 @@ class Creation(Reduce):
         first, last = (0, start) if end is None else (start, end)
         if isinstance(first, Expr) or isinstance(last, Expr):
             return cls._positions(first, last, step, dtype, device, requires_grad)
-        kind = dtype or (dtypes.float32 if any(isinstance(v, float) for v in (first, last, step)) else dtypes.int64)
+        kind = as_dtype(
+            dtype, dtypes.float32 if any(isinstance(v, float) for v in (first, last, step)) else dtypes.int64
+        )
         if not all(math.isfinite(v) for v in (first, last, step)):
             fail(ArgumentError, f"arange: from {first} to {last} by {step}; they must be finite")
         if kind is dtypes.int64:  # PyTorch counts in the type of the result, in smaller ones in doubles
@@ -171,12 +176,12 @@ class Creation(Reduce):
 
     @classmethod
     def _positions(
-        cls, first: Any, last: Any, step: float, dtype: DType | None, device: str | None, requires_grad: bool
+        cls, first: Any, last: Any, step: float, dtype: DTypeLike | None, device: str | None, requires_grad: bool
     ) -> Self:
         """`arange` where `first` or `last` has variables: what lies between them must be sizes."""
         if step != 1 or not all(isinstance(v, (int, Expr)) for v in (first, last)):
             fail(ArgumentError, f"arange: from {first} to {last} by {step}; with variables, integers by steps of 1")
-        count, kind = as_dim(last - first), dtype or dtypes.int64
+        count, kind = as_dim(last - first), as_dtype(dtype, dtypes.int64)
         if lift(count).lo < 0:
             fail(ArgumentError, f"arange: {last} may be less than {first}; give the variables bounds that rule it out")
         value = _line(count, 0, 1, kind)
@@ -191,7 +196,7 @@ class Creation(Reduce):
         end: float,
         steps: Dim,
         *,
-        dtype: DType = dtypes.float32,
+        dtype: DTypeLike = dtypes.float32,
         device: str | None = None,
         requires_grad: bool = False,
     ) -> Self:
@@ -204,7 +209,7 @@ class Creation(Reduce):
             fail(ArgumentError, f"linspace: the number of steps must be a number; {steps} is not known yet")
         if steps < 0:
             fail(ArgumentError, f"linspace: the number of steps is {steps}, less than 0")
-        kind = dtype
+        kind = dtype = as_dtype(dtype)
         if dtype.is_int:  # both ends are integers, as PyTorch has it; the steps between them need not be
             start, end, kind = int(start), int(end), dtypes.float64
         for end_of_line in (start, end):
@@ -221,7 +226,7 @@ class Creation(Reduce):
         n: Dim,
         m: Dim | None = None,
         *,
-        dtype: DType = dtypes.float32,
+        dtype: DTypeLike = dtypes.float32,
         device: str | None = None,
         requires_grad: bool = False,
     ) -> Self:
@@ -236,11 +241,11 @@ class Creation(Reduce):
 
     # ---- beside another tensor ----
 
-    def _constant_like(self, value: Scalar, dtype: DType | None, requires_grad: bool) -> Self:
-        kind = dtype or self.dtype
+    def _constant_like(self, value: Scalar, dtype: DTypeLike | None, requires_grad: bool) -> Self:
+        kind = as_dtype(dtype, self.dtype)
         return leaf(type(self), fitted("full_like", value, kind, self.shape), self.device, requires_grad)
 
-    def zeros_like(self, dtype: DType | None = None, requires_grad: bool = False) -> Self:
+    def zeros_like(self, dtype: DTypeLike | None = None, requires_grad: bool = False) -> Self:
         """Zeros in this tensor's shape, dtype and device.
 
         >>> Tensor([1, 2]).zeros_like().tolist()
@@ -248,7 +253,7 @@ class Creation(Reduce):
         """
         return self._constant_like(0, dtype, requires_grad)
 
-    def ones_like(self, dtype: DType | None = None, requires_grad: bool = False) -> Self:
+    def ones_like(self, dtype: DTypeLike | None = None, requires_grad: bool = False) -> Self:
         """Ones in this tensor's shape, dtype and device.
 
         >>> Tensor([5, 6]).ones_like().tolist()
@@ -256,7 +261,7 @@ class Creation(Reduce):
         """
         return self._constant_like(1, dtype, requires_grad)
 
-    def empty_like(self, dtype: DType | None = None, requires_grad: bool = False) -> Self:
+    def empty_like(self, dtype: DTypeLike | None = None, requires_grad: bool = False) -> Self:
         """A tensor of this shape, dtype and device whose values do not matter.
 
         >>> Tensor([5, 6]).empty_like().shape
@@ -264,7 +269,7 @@ class Creation(Reduce):
         """
         return self._constant_like(0, dtype, requires_grad)
 
-    def full_like(self, fill_value: Scalar, dtype: DType | None = None, requires_grad: bool = False) -> Self:
+    def full_like(self, fill_value: Scalar, dtype: DTypeLike | None = None, requires_grad: bool = False) -> Self:
         """One value in this tensor's shape, dtype and device.
 
         >>> Tensor([5, 6]).full_like(9).tolist()

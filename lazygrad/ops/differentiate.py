@@ -9,6 +9,7 @@ from lazygrad.engine.run import live
 from lazygrad.errors import GradientError, ShapeError
 from lazygrad.ir.node import Node, cast, const, detach, topological
 from lazygrad.ops.core import Core, fail, make
+from lazygrad.ops.operands import not_a_tensor
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -60,6 +61,8 @@ class Differentiate(Core):
                     f"backward: shape {list(self.shape)} is not a scalar; reduce it with .sum(), or give gradient=",
                 )
             return const(1, self.dtype, self.shape)
+        if not isinstance(gradient, Core):
+            not_a_tensor("backward", gradient)
         if gradient.shape != self.shape:
             fail(
                 ShapeError,

@@ -14,6 +14,9 @@ from lazygrad.index.expr import Dim, Expr, as_dim, dim_max
 from lazygrad.ir.node import Node, flip, pad, reshape, shrink
 from lazygrad.ir.signature import Shape
 from lazygrad.ops.core import Core, fail
+from lazygrad.ops.operands import not_a_tensor
+
+_INDICES = "integers, slices, None, '...', lists, arrays and Tensors"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,12 +89,15 @@ def _add_item(plan: Plan, item: Any, shape: Shape) -> None:
     elif isinstance(item, Expr):
         plan.steps.append(Steps(size, _from_end(item, size), 1, 1))
     elif hasattr(item, "__index__") and not isinstance(item, bool):
-        place = int(item.__index__())
+        try:
+            place = int(item.__index__())
+        except TypeError:
+            not_a_tensor("index", item, _INDICES)
         if isinstance(size, int) and not -size <= place < size:
             fail(BoundsError, f"index {place} is not inside dim {axis} of shape {list(shape)}")
         plan.steps.append(Steps(size, place + size if place < 0 else place, 1, 1))
     else:
-        fail(BoundsError, f"index: {item!r} is neither an integer, a slice, None, '...', a list nor a tensor")
+        not_a_tensor("index", item, _INDICES)
 
 
 def _slice(item: slice, size: Dim, axis: int, shape: Shape) -> Steps:

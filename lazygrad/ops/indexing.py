@@ -155,6 +155,7 @@ class Indexing(InPlace):
         >>> Tensor([[1, 2], [3, 4]]).index_select(1, Tensor([1, 1])).tolist()
         [[2, 2], [4, 4]]
         """
+        self._same_device("index_select", index)
         if index.ndim > 1:
             fail(ShapeError, f"index_select: the index is a vector, not of shape {list(index.shape)}")
         self._check_index("index_select", index)
@@ -243,6 +244,7 @@ class Indexing(InPlace):
         >>> Tensor([1, 2, 3]).masked_select(Tensor([True, False, True])).tolist()
         [1, 3]
         """
+        self._same_device("masked_select", mask)
         shape = broadcast_shape("masked_select", self.shape, mask.shape)
         return self.expand(shape)[self._new(mask.node).expand(shape)]
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lazygrad.dtype import Scalar
+import numpy as np
+
+from lazygrad.dtype import Scalar, category
 from lazygrad.engine.lost import LostStorage
 from lazygrad.engine.run import own, realized
 from lazygrad.errors import DTypeError, GradientError, ShapeError
 from lazygrad.ir.node import Node, cast, store
 from lazygrad.ir.op import BufferArg, Op, StorageLike, StoreArg
 from lazygrad.ops.aliases import note_write
-from lazygrad.ops.core import Core, Operand, category, fail, scalar
+from lazygrad.ops.core import Core, Operand, fail, scalar
 from lazygrad.ops.fitting import fitted
 from lazygrad.ops.mode import mode
 from lazygrad.ops.reduce import Reduce
@@ -75,11 +77,14 @@ class InPlace(Reduce):
         >>> x.assign(Tensor([3, 4])).tolist(), x.tolist(), x.is_leaf
         ([3.0, 4.0], [3.0, 4.0], True)
         """
-        if not isinstance(value, Core):
-            value = self._new(fitted("assign", scalar("assign", value), self.dtype))
-        new = self._beside(value)
+        new = self._assigned(value)
         new = new.cast(self.dtype).expand(self.shape)
         return self._exchange(new.detach() if self.requires_grad and self._leaf else new)
+
+    def _assigned(self, value: Operand) -> Self:
+        if isinstance(value, (Core, np.ndarray)):
+            return self._beside(value)
+        return self._new(fitted("assign", scalar("assign", value), self.dtype))
 
     def _written(self, value: Operand) -> Self:
         """`assign`, which a leaf that requires a gradient refuses where gradients are recorded."""
@@ -176,6 +181,12 @@ class InPlace(Reduce):
 
     def __ior__(self, other: Operand) -> Self:
         return self._become(self | other, by_operator=True)
+
+    def __ilshift__(self, other: Operand) -> Self:
+        return self._become(self << other, by_operator=True)
+
+    def __irshift__(self, other: Operand) -> Self:
+        return self._become(self >> other, by_operator=True)
 
     def __ixor__(self, other: Operand) -> Self:
         return self._become(self ^ other, by_operator=True)

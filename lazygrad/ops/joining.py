@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from lazygrad.dtype import dtypes
-from lazygrad.errors import ArgumentError, ShapeError
+from lazygrad.errors import ArgumentError, OperandError, ShapeError
 from lazygrad.index.expr import Dim, as_dim
 from lazygrad.ir import node as graph
 from lazygrad.ir.build import positions
@@ -16,6 +16,7 @@ from lazygrad.ops import layout
 from lazygrad.ops.core import Core, fail, promote_shaped
 from lazygrad.ops.indexing import Indexing
 from lazygrad.ops.movement import as_shape
+from lazygrad.ops.operands import not_a_tensor
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -171,8 +172,7 @@ def cat(tensors: Sequence[T], dim: int = 0) -> T:
     >>> cat([Tensor([1, 2]), Tensor([3])]).tolist()
     [1, 2, 3]
     """
-    if not tensors:
-        fail(ArgumentError, "cat: no tensors")
+    _check_tensors("cat", tensors)
     first = tensors[0]
     axis = first._axis(dim)
     parts = [t._in() for t in tensors]
@@ -205,6 +205,19 @@ def _sum_of(nodes: list[Node]) -> Node:
     return nodes[0]
 
 
+def _check_tensors(what: str, tensors: Any) -> None:
+    """ArgumentError for no tensors, OperandError for one tensor alone and for what is none."""
+    if isinstance(tensors, Core):
+        fail(OperandError, f"{what} takes a list of Tensors, not one Tensor; put it in a list: [x]")
+    if not isinstance(tensors, Sequence):
+        not_a_tensor(what, tensors, "a list of Tensors")
+    if not tensors:
+        fail(ArgumentError, f"{what}: no tensors")
+    for t in tensors:
+        if not isinstance(t, Core):
+            not_a_tensor(what, t, "Tensors")
+
+
 def stack(tensors: Sequence[T], dim: int = 0) -> T:
     """Tensors of one shape beside each other along a new dimension `dim`.
 
@@ -212,8 +225,7 @@ def stack(tensors: Sequence[T], dim: int = 0) -> T:
     >>> stack([Tensor([1, 2]), Tensor([3, 4])]).tolist()
     [[1, 2], [3, 4]]
     """
-    if not tensors:
-        fail(ArgumentError, "stack: no tensors")
+    _check_tensors("stack", tensors)
     if any(t.shape != tensors[0].shape for t in tensors):
         fail(ShapeError, f"stack: shapes {', '.join(str(list(t.shape)) for t in tensors)} differ")
     return cat([t.unsqueeze(dim) for t in tensors], dim)
@@ -226,6 +238,8 @@ def where(condition: Core, a: T | float, b: T | float) -> T:
     >>> where(Tensor([True, False]), Tensor([1, 2]), 0).tolist()
     [1, 0]
     """
+    if not isinstance(condition, Core):
+        not_a_tensor("where", condition, "a Tensor as its condition")
     one = a if isinstance(a, Core) else b if isinstance(b, Core) else condition
     assert isinstance(one, Joining)
     mask = one._new(condition.node)

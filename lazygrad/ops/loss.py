@@ -140,6 +140,7 @@ class Loss(Normalize, Joining):
     # ---- of numbers ----
 
     def _distance(self, what: str, target: Core) -> Self:
+        self._same_device(what, target)
         if target.shape != self.shape:
             fail(ShapeError, f"{what}: targets {list(target.shape)} and predictions {list(self.shape)} differ in shape")
         return self - self._beside(target)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import string
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from lazygrad.dtype import DType, dtypes
 from lazygrad.errors import DTypeError, ShapeError
@@ -13,6 +15,7 @@ from lazygrad.ir.signature import Shape
 from lazygrad.ops import layout
 from lazygrad.ops.aliases import view_of
 from lazygrad.ops.core import Core, broadcast_shape, broadcast_to, fail
+from lazygrad.ops.operands import not_a_tensor
 from lazygrad.ops.reduce import Reduce
 
 if TYPE_CHECKING:
@@ -81,8 +84,16 @@ class Matmul(Reduce):
             fail(DTypeError, f"{what}: dtypes {a.dtype} and {b.dtype} differ; cast one of them first")
         return a, b
 
-    def __matmul__(self, other: Core) -> Self:
-        return self.matmul(other)
+    def __matmul__(self, other: Core | np.ndarray[Any, Any]) -> Self:
+        return self.matmul(self._factor(other))
+
+    def __rmatmul__(self, other: np.ndarray[Any, Any]) -> Self:
+        return self._factor(other).matmul(self)
+
+    def _factor(self, other: Core | np.ndarray[Any, Any]) -> Self:
+        if not isinstance(other, (Core, np.ndarray)):
+            not_a_tensor("matmul", other, "a Tensor or an array")
+        return self._beside(other)
 
     def dot(self, other: Core) -> Self:
         """The inner product of two vectors. ShapeError for anything else.
@@ -118,6 +129,7 @@ class Matmul(Reduce):
         return self.unsqueeze(-1) * other
 
     def _need_dims(self, what: str, n: int, other: Core) -> Self:
+        self._same_device(what, other)
         if self.ndim != n or other.ndim != n:
             fail(ShapeError, f"{what}: needs {n} dimensions, not shapes {list(self.shape)} and {list(other.shape)}")
         return self
@@ -143,6 +155,9 @@ class Matmul(Reduce):
         >>> Tensor([[1, 2], [3, 4]]).einsum("ij,j->i", Tensor([1, 1])).tolist()
         [3, 7]
         """
+        if not isinstance(self, Core):
+            not_a_tensor("einsum", self, "a Tensor before its formula, as in x.einsum('ij->ji')")
+        self._same_device("einsum", *others)
         inputs, _, output = formula.replace(" ", "").partition("->")
         terms = inputs.split(",")
         letters = sorted(set("".join(terms)))

@@ -12,6 +12,7 @@ from lazygrad.ir.signature import Shape
 from lazygrad.ops import layout
 from lazygrad.ops.core import Core, broadcast_to, fail, scalar
 from lazygrad.ops.fitting import fitting
+from lazygrad.ops.operands import not_a_tensor
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -221,6 +222,8 @@ class Movement(Core):
         >>> Tensor([1]).expand_as(Tensor.zeros(2, 2)).tolist()
         [[1, 1], [1, 1]]
         """
+        if not isinstance(other, Core):
+            not_a_tensor("expand_as", other)
         return self.expand(other.shape)
 
     def broadcast_to(self, *shape: Any) -> Self:

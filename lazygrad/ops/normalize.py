@@ -124,6 +124,7 @@ class Normalize(Activation, Reduce):
         [[-0.5], [0.5]]
         """
         self._need_float("batch_norm")
+        self._same_device("batch_norm", running_mean, running_var)
         if self.ndim < 2 or running_mean.shape != self.shape[1:2] or running_var.shape != self.shape[1:2]:
             shapes = f"{list(running_mean.shape)} and {list(running_var.shape)}"
             fail(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from lazygrad.dtype import DType, dtypes
+from lazygrad.dtype import DType, DTypeLike, as_dtype, dtypes
 from lazygrad.engine.generator import DRAW_WORDS, draw_buffer
 from lazygrad.errors import ArgumentError, DTypeError
 from lazygrad.index.expr import dim_max, dim_product
@@ -74,7 +74,7 @@ class Random(Creation):
 
     @classmethod
     def rand(
-        cls, *shape: Any, dtype: DType = dtypes.float32, device: str | None = None, requires_grad: bool = False
+        cls, *shape: Any, dtype: DTypeLike = dtypes.float32, device: str | None = None, requires_grad: bool = False
     ) -> Self:
         """Uniform numbers in [0, 1).
 
@@ -82,7 +82,7 @@ class Random(Creation):
         >>> x.shape, bool(((x >= 0) & (x < 1)).all())
         ((2, 3), True)
         """
-        _check_float("rand", dtype)
+        dtype = _float("rand", dtype)
         name = device_name(device)
         first, second = random_words(as_shape(shape, "rand"), name)
         value = _unit(first, dtype)
@@ -97,7 +97,7 @@ class Random(Creation):
         *shape: Any,
         low: float = 0.0,
         high: float = 1.0,
-        dtype: DType = dtypes.float32,
+        dtype: DTypeLike = dtypes.float32,
         device: str | None = None,
         requires_grad: bool = False,
     ) -> Self:
@@ -111,14 +111,14 @@ class Random(Creation):
 
     @classmethod
     def randn(
-        cls, *shape: Any, dtype: DType = dtypes.float32, device: str | None = None, requires_grad: bool = False
+        cls, *shape: Any, dtype: DTypeLike = dtypes.float32, device: str | None = None, requires_grad: bool = False
     ) -> Self:
         """Normal numbers of mean 0 and variance 1, by the method of Box and Muller.
 
         >>> Tensor.randn(2, 3).shape
         (2, 3)
         """
-        _check_float("randn", dtype)
+        dtype = _float("randn", dtype)
         name, kind = device_name(device), dtypes.float32 if dtype.is_half else dtype
         first, second = (cls._of(w, name) for w in random_words(as_shape(shape, "randn"), name))
         radius = (cls._of(_unit(first.node, kind, from_one=True), name).log() * -2).sqrt()
@@ -135,7 +135,7 @@ class Random(Creation):
         *shape: Any,
         mean: float = 0.0,
         std: float = 1.0,
-        dtype: DType = dtypes.float32,
+        dtype: DTypeLike = dtypes.float32,
         device: str | None = None,
         requires_grad: bool = False,
     ) -> Self:
@@ -149,7 +149,7 @@ class Random(Creation):
 
     @classmethod
     def randint(
-        cls, *shape: Any, low: int = 0, high: int, dtype: DType = dtypes.int64, device: str | None = None
+        cls, *shape: Any, low: int = 0, high: int, dtype: DTypeLike = dtypes.int64, device: str | None = None
     ) -> Self:
         """Uniform integers in [low, high). ArgumentError for an empty range, or one of more than 2**32 numbers.
 
@@ -169,7 +169,9 @@ class Random(Creation):
         return (value + low).cast(dtype)
 
     @classmethod
-    def bernoulli(cls, *shape: Any, p: float = 0.5, dtype: DType = dtypes.float32, device: str | None = None) -> Self:
+    def bernoulli(
+        cls, *shape: Any, p: float = 0.5, dtype: DTypeLike = dtypes.float32, device: str | None = None
+    ) -> Self:
         """Ones with probability `p`, else zeros.
 
         >>> Tensor.bernoulli(3, p=1.0).tolist()
@@ -177,21 +179,21 @@ class Random(Creation):
         """
         return cls.rand(*shape, device=device).lt(p).cast(dtype)
 
-    def rand_like(self, dtype: DType | None = None) -> Self:
+    def rand_like(self, dtype: DTypeLike | None = None) -> Self:
         """`rand` in this tensor's shape, dtype and device.
 
         >>> Tensor.zeros(2, 3).rand_like().shape
         (2, 3)
         """
-        return self.rand(self.shape, dtype=dtype or self.dtype, device=self.device)
+        return self.rand(self.shape, dtype=as_dtype(dtype, self.dtype), device=self.device)
 
-    def randn_like(self, dtype: DType | None = None) -> Self:
+    def randn_like(self, dtype: DTypeLike | None = None) -> Self:
         """`randn` in this tensor's shape, dtype and device.
 
         >>> Tensor.zeros(2, 3).randn_like().shape
         (2, 3)
         """
-        return self.randn(self.shape, dtype=dtype or self.dtype, device=self.device)
+        return self.randn(self.shape, dtype=as_dtype(dtype, self.dtype), device=self.device)
 
     def dropout(self, p: float = 0.5, training: bool = True) -> Self:
         """Every element set to 0 with probability `p`, the others divided by 1 - p; unchanged unless `training`.
@@ -209,6 +211,8 @@ class Random(Creation):
         return kept._choose(self / (1 - p) if p < 1 else self * 0, 0)
 
 
-def _check_float(what: str, dtype: DType) -> None:
-    if not dtype.is_float:
-        fail(DTypeError, f"{what}: random floats cannot be {dtype}; see randint")
+def _float(what: str, dtype: DTypeLike) -> DType:
+    kind = as_dtype(dtype)
+    if not kind.is_float:
+        fail(DTypeError, f"{what}: random floats cannot be {kind}; see randint")
+    return kind

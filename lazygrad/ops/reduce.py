@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, TypeVar, overload
 
-from lazygrad.dtype import DType, dtypes
+from lazygrad.dtype import DTypeLike, as_dtype, dtypes
 from lazygrad.errors import DTypeError, ShapeError
 from lazygrad.index.expr import Dim, as_dim, dim_product, maximum
 from lazygrad.ir import node as graph
@@ -60,31 +60,31 @@ class Reduce(Functions, Movement):
         """How many elements are reduced to one."""
         return dim_product(self.shape[i] for i in self._axes(dim))
 
-    def sum(self, dim: Dims = None, keepdim: bool = False, dtype: DType | None = None) -> Self:
+    def sum(self, dim: Dims = None, keepdim: bool = False, dtype: DTypeLike | None = None) -> Self:
         """The sum; of bools and integers in int64 unless `dtype` is given.
 
         >>> Tensor([[1, 2], [3, 4]]).sum().item(), Tensor([[1, 2], [3, 4]]).sum(0).tolist()
         (10, [4, 6])
         """
-        kind = dtype or (self.dtype if self.dtype.is_float else dtypes.int64)
+        kind = as_dtype(dtype, self.dtype if self.dtype.is_float else dtypes.int64)
         return self.cast(kind)._reduce(Combine.ADD, dim, keepdim)
 
-    def prod(self, dim: Dims = None, keepdim: bool = False, dtype: DType | None = None) -> Self:
+    def prod(self, dim: Dims = None, keepdim: bool = False, dtype: DTypeLike | None = None) -> Self:
         """The product; of bools and integers in int64 unless `dtype` is given.
 
         >>> Tensor([2.0, 3.0, 4.0]).prod().item()
         24.0
         """
-        kind = dtype or (self.dtype if self.dtype.is_float else dtypes.int64)
+        kind = as_dtype(dtype, self.dtype if self.dtype.is_float else dtypes.int64)
         return self.cast(kind)._reduce(Combine.MUL, dim, keepdim)
 
-    def mean(self, dim: Dims = None, keepdim: bool = False, dtype: DType | None = None) -> Self:
+    def mean(self, dim: Dims = None, keepdim: bool = False, dtype: DTypeLike | None = None) -> Self:
         """The mean. DTypeError for bools and integers without a floating `dtype`.
 
         >>> Tensor([[1.0, 2.0], [3.0, 4.0]]).mean(1).tolist()
         [1.5, 3.5]
         """
-        x = self.cast(dtype) if dtype else self
+        x = self.cast(as_dtype(dtype, self.dtype))
         x._need_float("mean")
         if x.dtype.is_half:
             return x.cast(dtypes.float32).mean(dim, keepdim).cast(x.dtype)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lazygrad.errors import DTypeError
 from lazygrad.ir.build import add, sub
 from lazygrad.ir.node import Node, cast, const, node
 from lazygrad.ir.op import Op
 from lazygrad.ops.compare import Compare, equal
+from lazygrad.ops.core import fail
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -73,13 +75,20 @@ class Rounding(Compare):
         """
         return self._out(ceil(self._in()))
 
-    def round(self) -> Self:
-        """Rounded to the nearest integer, halves to the even one.
+    def round(self, decimals: int = 0) -> Self:
+        """Rounded to the nearest integer, halves to the even one; or to so many decimals (negative: before the point).
 
-        >>> Tensor([0.5, 1.5, 2.5]).round().tolist()
-        [0.0, 2.0, 2.0]
+        >>> Tensor([0.5, 1.5, 2.5]).round().tolist(), Tensor([15.75]).round(decimals=1).tolist()
+        ([0.0, 2.0, 2.0], [15.800000190734863])
         """
-        return self._out(round_half_to_even(self._in()))
+        x = self._in()
+        if not decimals:
+            return self._out(round_half_to_even(x))
+        if not x.dtype.is_float:
+            fail(DTypeError, f"round: {decimals} decimals of {x.dtype}; cast first, e.g. .float()")
+        power = const(10.0 ** abs(decimals), x.dtype, x.shape)
+        first, last = (Op.MUL, Op.DIV) if decimals > 0 else (Op.DIV, Op.MUL)
+        return self._out(node(last, (round_half_to_even(node(first, (x, power))), power)))
 
     def frac(self) -> Self:
         """What `trunc` leaves, with the sign of the element.

@@ -9,8 +9,9 @@ import numpy as np
 
 from lazygrad.dtype import DType, dtypes
 from lazygrad.engine.run import upload
-from lazygrad.errors import ArgumentError, DeviceError
+from lazygrad.errors import ArgumentError, DeviceError, OperandError, fail
 from lazygrad.ops.mode import no_grad
+from lazygrad.ops.operands import describe, not_a_tensor
 from lazygrad.tensor import Tensor
 
 Params = Iterable[Tensor] | Iterable[dict[str, Any]]
@@ -53,6 +54,9 @@ class Optimizer:
     """
 
     def __init__(self, params: Params, defaults: Mapping[str, Any]) -> None:
+        if isinstance(params, Tensor) or not isinstance(params, Iterable):
+            remedy = "give net.parameters(), or a list of tensors"
+            fail(OperandError, f"{type(self).__name__}: its parameters are {describe(params)[0]}; {remedy}")
         given = list(params)
         if not given:
             raise ArgumentError(f"{type(self).__name__}: no parameters")
@@ -77,8 +81,10 @@ class Optimizer:
         if not params:
             raise ArgumentError(f"{what}: a group has no parameters")
         for p in params:
-            if not isinstance(p, Tensor) or not p.requires_grad or not p.is_leaf:
-                raise ArgumentError(f"{what}: a parameter is not a leaf that requires a gradient: {type(p).__name__}")
+            if not isinstance(p, Tensor):
+                not_a_tensor(what, p, "Tensors as parameters")
+            if not p.requires_grad or not p.is_leaf:
+                raise ArgumentError(f"{what}: a parameter of shape {list(p.shape)} is no leaf that requires a gradient")
             if id(p) in seen:
                 raise ArgumentError(f"{what}: a parameter of shape {list(p.shape)} is given twice")
             if p.device != params[0].device:
