@@ -14,7 +14,7 @@ from lazygrad.index.expr import Dim, Expr, as_dim, dim_max
 from lazygrad.ir.node import Node, flip, pad, reshape, shrink
 from lazygrad.ir.signature import Shape
 from lazygrad.ops.core import Core, fail
-from lazygrad.ops.operands import not_a_tensor
+from lazygrad.ops.operands import describe, not_a_tensor
 
 _INDICES = "integers, slices, None, '...', lists, arrays and Tensors"
 
@@ -97,7 +97,8 @@ def _add_item(plan: Plan, item: Any, shape: Shape) -> None:
             fail(BoundsError, f"index {place} is not inside dim {axis} of shape {list(shape)}")
         plan.steps.append(Steps(size, place + size if place < 0 else place, 1, 1))
     else:
-        not_a_tensor("index", item, _INDICES)
+        name, remedy = describe(item)
+        fail(BoundsError, f"index takes {_INDICES}, not {name}; {remedy}")
 
 
 def _slice(item: slice, size: Dim, axis: int, shape: Shape) -> Steps:
