@@ -12,19 +12,20 @@ from lazygrad.engine.run import upload
 from lazygrad.errors import BoundsError, DTypeError
 from lazygrad.index.expr import Dim, dim_product
 from lazygrad.ir.build import size_value
-from lazygrad.ir.node import Node, alu, cast, const, gather, permute, reshape, scatter, where
+from lazygrad.ir.node import Node, alu, const, gather, permute, reshape, scatter, where
 from lazygrad.ir.op import Combine, Op
 from lazygrad.ir.signature import Shape
 from lazygrad.ops.compare import logical_not
 from lazygrad.ops.core import Core, broadcast_shape, broadcast_to, fail
 from lazygrad.ops.index_plan import Plan
-from lazygrad.ops.inside import inside
+from lazygrad.ops.inside import from_the_end
 
 
 class IndexArrays:
     """The integer arrays of an index, applied to the tensor that its plan leaves.
 
-    Neighbouring arrays put the result's new dimensions in their place; arrays that are apart, in front.
+    Neighbouring arrays put the result's new dimensions in their place; arrays that are apart, in front. Those without
+    dimensions are numbers, as in PyTorch: they are no neighbours, and come between none.
     """
 
     def __init__(self, owner: Core, plan: Plan) -> None:
@@ -36,9 +37,9 @@ class IndexArrays:
             flat: Node = _from_host(items, sizes, self.shape, owner.device)
         else:
             flat = _from_nodes([_on_device(i, owner) for i in items], sizes)
-        adjacent = self.axes[-1] - self.axes[0] == len(self.axes) - 1
         others = [a for a in range(len(self.shape)) if a not in self.axes]
-        self.place = self.axes[0] if adjacent else 0
+        before = {sum(o < a for o in others) for a, item in zip(self.axes, items) if item.ndim}
+        self.place = before.pop() if len(before) == 1 else 0
         self.order = [*others[: self.place], *self.axes, *others[self.place :]]
         permuted = tuple(self.shape[a] for a in self.order)
         self.before, self.after = permuted[: self.place], permuted[self.place + len(self.axes) :]
@@ -74,8 +75,9 @@ def _as_index(item: Any, owner: Core) -> Core | np.ndarray[Any, Any]:
     array = np.asarray(item)
     if array.size and array.dtype.kind not in "iu":
         fail(DTypeError, f"index: an index array is {array.dtype}; it must be integer or bool")
-    held: np.ndarray[Any, Any] = np.minimum(array, dtypes.int64.max)  # of uint64: what is larger is outside anyway
-    return held.astype(np.int64)
+    if array.dtype == np.uint64:  # what is larger than any int64 is outside in any case
+        array = np.minimum(array, np.uint64(dtypes.int64.max))
+    return array.astype(np.int64)
 
 
 def _from_host(arrays: list[Any], sizes: list[Dim], shape: Shape, device: str) -> Node:
@@ -100,11 +102,8 @@ def _from_nodes(nodes: list[Node], sizes: list[Dim]) -> Node:
     flat: Node | None = None
     beyond: Node | None = None
     for index, size in zip(nodes, sizes):
-        from_end = index.dtype.kind == "int"
-        index = broadcast_to(cast(inside("x[index]", index, size, from_end), dtypes.int64), shape)
+        index = broadcast_to(from_the_end("x[index]", index, size), shape)
         zero, length = const(0, dtypes.int64, shape), size_value(size, dtypes.int64, shape)
-        if from_end:
-            index = where(alu(Op.LT, index, zero), alu(Op.ADD, index, length), index)
         if len(nodes) > 1:
             wrong = alu(Op.OR, alu(Op.LT, index, zero), logical_not(alu(Op.LT, index, length)))
             beyond = wrong if beyond is None else alu(Op.OR, beyond, wrong)

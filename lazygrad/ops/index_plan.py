@@ -56,17 +56,45 @@ class Plan:
         return all(s.is_everything for s in self.steps)
 
 
-def plan_index(index: Any, shape: Shape) -> Plan:
-    """The plan of `index` (one item or a tuple; no boolean arrays) for `shape`; BoundsError where it does not fit."""
-    items = index if isinstance(index, tuple) else (index,)
-    consumed = sum(1 for item in items if item is not None and not isinstance(item, EllipsisType))
-    if consumed > len(shape):
-        fail(BoundsError, f"index: {consumed} indices for the {len(shape)} dimensions of shape {list(shape)}")
+@dataclass(frozen=True, slots=True)
+class Added:
+    """A dimension of size 1 that an array goes into: what a mask without dimensions stands for."""
+
+    array: np.ndarray[Any, Any]
+
+
+def is_mask(item: Any) -> bool:
+    """Whether an item of an index is boolean: a tensor, an array, nested lists, or True and False."""
+    if isinstance(item, Core):
+        return item.dtype.is_bool
+    if isinstance(item, (list, np.ndarray)):
+        return bool(np.asarray(item).dtype == np.bool_)
+    return isinstance(item, (bool, np.bool_))
+
+
+def consumed(item: Any) -> int:
+    """How many dimensions an item of an index is about; 0 for `...`."""
+    if is_mask(item):
+        return int(np.ndim(item))
+    return 0 if item is None or isinstance(item, (EllipsisType, Added)) else 1
+
+
+def spelled_out(index: Any, shape: Shape) -> list[Any]:
+    """The items of `index`, of which there is one for each dimension of `shape` (masks are for several), and further
+    ones for new dimensions. BoundsError where there are too many."""
+    items = [list(i) if isinstance(i, (tuple, range)) else i for i in (index if isinstance(index, tuple) else (index,))]
+    count = sum(consumed(item) for item in items)
+    if count > len(shape):
+        fail(BoundsError, f"index: {count} indices for the {len(shape)} dimensions of shape {list(shape)}")
     dots = [i for i, item in enumerate(items) if isinstance(item, EllipsisType)]
     if len(dots) > 1:
         fail(BoundsError, "index: more than one '...'")
-    rest = (slice(None),) * (len(shape) - consumed)
-    items = (*items[: dots[0]], *rest, *items[dots[0] + 1 :]) if dots else (*items, *rest)
+    at = dots[0] if dots else len(items)
+    return [*items[:at], *[slice(None)] * (len(shape) - count), *items[at + 1 :]]
+
+
+def plan_index(items: Sequence[Any], shape: Shape) -> Plan:
+    """The plan of an index that is `spelled_out`, without masks, for `shape`; BoundsError where it does not fit."""
     plan = Plan()
     for item in items:
         _add_item(plan, item, shape)
@@ -74,7 +102,9 @@ def plan_index(index: Any, shape: Shape) -> Plan:
 
 
 def _add_item(plan: Plan, item: Any, shape: Shape) -> None:
-    if item is None:
+    if item is None or isinstance(item, Added):
+        if isinstance(item, Added):
+            plan.arrays[len(plan.layout)] = item.array
         plan.layout.append(None)
         return
     axis = len(plan.steps)
@@ -88,7 +118,7 @@ def _add_item(plan: Plan, item: Any, shape: Shape) -> None:
         plan.steps.append(Steps(size, 0, 1, size))
     elif isinstance(item, Expr):
         plan.steps.append(Steps(size, _from_end(item, size), 1, 1))
-    elif hasattr(item, "__index__") and not isinstance(item, bool):
+    elif hasattr(item, "__index__"):
         try:
             place = int(item.__index__())
         except TypeError:

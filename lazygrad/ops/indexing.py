@@ -21,9 +21,9 @@ from lazygrad.ops.aliases import give_back
 from lazygrad.ops.core import Core, Operand, broadcast_shape, broadcast_to, fail, scalar
 from lazygrad.ops.fitting import all_fitting, fitted
 from lazygrad.ops.index_arrays import IndexArrays
-from lazygrad.ops.index_plan import Plan, plan_index, put, take
+from lazygrad.ops.index_plan import Added, Plan, consumed, is_mask, plan_index, put, spelled_out, take
 from lazygrad.ops.inplace import InPlace
-from lazygrad.ops.inside import inside
+from lazygrad.ops.inside import from_the_end, inside
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -44,7 +44,7 @@ class Indexing(InPlace):
         >>> x[1, ::-2].tolist(), x[[0, 2], -1].tolist(), x[x > 9].tolist()
         ([7, 5], [3, 11], [10, 11])
         """
-        plan = plan_index(self._without_masks(index), self.shape)
+        plan = self._plan(index)
         x = graph.reshape(take(self._in(), plan.steps), plan.shape())
         if not plan.arrays:
             return self._view(x, layout.taken, ([(s.first, s.step, s.count) for s in plan.steps], plan.layout))
@@ -67,11 +67,11 @@ class Indexing(InPlace):
         if isinstance(value, Core):
             give_back(self, value)
         new = self._value_for("index assignment", value)
-        if _is_mask(index) and new.ndim == 0 and np.ndim(index) == self.ndim:
+        if is_mask(index) and new.ndim == 0 and np.shape(index) == self.shape:
             mask = index if isinstance(index, Core) else self._from_host(np.asarray(index))
             self._become(self._new(mask.node)._choose(new, self))
             return
-        plan = plan_index(self._without_masks(index), self.shape)
+        plan = self._plan(index)
         values = new._in()
         if plan.arrays:
             part = graph.reshape(take(self._in(), plan.steps), plan.shape())
@@ -97,22 +97,21 @@ class Indexing(InPlace):
         kind = dtypes.bool if array.dtype == np.bool_ else dtypes.int64 if array.dtype.kind in "iu" else dtypes.float64
         return self._new(upload(array.astype(kind.storage), kind, self.device))
 
-    def _without_masks(self, index: Any) -> Any:
-        """`index` with every boolean array replaced by the places where it is true."""
-        items = index if isinstance(index, tuple) else (index,)
-        if not any(_is_mask(item) for item in items):
-            return index
-        result: list[Any] = []
-        for item in items:
-            result.extend(self._places(item, len(result)) if _is_mask(item) else [item])
-        return tuple(result)
+    def _plan(self, index: Any) -> Plan:
+        """The plan of `index`, in which every mask is replaced by the places where it is true."""
+        items: list[Any] = []
+        axis = 0
+        for item in spelled_out(index, self.shape):
+            items += self._places(item, axis) if is_mask(item) else [item]
+            axis += consumed(item)
+        return plan_index(items, self.shape)
 
     def _places(self, mask: Any, first: int) -> Sequence[Any]:
         values = mask_values(mask)
         shape = self.shape[first : first + values.ndim]
         if values.shape != shape:
             fail(BoundsError, f"index: a mask {list(values.shape)} does not fit {list(shape)} of {list(self.shape)}")
-        return np.nonzero(values)
+        return np.nonzero(values) if values.ndim else [Added(np.zeros(int(values), np.int64))]
 
     # ---- gather and scatter ----
 
@@ -136,7 +135,7 @@ class Indexing(InPlace):
         return self._out(graph.gather(self._in(), places, axis))
 
     def take_along_dim(self, index: Core, dim: int) -> Self:
-        """`gather`, where the other dimensions broadcast.
+        """`gather`, where the other dimensions broadcast, and negative places count from the end.
 
         >>> Tensor([[1, 2], [3, 4]]).take_along_dim(Tensor([[1]]), 1).tolist()
         [[2], [4]]
@@ -146,7 +145,7 @@ class Indexing(InPlace):
         ones = tuple(1 if i == axis else n for i, n in enumerate(self.shape))
         shape = broadcast_shape("take_along_dim", index.shape, ones)
         whole = tuple(n if i == axis else m for i, (n, m) in enumerate(zip(self.shape, shape)))
-        places = inside("take_along_dim", index.node, self.shape[axis])
+        places = from_the_end("take_along_dim", index.node, self.shape[axis])
         return self._out(graph.gather(broadcast_to(self._in(), whole), broadcast_to(places, shape), axis))
 
     def index_select(self, dim: int, index: Core) -> Self:
@@ -257,12 +256,6 @@ def mask_values(mask: Any) -> np.ndarray[Any, Any]:
     stored = realized(mask.node)
     assert stored is not None
     return download(stored).astype(np.bool_)
-
-
-def _is_mask(item: Any) -> bool:
-    if isinstance(item, Core):
-        return item.dtype.is_bool
-    return isinstance(item, (list, np.ndarray)) and np.asarray(item).dtype == np.bool_
 
 
 def _fit(values: Node, shape: Shape) -> Node:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from lazygrad.dtype import dtypes
 from lazygrad.engine.checks import known_range, outside
 from lazygrad.engine.run import realized, storage_of
 from lazygrad.errors import BoundsError, user_location
 from lazygrad.index.expr import Dim
-from lazygrad.ir.node import Node, node
+from lazygrad.ir.build import size_value
+from lazygrad.ir.node import Node, alu, cast, const, node, where
 from lazygrad.ir.op import CheckArg, Op
 from lazygrad.ir.signature import at_most
 from lazygrad.ops.core import fail
@@ -29,6 +31,16 @@ def inside(what: str, index: Node, size: Dim, negative: bool = False, exempt: in
         if are_elements and exempt is None and isinstance(size, int):
             fail(BoundsError, outside(what, greatest if greatest >= size else least, size))
     return node(Op.CHECK, (index,), CheckArg(what, size, negative, exempt, user_location()))
+
+
+def from_the_end(what: str, index: Node, size: Dim) -> Node:
+    """`index` in int64 where negative places count from the end; those of -size..size-1 are allowed."""
+    signed = index.dtype.kind == "int"
+    index = cast(inside(what, index, size, signed), dtypes.int64)
+    if not signed:
+        return index
+    negative = alu(Op.LT, index, const(0, dtypes.int64, index.shape))
+    return where(negative, alu(Op.ADD, index, size_value(size, dtypes.int64, index.shape)), index)
 
 
 def _stored(index: Node) -> Storage | None:

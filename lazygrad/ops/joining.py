@@ -99,6 +99,8 @@ class Joining(Indexing):
         """
         if not self.ndim:
             fail(ShapeError, "unbind: a 0-d tensor has no dimension to take apart")
+        if self.shape[self._axis(dim)] == 0:
+            return []
         return [piece.squeeze(dim) for piece in self.split(1, dim)]
 
     def roll(self, shifts: int | Sequence[int], dims: int | Sequence[int] | None = None) -> Self:

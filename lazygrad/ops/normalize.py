@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from lazygrad.dtype import dtypes
 from lazygrad.errors import ShapeError
+from lazygrad.ir.op import Combine
 from lazygrad.ops.activation import Activation
 from lazygrad.ops.core import Core, fail
 from lazygrad.ops.precision import in_float
@@ -29,7 +30,7 @@ class Normalize(Activation, Reduce):
         >>> Tensor([1.0, 1.0]).softmax(-1).tolist()
         [0.5, 0.5]
         """
-        exponential = (self - self.detach().amax(dim, keepdim=True)).exp()
+        exponential = (self - self.detach()._reduce(Combine.MAX, dim, keepdim=True)).exp()
         return exponential / exponential.sum(dim, keepdim=True)
 
     @in_float
@@ -49,7 +50,7 @@ class Normalize(Activation, Reduce):
         >>> Tensor([1.0, 1.0]).log_softmax(-1)
         tensor([-0.6931, -0.6931])
         """
-        shifted = self - self.detach().amax(dim, keepdim=True)
+        shifted = self - self.detach()._reduce(Combine.MAX, dim, keepdim=True)
         return shifted - shifted.exp().sum(dim, keepdim=True).log()
 
     def layernorm(

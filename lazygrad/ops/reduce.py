@@ -232,16 +232,23 @@ class Reduce(Functions, Movement):
         return self.var(dim, keepdim, correction)._root()
 
     def norm(self, p: float = 2, dim: Dims = None, keepdim: bool = False) -> Self:
-        """The p-norm (p may be inf or 0); its gradient is zero where it is zero.
+        """The p-norm, (sum |x|^p)^(1/p), of any order p: also 0 (how many are not 0), inf and -inf (the largest and the
+        smallest size). Its gradient is zero where it is zero. ShapeError for no elements with p < 0 or inf.
 
-        >>> Tensor([3.0, 4.0]).norm().item()
-        5.0
+        >>> Tensor([3.0, 4.0]).norm().item(), Tensor([3.0, -4.0]).norm(-float("inf")).item()
+        (5.0, 3.0)
         """
         self._need_float("norm")
+        if self.dtype.is_half:
+            return self.cast(dtypes.float32).norm(p, dim, keepdim).cast(self.dtype)
         if p == 2:
             return self.square().sum(dim, keepdim)._root()
         if p == math.inf:
             return self.abs().amax(dim, keepdim)
+        if p == -math.inf:
+            return self.abs().amin(dim, keepdim)
+        if p < 0 and self._count(dim) == 0:
+            fail(ShapeError, f"norm: shape {list(self.shape)} has no elements for a norm of order {p}")
         if p == 0:
             return self.ne(0).sum(dim, keepdim).cast(self.dtype)
         if p == 1:
@@ -269,7 +276,7 @@ class Reduce(Functions, Movement):
             result = self.cast(dtypes.float32).logsumexp(dim, keepdim)
             return result.cast(self.dtype) if self.dtype.is_float else result
         axes = self._axes(dim)
-        largest = self.detach().amax(axes, keepdim=True)
+        largest = self.detach()._reduce(Combine.MAX, axes, keepdim=True)
         largest = largest.isinf()._choose(0.0, largest)  # inf - inf would be nan
         total = (self - largest).exp().sum(axes, keepdim=True).log() + largest
         return total if keepdim else total.reshape(tuple(n for i, n in enumerate(self.shape) if i not in axes))
