@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, TypeVar, overload
+from typing import TYPE_CHECKING, overload
 
 from lazygrad.dtype import DTypeLike, as_dtype, dtypes
 from lazygrad.errors import DTypeError, ShapeError
@@ -14,33 +14,13 @@ from lazygrad.ir.build import positions, put_back, total
 from lazygrad.ir.op import Combine
 from lazygrad.ops.core import Core, fail
 from lazygrad.ops.functions import Functions
+from lazygrad.ops.minmax import MinMax
 from lazygrad.ops.movement import Movement
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
 Dims = int | Sequence[int] | None
-T = TypeVar("T")
-
-
-class MinMax(tuple[T, T]):  # a NamedTuple cannot be generic in Python 3.10
-    """What `max(dim)` and `min(dim)` give: the extreme values, and the indices of the first of each."""
-
-    __slots__ = ()
-    _fields = ("values", "indices")  # what marks a named tuple
-
-    def __new__(cls, values: T, indices: T) -> MinMax[T]:
-        return super().__new__(cls, (values, indices))
-
-    @property
-    def values(self) -> T:
-        """The extreme values."""
-        return self[0]
-
-    @property
-    def indices(self) -> T:
-        """Where the first of each extreme value is."""
-        return self[1]
 
 
 class Reduce(Functions, Movement):

@@ -69,7 +69,7 @@ def outside(name: str, index: int) -> str:
 
 
 def from_the_end(name: str) -> bool:
-    return name.startswith("x[index]")
+    return name.startswith(("x[index]", "take_along_dim"))
 
 
 @pytest.mark.parametrize("name", USES)
