@@ -12,6 +12,7 @@ and of how many children the parent had before it. So `manual_seed` decides the 
 from __future__ import annotations
 
 import hashlib
+import os
 import weakref
 from collections.abc import Callable
 from typing import Any
@@ -78,12 +79,14 @@ def _fork_generators() -> None:
 
 
 forks.in_child(_fork_generators)
-default_generator = Generator()
+default_generator = Generator(int.from_bytes(os.urandom(8), "little"))  # each process draws its own numbers
 on_draw: list[Callable[[Node, int], None]] = []  # called with the buffer and the number of elements of every draw
 
 
 def manual_seed(seed: int) -> Generator:
     """Make the random numbers from here on depend on `seed` alone, those of processes forked from here on too.
+
+    Without a seed every process draws other numbers.
 
     >>> manual_seed(1).state()
     (1, 0)

@@ -49,6 +49,30 @@ def cast_array(x: Array, dtype: DType) -> Array:
     return np.where(floats >= beyond, held, whole)
 
 
+def next_value(value: float, dtype: DType, up: bool) -> float:
+    """The next larger (or smaller) value of a floating dtype, from one of its finite values.
+
+    >>> next_value(1.0, dtypes.bfloat16, up=True), next_value(0.0, dtypes.float16, up=False)
+    (1.0078125, -5.960464477539063e-08)
+    """
+    stored = to_storage(np.array(abs(value), array_type(dtype)), dtype)
+    kind = f"uint{dtype.bits}"
+    size = stored.view(kind).astype(np.int64) + (1 if value == 0 or (value > 0) is up else -1)
+    magnitude = float(from_storage(size.astype(kind).view(dtype.storage), dtype))
+    return magnitude if (up if value == 0 else value > 0) else -magnitude
+
+
+def values_between(low: float, high: float, dtype: DType) -> tuple[float, float]:
+    """The smallest and the largest value of a floating dtype in [low, high); the first is larger where there is none.
+
+    >>> values_between(0.1, 1.0, dtypes.float16)
+    (0.10003662109375, 0.99951171875)
+    """
+    first, last = (float(from_storage(to_storage(cast_array(np.array(v), dtype), dtype), dtype)) for v in (low, high))
+    first = next_value(first, dtype, up=True) if first < low else first
+    return first, next_value(last, dtype, up=False) if last >= high else last
+
+
 def as_bools(x: Array) -> Array:
     """A bool array whose bytes are 0 and 1, as computations expect: `x` itself where they are already.
 

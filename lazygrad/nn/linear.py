@@ -84,6 +84,8 @@ class Embedding(Module):
 
 
 def within(shape: tuple[int, ...], fan_in: int, dtype: DTypeLike, device: str | None) -> Tensor:
-    """A parameter of uniform numbers within 1 / sqrt(fan_in)."""
-    bound = 1 / math.sqrt(fan_in) if fan_in else 0.0
+    """A parameter of uniform numbers within 1 / sqrt(fan_in); zeros where nothing comes in."""
+    if not fan_in:
+        return Tensor.zeros(*shape, dtype=dtype, device=device, requires_grad=True)
+    bound = 1 / math.sqrt(fan_in)
     return Tensor.uniform(*shape, low=-bound, high=bound, dtype=dtype, device=device, requires_grad=True)

