@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lazygrad.errors import ArgumentError
 from lazygrad.optim.optimizer import Group, Optimizer, Params
 from lazygrad.tensor import Tensor
 
@@ -33,8 +32,6 @@ class Adam(Optimizer):
         eps: float = 1e-8,
         weight_decay: float = 0.0,
     ) -> None:
-        if not all(0 <= beta < 1 for beta in betas):
-            raise ArgumentError(f"{type(self).__name__}: betas {betas} must lie in [0, 1)")
         super().__init__(params, {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay})
 
     def make_state(self, number: int, group: Group) -> None:

@@ -25,6 +25,7 @@ def clip_grad_norm_(parameters: Tensor | Iterable[Tensor], max_norm: float, norm
     >>> clip_grad_norm_([w], 1.0).item(), w.grad
     (5.0, tensor([0.6000, 0.8000]))
     """
+    _check_limit("clip_grad_norm_", "max_norm", max_norm)
     if norm_type not in (2, math.inf):
         raise ArgumentError(f"clip_grad_norm_: norm_type is 2 or inf, not {norm_type}")
     owners = _with_gradients(parameters)
@@ -51,9 +52,15 @@ def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -
     >>> w.grad.tolist()
     [1.0, -0.5]
     """
+    _check_limit("clip_grad_value_", "clip_value", clip_value)
     with no_grad():
         for p, g in _with_gradients(parameters):
             p.grad = g.clamp(-clip_value, clip_value)
+
+
+def _check_limit(what: str, name: str, limit: float) -> None:
+    if math.isnan(limit) or limit < 0:  # infinite is no limit
+        raise ArgumentError(f"{what}: {name}={limit} must be a number that is not negative")
 
 
 def _with_gradients(parameters: Tensor | Iterable[Tensor]) -> list[tuple[Tensor, Tensor]]:

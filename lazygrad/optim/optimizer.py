@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from lazygrad.dtype import DType, dtypes
 from lazygrad.engine.run import upload
 from lazygrad.errors import ArgumentError, DeviceError, OperandError, fail
+from lazygrad.ops.fitting import fitting
 from lazygrad.ops.mode import no_grad
 from lazygrad.ops.operands import describe, not_a_tensor
+from lazygrad.optim.limits import check_setting
 from lazygrad.tensor import Tensor
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 Params = Iterable[Tensor] | Iterable[dict[str, Any]]
 
@@ -21,22 +26,34 @@ class Group(dict[str, Any]):
     """Parameters that share settings, a dict as in PyTorch.
 
     Setting `group["lr"]` also writes `rate`, the learning rate as a scalar on the device, so that a new rate changes
-    neither the graph of a step nor a compiled step.
+    neither the graph of a step nor a compiled step. ArgumentError for settings without sense, whenever they are set.
     """
 
-    def __init__(self, settings: Mapping[str, Any]) -> None:
+    def __init__(self, settings: Mapping[str, Any], owner: str = "optimizer") -> None:
+        self.owner = owner
         params: list[Tensor] = settings["params"]
         self.device = params[0].device
         double = any(p.dtype is dtypes.float64 for p in params)
         self.dtype: DType = dtypes.float64 if double else dtypes.float32  # of the scalars that a step computes with
         self.rate = Tensor(np.zeros((), self.dtype.storage), device=self.device)
-        super().__init__(settings)
-        self["lr"] = settings["lr"]
+        super().__init__()
+        self.update(settings)
 
     def __setitem__(self, name: str, value: Any) -> None:
+        check_setting(self.owner, name, value)
         if name == "lr":
+            fitting(f"{self.owner}: lr", float(value), self.dtype)
             self.rate.node = upload(np.array(value, self.dtype.storage), self.dtype, self.device)
         super().__setitem__(name, value)
+
+    def update(self, *settings: Any, **more: Any) -> None:
+        """Set several; a dict's own would not ask `__setitem__`."""
+        for name, value in dict(*settings, **more).items():
+            self[name] = value
+
+    def __ior__(self, settings: Any) -> Self:  # type: ignore[override,misc]
+        self.update(settings)
+        return self
 
     def scalar(self, value: float) -> Tensor:
         """A number that changes from step to step, on the device."""
@@ -50,7 +67,8 @@ class Optimizer:
         params: tensors, or dicts with "params" and settings of their own.
         defaults: the settings of groups that do not have their own.
 
-    ArgumentError for no parameters, one given twice, or one that requires no gradient.
+    ArgumentError for no parameters, one given twice, or one that requires no gradient; for rates, decays and momenta
+    that are negative, nan or infinite, and for betas outside [0, 1).
     """
 
     def __init__(self, params: Params, defaults: Mapping[str, Any]) -> None:
@@ -71,7 +89,7 @@ class Optimizer:
             if unknown:
                 raise ArgumentError(f"{type(self).__name__}: no setting {', '.join(sorted(unknown))}")
             self._check(settings, seen)
-            self.param_groups.append(Group(settings))
+            self.param_groups.append(Group(settings, type(self).__name__))
         self.state: dict[str, Tensor] = {}
         for number, settings_of in enumerate(self.param_groups):
             self.make_state(number, settings_of)
@@ -90,9 +108,6 @@ class Optimizer:
             if p.device != params[0].device:
                 raise DeviceError(f"{what}: a group has parameters on {params[0].device} and {p.device}; split it")
             seen.add(id(p))
-        for name in ("lr", "weight_decay", "eps", "momentum"):
-            if settings.get(name, 0) < 0:
-                raise ArgumentError(f"{what}: {name}={settings[name]} is negative")
 
     def jit_state(self) -> Hashable:
         """What a compiled step has in it: every setting but the rate, which it reads from the device."""
@@ -186,11 +201,14 @@ class Optimizer:
         if problems:
             what = f"load_state_dict: the state does not fit this {type(self).__name__}:\n  "
             raise ArgumentError(what + "\n  ".join(problems))
+        rates = [float(Tensor(state[f"lr.{i}"], device=g.device).item()) for i, g in enumerate(self.param_groups)]
+        for rate in rates:
+            check_setting(type(self).__name__, "lr", rate)
         with no_grad():
             for name, t in self.state.items():
                 t.assign(Tensor(state[name], dtype=t.dtype, device=t.device))
-        for i, group in enumerate(self.param_groups):
-            group["lr"] = float(Tensor(state[f"lr.{i}"], device=group.device).item())
+        for group, rate in zip(self.param_groups, rates):
+            group["lr"] = rate
 
     def __repr__(self) -> str:
         lines = [type(self).__name__]

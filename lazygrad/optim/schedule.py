@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable, Mapping
 
 from lazygrad.errors import ArgumentError
+from lazygrad.optim.limits import check_finite, check_setting, check_steps
 from lazygrad.optim.optimizer import Optimizer
 
 
@@ -23,7 +24,7 @@ class LRScheduler:
         self.optimizer = optimizer
         self.base_lrs: list[float] = [group["lr"] for group in optimizer.param_groups]
         self.last_epoch = 0
-        self._set()
+        self._set(0, self.base_lrs)
 
     def rate(self, step: int, base: float) -> float:
         """The learning rate after `step` steps, for a group whose base rate is `base`."""
@@ -31,12 +32,16 @@ class LRScheduler:
 
     def step(self) -> None:
         """Count one step, and set the rate for the next."""
-        self.last_epoch += 1
-        self._set()
+        self._set(self.last_epoch + 1, self.base_lrs)
 
-    def _set(self) -> None:
-        for group, base in zip(self.optimizer.param_groups, self.base_lrs):
-            group["lr"] = self.rate(self.last_epoch, base)
+    def _set(self, step: int, bases: list[float]) -> None:
+        """Take the rates of a step, all of them or, with ArgumentError for one that makes no sense, none."""
+        rates = [self.rate(step, base) for base in bases]
+        for rate in rates:
+            check_setting(f"{type(self).__name__} at step {step}", "lr", rate)
+        self.last_epoch, self.base_lrs = step, bases
+        for group, rate in zip(self.optimizer.param_groups, rates):
+            group["lr"] = rate
 
     def get_last_lr(self) -> list[float]:
         """The rate of each group now."""
@@ -51,9 +56,7 @@ class LRScheduler:
         if set(state) != set(self.state_dict()):
             names = f"{sorted(state)} instead of {sorted(self.state_dict())}"
             raise ArgumentError(f"{type(self).__name__}: the state has {names}")
-        self.last_epoch = int(state["last_epoch"])
-        self.base_lrs = [state[f"base_lr.{i}"] for i in range(len(self.base_lrs))]
-        self._set()
+        self._set(int(state["last_epoch"]), [state[f"base_lr.{i}"] for i in range(len(self.base_lrs))])
 
 
 class LambdaLR(LRScheduler):
@@ -84,6 +87,8 @@ class ConstantLR(LRScheduler):
     """
 
     def __init__(self, optimizer: Optimizer, factor: float = 1.0, total_iters: int = 0) -> None:
+        check_finite("ConstantLR", factor=factor)
+        check_steps("ConstantLR", "total_iters", total_iters, 0)
         self.factor, self.total_iters = factor, total_iters
         super().__init__(optimizer)
 
@@ -101,6 +106,8 @@ class StepLR(LRScheduler):
     """
 
     def __init__(self, optimizer: Optimizer, step_size: int, gamma: float = 0.1) -> None:
+        check_steps("StepLR", "step_size", step_size, 1)
+        check_finite("StepLR", gamma=gamma)
         self.step_size, self.gamma = step_size, gamma
         super().__init__(optimizer)
 
@@ -118,6 +125,7 @@ class ExponentialLR(LRScheduler):
     """
 
     def __init__(self, optimizer: Optimizer, gamma: float, floor: float = 0.0) -> None:
+        check_finite("ExponentialLR", gamma=gamma, floor=floor)
         self.gamma, self.floor = gamma, floor
         super().__init__(optimizer)
 
@@ -135,6 +143,7 @@ class InverseTimeLR(LRScheduler):
     """
 
     def __init__(self, optimizer: Optimizer, decay: float = 0.1) -> None:
+        check_finite("InverseTimeLR", decay=decay)
         self.decay = decay
         super().__init__(optimizer)
 
@@ -154,6 +163,8 @@ class LinearLR(LRScheduler):
     def __init__(
         self, optimizer: Optimizer, start_factor: float = 1 / 3, end_factor: float = 1.0, total_iters: int = 5
     ) -> None:
+        check_finite("LinearLR", start_factor=start_factor, end_factor=end_factor)
+        check_steps("LinearLR", "total_iters", total_iters, 0)
         self.start_factor, self.end_factor, self.total_iters = start_factor, end_factor, total_iters
         super().__init__(optimizer)
 
@@ -172,6 +183,8 @@ class CosineAnnealingLR(LRScheduler):
     """
 
     def __init__(self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0) -> None:  # PyTorch's name
+        check_steps("CosineAnnealingLR", "T_max", T_max, 1)
+        check_finite("CosineAnnealingLR", eta_min=eta_min)
         self.period, self.eta_min = T_max, eta_min
         super().__init__(optimizer)
 
@@ -192,6 +205,7 @@ class WarmupCosineLR(LRScheduler):
     def __init__(self, optimizer: Optimizer, warmup: int, total: int, min_lr: float = 0.0) -> None:
         if not 0 <= warmup <= total:
             raise ArgumentError(f"WarmupCosineLR: {warmup} steps of warm-up are not among {total} steps")
+        check_finite("WarmupCosineLR", min_lr=min_lr)
         self.warmup, self.total, self.min_lr = warmup, total, min_lr
         super().__init__(optimizer)
 
