@@ -31,7 +31,7 @@ from lazygrad.tile.contract import Contraction, contraction
 from lazygrad.tile.layout import CHUNK, Spread, Strided
 from lazygrad.tile.lower_tiles import REGISTER_FILE
 from lazygrad.tile.operand import Operand, clear, epilogue, known, strided
-from lazygrad.tile.program import Load, Program, Stage, Stmt, Store, Value, alu, load
+from lazygrad.tile.program import If, Load, Program, Stage, Stmt, Store, Value, alu, load
 from lazygrad.tile.slices import Factor, Slices
 from lazygrad.tile.target import AMPERE, architecture
 from lazygrad.tile.values import substitute
@@ -51,6 +51,9 @@ LEAST_COPY = 4  # bytes
 MOST_RUN = 4  # neighbouring rows that an item reads at once
 LONG = 256  # products in the code of the loop over a slice
 MIN_DEPTH = 8  # below, the caches do as well
+# Products of a deep contraction are added up over stretches, whose sums need as many registers again: they are kept in
+# memory, so that few are better. A sum of n products in one register loses up to n/2 units in its last place.
+DEEP, STRETCH = 8192, 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +161,7 @@ class _Blocks:
         height, run = (self._run(f, each) for f, each in zip(factors, shape.spread.each))
         layout = replace(shape.spread, height=height, run=run)
         self.acc = Array("acc", compute_dtype(c.acc.dtype), layout.size, Scope.PRIVATE, layout=layout)
+        self.sums = replace(self.acc, name="sums") if (known(c.depth) or 1) > DEEP else None
 
     def _run(self, f: Factor, each: int) -> int:
         """Neighbouring rows of a factor that an item reads at once."""
@@ -168,7 +172,9 @@ class _Blocks:
             (
                 *self.slices.declared(),
                 Stage(self.acc, clear(self.acc)),
-                *self.slices.run(self._products()),
+                *((Stage(self.sums, clear(self.sums)),) if self.sums else ()),
+                *self.slices.run((*self._products(), *self._stretched())),
+                *self._added(self.acc, self.sums),
                 *epilogue(self.c, self.acc, self.grid.block),
             )
         )
@@ -182,6 +188,23 @@ class _Blocks:
         each = [Axis(var, var.hi + 1, Kind.UNROLL) for var in (i, j)]
         deep = Axis(k, k.hi + 1, copies=min(self.shape.depth, LONG // layout.registers))
         return around((Axis(item, layout.items, Kind.LOCAL), deep, *each), (self._product(item, i, j, k),))
+
+    def _stretched(self) -> tuple[Stmt, ...]:
+        """After a stretch of slices, what they gave is added to the sums."""
+        if self.sums is None:
+            return ()
+        steps = STRETCH // self.shape.depth
+        is_last = (self.step % steps).eq(steps - 1)
+        return (If(is_last, (*self._added(self.sums, self.acc), *clear(self.acc))),)
+
+    def _added(self, to: Array, other: Array | None) -> tuple[Stmt, ...]:
+        """Every register of `other` is added to that of `to`."""
+        if other is None:
+            return ()
+        assert isinstance(to.size, int)
+        register = Var("register", 0, to.size - 1)
+        both = alu(Op.ADD, to.dtype, load(to, register), load(other, register))
+        return around([Axis(register, to.size, Kind.UNROLL)], (Store(to, register, both),))
 
     def _product(self, item: Expr, i: Expr, j: Expr, k: Expr) -> Stmt:
         """Adds the product of element `k` of a row and of a column to their sum."""

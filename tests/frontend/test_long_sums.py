@@ -161,3 +161,15 @@ def test_sums_of_what_is_infinite_or_no_number(device: str) -> None:
     realize_all(got)
     for tensor, exact in zip(got, (want[0], want[0], want[1])):
         np.testing.assert_array_equal(tensor.numpy(), exact)
+
+
+@pytest.mark.parametrize("device", ["NUMPY", "OPENCL", "OPENCL as GPU", "CUDA_EMULATED"])
+def test_deep_products(device: str) -> None:
+    """Their stretches are longer: an error of a few hundred roundings, where one sum of equal products has thousands."""
+    n = 20_000
+    a, b = np.full((n, 40), 0.1, np.float32), np.ones((n, 48), np.float32)
+    with settings.override(target="gpu" if device == "OPENCL as GPU" else ""):
+        name = device.split()[0]
+        got = Tensor(a, device=name).T @ Tensor(b, device=name)
+        exact = a.astype(np.float64).T @ b
+        np.testing.assert_allclose(got.numpy(), exact, 128 * ULP, 0)
