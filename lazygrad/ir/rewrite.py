@@ -14,10 +14,19 @@ from lazygrad.errors import user_location
 from lazygrad.ir.node import Node, with_sources
 from lazygrad.ir.op import Op
 from lazygrad.ir.rules_alu import ALU_RULES, Rule, small_power
-from lazygrad.ir.rules_movement import MOVEMENT_RULES, reduce_nothing, reduce_unit_axes, scan_long, sum_of_expanded
+from lazygrad.ir.rules_movement import (
+    MOVEMENT_RULES,
+    reduce_nothing,
+    reduce_unit_axes,
+    scan_long,
+    scatter_long,
+    sum_of_expanded,
+)
 
 RULES: dict[Op, tuple[Rule, ...]] = {**ALU_RULES, **MOVEMENT_RULES}
-CLOSE: frozenset[Rule] = frozenset({small_power, sum_of_expanded, reduce_nothing, reduce_unit_axes, scan_long})
+CLOSE: frozenset[Rule] = frozenset(
+    {small_power, sum_of_expanded, reduce_nothing, reduce_unit_axes, scan_long, scatter_long}
+)
 
 
 def simplify(roots: Sequence[Node]) -> list[Node]:

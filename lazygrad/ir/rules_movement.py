@@ -205,8 +205,7 @@ def scan_long(n: Node) -> Node | None:
     block = next((b for b in range(SCAN_BLOCK, 2 * SCAN_BLOCK) if size % b == 0), SCAN_BLOCK)
     count = -(-size // block)
     more = count * block - size
-    filled = pad(x, [(0, more if k == axis else 0) for k in range(x.ndim)]) if more else x
-    blocks = reshape(filled, (*x.shape[:axis], count, block, *x.shape[axis + 1 :]))
+    blocks = reshape(_longer(x, axis, more), (*x.shape[:axis], count, block, *x.shape[axis + 1 :]))
     before = shifted(scan(reduce(blocks, Combine.ADD, [axis + 1]), Combine.ADD, axis), axis, 1, 0)
     start = expand(reshape(before, (*x.shape[:axis], count, 1, *x.shape[axis + 1 :])), blocks.shape)
     found = alu(Op.ADD, start, scan(blocks, Combine.ADD, axis + 1))
@@ -224,6 +223,42 @@ def scatter_wide(n: Node) -> Node | None:
     return cast(wide, n.dtype)
 
 
+SHORT_SCATTER, CROWDED = 1024, 8  # updates that one pass adds up; updates for each destination that call for several
+
+
+def scatter_long(n: Node) -> Node | None:
+    """Sums of many updates to few destinations, in blocks of updates, each of which has destinations of its own.
+
+    A destination is one running sum of what goes there: a block has 4 updates for each of its destinations, so that the
+    sums of all blocks take a quarter of the updates' memory.
+    """
+    arg, (base, index, updates) = n.argument(ScatterArg), n.src
+    axis, count, size = arg.axis, index.shape[arg.axis], base.shape[arg.axis]
+    if (
+        arg.combine is not Combine.ADD
+        or not n.dtype.is_float
+        or not isinstance(count, int)
+        or not isinstance(size, int)
+    ):
+        return None
+    if count <= SHORT_SCATTER or count < CROWDED * size:
+        return None
+    blocks = -(-count // max(CROWDED // 2 * size, SHORT_SCATTER // CROWDED))
+    each = -(-count // blocks)
+    parts = [
+        reshape(_longer(s, axis, blocks * each - count), (*s.shape[:axis], blocks, each, *s.shape[axis + 1 :]))
+        for s in (index, updates)
+    ]
+    zeros = const(0, n.dtype, (*base.shape[:axis], blocks, *base.shape[axis:]))
+    sums = reduce(scatter(zeros, parts[0], parts[1], axis + 1, Combine.ADD), Combine.ADD, [axis])
+    return alu(Op.ADD, base, sums)
+
+
+def _longer(x: Node, axis: int, by: int) -> Node:
+    """`x` with `by` zeros more at the end of an axis: updates of 0, to where number 0 goes."""
+    return pad(x, [(0, by if k == axis else 0) for k in range(x.ndim)]) if by else x
+
+
 MOVEMENT_RULES: dict[Op, tuple[Rule, ...]] = {
     Op.RESHAPE: (move_constant, does_nothing, reshape_of_reshape),
     Op.PERMUTE: (move_constant, permute_of_permute, permute_of_expand, permute_is_reshape),
@@ -233,5 +268,5 @@ MOVEMENT_RULES: dict[Op, tuple[Rule, ...]] = {
     Op.FLIP: (move_constant, flip_of_repeated, flip_of_flip),
     Op.REDUCE: (reduce_nothing, reduce_unit_axes, reduce_of_reduce, max_of_expanded, sum_of_expanded),
     Op.SCAN: (scan_nothing, scan_wide, scan_long),
-    Op.SCATTER: (scatter_wide,),
+    Op.SCATTER: (scatter_wide, scatter_long),
 }

@@ -150,6 +150,24 @@ def test_what_normalization_adds_up(device: str) -> None:
             np.testing.assert_allclose(got.numpy(), exact, 0, 40 * ULP * largest, err_msg=f"{name} {k}")
 
 
+@pytest.mark.parametrize("device", ["NUMPY", "OPENCL", "OPENCL as GPU", "CUDA_EMULATED"])
+def test_many_updates_of_few_destinations(device: str) -> None:
+    """Classes, segments, the tokens of a small alphabet: half of the updates go to one of them."""
+    rng = np.random.default_rng(0)
+    with settings.override(target="gpu" if device == "OPENCL as GPU" else ""):
+        made = []
+        for updates, size, width in ((10_003, 65, 3), (5000, 7, 4), (6000, 1, 1), (3000, 100, 2)):
+            index = np.where(rng.random(updates) < 0.5, 0, rng.integers(0, size, updates))
+            exact = np.ones((size, width))
+            np.add.at(exact, index, np.float64(np.float32(0.1)))
+            base = Tensor(np.ones((size, width), np.float32), device=device.split()[0])
+            at = Tensor(np.repeat(index[:, None], width, 1), device=base.device)
+            made.append((base.scatter_add(0, at, Tensor(data("tenths", (updates, width)), device=base.device)), exact))
+        realize_all([t for t, _ in made])
+        for got, exact in made:
+            np.testing.assert_allclose(got.numpy(), exact, 64 * ULP, 0)
+
+
 @pytest.mark.parametrize("device", ["NUMPY", "OPENCL"])
 def test_sums_of_what_is_infinite_or_no_number(device: str) -> None:
     x = np.ones((5, 3000), np.float32)
@@ -165,7 +183,7 @@ def test_sums_of_what_is_infinite_or_no_number(device: str) -> None:
 
 @pytest.mark.parametrize("device", ["NUMPY", "OPENCL", "OPENCL as GPU", "CUDA_EMULATED"])
 def test_deep_products(device: str) -> None:
-    """Their stretches are longer: an error of a few hundred roundings, where one sum of equal products has thousands."""
+    """Their stretches are longer: an error of some hundred roundings; one sum of equal products has thousands."""
     n = 20_000
     a, b = np.full((n, 40), 0.1, np.float32), np.ones((n, 48), np.float32)
     with settings.override(target="gpu" if device == "OPENCL as GPU" else ""):

@@ -193,6 +193,15 @@ CASES: list[tuple[on_alu.Rule, tuple[DType, ...], list[Make]]] = [
     (on_moves.scan_wide, HALVES, [
         lambda x, y, c: scan(x, Combine.ADD, 1), lambda x, y, c: scan(fill(x, 1.5), Combine.MUL, 2),
     ]),
+    (on_moves.scatter_long, WIDE, [
+        lambda x, y, c: scatter(
+            shrink(x, [(0, 2), (0, 4), (0, 5)]),
+            pad(cast(c, dtypes.int32), [(1000, 97), (0, 0), (0, 0)]), pad(y, [(1000, 97), (0, 0), (0, 0)]),
+            0, Combine.ADD),
+        lambda x, y, c: scatter(
+            shrink(x, [(0, 3), (0, 4), (0, 1)]),
+            pad(cast(c, dtypes.int32), [(0, 0), (0, 0), (1020, 0)]), pad(y, [(0, 0), (0, 0), (1020, 0)]),
+            2, Combine.ADD)]),
     (on_moves.scatter_wide, HALVES, [
         lambda x, y, c: scatter(x, cast(c, dtypes.int64), y, 0, Combine.ADD),
     ]),
