@@ -203,8 +203,8 @@ class Prepared(ABC):
     """Launches in order with their arguments set, to be run many times."""
 
     @abstractmethod
-    def run(self, profile: bool = False) -> list[float] | None:
-        """Enqueue every launch; with `profile`, wait and return each one's seconds on the device."""
+    def run(self, profile: bool = False, begun: list[bool] | None = None) -> list[float] | None:
+        """Enqueue every launch, noted in `begun`; with `profile`, wait and return each one's seconds on the device."""
 
     @abstractmethod
     def rebind(self, launch: int, argument: int, memory: Memory) -> None:

@@ -25,8 +25,14 @@ class CudaPrepared(Prepared):
         self._changed: set[int] = set()  # numbers of the launches that differ from the graph's
         self._ran = False
 
-    def run(self, profile: bool = False) -> list[float] | None:
+    def run(self, profile: bool = False, begun: list[bool] | None = None) -> list[float] | None:
         """See `Prepared.run`."""
+        seconds = self._run(profile)
+        if begun is not None:
+            begun.append(True)
+        return seconds
+
+    def _run(self, profile: bool) -> list[float] | None:
         self._context.enter()
         self._stats.launches += len(self._calls)
         if profile:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Sequence
+from itertools import chain, starmap
 from typing import Any
 
 import numpy as np
@@ -42,21 +44,26 @@ class OpenCLPrepared(Prepared):
             self._calls.append(self._call(launch))
         self._bound = [[memory.handle for memory in launch.memories] for launch in launches]
         self._fresh = True
+        self._enqueued: list[tuple[Any, ...]] | None = None  # the arguments of every call that runs anything
 
-    def run(self, profile: bool = False) -> list[float] | None:
-        """See `Prepared.run`."""
+    def run(self, profile: bool = False, begun: list[bool] | None = None) -> list[float] | None:
+        """See `Prepared.run`. All is enqueued in one call of C's, so that an interrupt finds all of it or nothing."""
+        noted: list[bool] = [] if begun is None else begun
         if self._fresh:
             for executable, (_, global_size, local_size) in zip(self._executables, self._calls):
                 self._builder.note_launch(executable, global_size, local_size)
             self._fresh = False
         self._builder.stats.launches += len(self._calls)
         if profile:
-            return self._profile()
-        enqueue, queue = self._cl.enqueue_nd_range_kernel, self._queue
+            seconds = self._profile()
+            noted.append(True)
+            return seconds
+        queue = self._queue
+        if self._enqueued is None:
+            self._enqueued = [(queue, *call) for call in self._calls if 0 not in call[1]]
         try:
-            for kernel, global_size, local_size in self._calls:
-                if 0 not in global_size:
-                    enqueue(queue, kernel, global_size, local_size)
+            launches = starmap(self._cl.enqueue_nd_range_kernel, self._enqueued)
+            deque(chain(launches, map(noted.append, (True,))), maxlen=0)
             queue.flush()
         except self._cl.Error as error:
             raise self._fail(error, self._names()) from error
@@ -74,6 +81,7 @@ class OpenCLPrepared(Prepared):
         kernel, _, local_size = self._calls[launch]
         _set_scalars(kernel, self._memory_counts[launch], scalars)
         self._calls[launch] = (kernel, tuple(global_size), local_size)
+        self._enqueued = None
         self._fresh = True  # PoCL compiles apart for small and large grids
 
     def __del__(self) -> None:

@@ -30,15 +30,20 @@ class Block:
 class Lease:
     """The use of a block; the block returns to its pool, if it has one, when the lease dies."""
 
-    __slots__ = ("block", "_returned")
+    __slots__ = ("_returned", "block")
 
-    def __init__(self, block: Block, returned: deque[Block] | None) -> None:
-        self.block, self._returned = block, returned
+    def __init__(self, block: Block | None, returned: deque[Block] | None) -> None:
+        self.block: Any = block  # None only while its pool looks for one
+        self._returned = returned
 
     def __del__(self) -> None:
         # Only an append, which is atomic: this may run inside the pool's own code, in any thread, or at exit.
-        if self._returned is not None:
-            self._returned.append(self.block)
+        try:
+            block, returned = self.block, self._returned
+        except AttributeError:  # an interrupt came while it was made
+            return
+        if returned is not None and block is not None:
+            returned.append(block)
 
 
 def size_class(nbytes: int, granule: int) -> int:
@@ -115,14 +120,23 @@ class Pool:
         """The use of a block of at least `nbytes`; OutOfMemoryError when there is none even after a trim."""
         with self._lock:
             self._collect()
-            size = size_class(nbytes, self.granule)
-            block = self._reuse(size) or self._new(size, nbytes)
+            size, lease = size_class(nbytes, self.granule), Lease(None, self._returned)
+            blocks = self._fitting(size)
+            block = blocks[-1] if blocks else self._new(size, nbytes)
+            # From here on nothing is called, so that no interrupt can come: a block is free or live, and never lost
+            # while commands use it.
+            if blocks:
+                del blocks[-1]
+                self._cached_size -= block.size
+                self.reuses += 1
+            lease.block = block
             self._live[block] = (nbytes, label)
             self._live_size += block.size
             self._live_bytes += nbytes
             self.allocations += 1
-            self.peak_bytes = max(self.peak_bytes, self._live_bytes)
-            return Lease(block, self._returned)
+            if self._live_bytes > self.peak_bytes:
+                self.peak_bytes = self._live_bytes
+        return lease
 
     def trim(self) -> int:
         """Give every cached block back to the system; returns their bytes."""
@@ -144,29 +158,29 @@ class Pool:
     def _collect(self) -> None:
         """Move blocks whose lease has died to the free lists."""
         while self._returned:
-            block = self._returned.popleft()
-            nbytes, _ = self._live.pop(block)
-            self._live_bytes -= nbytes
-            self._live_size -= block.size
-            self._cached_size += block.size
+            block = self._returned[0]
             if block.size not in self._free:
-                self._free[block.size] = []
                 bisect.insort(self._free_sizes, block.size)
-            self._free[block.size].append(block)
+                self._free[block.size] = []
+            if block in self._live:  # else an interrupt came at the last line; none comes at the next ones
+                nbytes, _ = self._live[block]
+                del self._live[block]
+                self._live_bytes -= nbytes
+                self._live_size -= block.size
+                self._cached_size += block.size
+                self._free[block.size] += [block]
+            self._returned.popleft()
 
-    def _reuse(self, size: int) -> Block | None:
-        """The most recently used free block of the smallest size that fits without much waste."""
-        at = bisect.bisect_left(self._free_sizes, size)
-        if at == len(self._free_sizes) or self._free_sizes[at] > size * REUSE_SLACK:
-            return None
-        found = self._free_sizes[at]
-        blocks = self._free[found]
-        block = blocks.pop()
-        if not blocks:
-            del self._free[found], self._free_sizes[at]
-        self._cached_size -= block.size
-        self.reuses += 1
-        return block
+    def _fitting(self, size: int) -> list[Block] | None:
+        """The free blocks, the most recently used one last, of the smallest size that fits without much waste."""
+        sizes = self._free_sizes
+        at = bisect.bisect_left(sizes, size)
+        while at < len(sizes) and sizes[at] <= size * REUSE_SLACK:
+            if blocks := self._free.get(sizes[at]):
+                return blocks
+            self._free.pop(sizes[at], None)  # all are in use
+            del sizes[at]
+        return None
 
     def _new(self, size: int, nbytes: int) -> Block:
         if size > self.max_block:

@@ -7,13 +7,13 @@ host looks at them when it reads a value. What the host knows of an index by its
 
 from __future__ import annotations
 
-import threading
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from lazygrad import forks
 from lazygrad.dtype import DType, dtypes
 from lazygrad.errors import location_text
 from lazygrad.index.expr import Dim, Expr, Var, dim_product, lift
@@ -31,7 +31,8 @@ Range = tuple[int, int, bool]  # least, greatest, and whether they are elements 
 _ranges: weakref.WeakKeyDictionary[Storage, Range] = weakref.WeakKeyDictionary()
 _problems: weakref.WeakKeyDictionary[Storage, str] = weakref.WeakKeyDictionary()
 _doubts: list[Doubt] = []
-_lock = threading.Lock()
+_lock = forks.lock()
+forks.in_child(_doubts.clear)  # they are the parent's to look at
 
 
 # ---- what the host knows ---------------------------------------------------------------------------

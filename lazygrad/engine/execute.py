@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from types import MappingProxyType
 
 import numpy as np
@@ -16,12 +17,14 @@ from lazygrad.engine.counters import counters
 from lazygrad.engine.plan import Plan, make_plan, structure
 from lazygrad.engine.report import print_kernel
 from lazygrad.engine.slots import Input, Output, Slot, Temporary, Workspace
+from lazygrad.engine.whole import to_the_end
 from lazygrad.ir.node import Node
 from lazygrad.ir.variables import Sizes
 from lazygrad.runtime.base import Launch, Memory, Prepared, Runtime
 from lazygrad.settings import settings
 
 NONE: Sizes = MappingProxyType({})
+_NOTHING = object()  # bound where it is not known what is
 
 
 @dataclass
@@ -61,30 +64,43 @@ class Runner:
         counters.schedule_seconds += time.perf_counter() - start
         return Runner(plan, runtime)
 
-    def run(self, inputs: Sequence[Memory], outputs: Sequence[Memory], values: Sizes = NONE) -> None:
-        """Enqueue every launch with these buffers and these values of the plan's variables."""
-        if self.plan.steps:
-            with self.lock:
-                self._run(self._memories(inputs, outputs), values)
+    def run(
+        self,
+        inputs: Sequence[Memory],
+        outputs: Sequence[Memory],
+        values: Sizes = NONE,
+        end: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Enqueue every launch with these buffers and these values of the plan's variables, and call `end`.
 
-    def _run(self, memories: list[Memory], values: Sizes) -> None:
+        Whatever interrupts, both are done or neither; `end` may be called again from its start.
+        """
+        if not self.plan.steps:
+            to_the_end(lambda begun: begun.append(True), end)
+            return
+        with self.lock:
+            self._bind(self._memories(inputs, outputs), values)
+            assert self.prepared is not None
+            self._count(to_the_end(partial(self.prepared.run, settings.debug >= 1), end))
+
+    def _bind(self, memories: list[Memory], values: Sizes) -> None:
+        """Have the launches use these memories. Interrupted halfway, nothing counts as bound."""
         if self.prepared is None:
             self._prepare(memories, values)
         else:
+            bound, self.bound = self.bound, [_NOTHING] * len(memories)
             if values != self.values:
                 self._resize(values)
             for k, memory in enumerate(memories):
-                if self.bound[k] is not memory.handle:
+                if bound[k] is not memory.handle:
                     for launch, argument in self.uses[k]:
                         self.prepared.rebind(launch, argument, memory)
         self.bound = [memory.handle for memory in memories]
-        self.values = values
-        assert self.prepared is not None
-        profile = settings.debug >= 1
-        seconds = self.prepared.run(profile)
+
+    def _count(self, seconds: list[float] | None) -> None:
         counters.kernels += len(self.plan.steps)
         counters.bytes += self.traffic
-        if profile and seconds is not None:
+        if seconds is not None:
             for step, each in zip(self.plan.steps, seconds):
                 print_kernel(step.kernel, each)
 
@@ -97,23 +113,21 @@ class Runner:
         """The memory of every slot."""
         if not self.slots:
             own = dict.fromkeys(slot for step in self.plan.steps for slot in step.memories)
-            self.slots = [*map(Input, range(len(inputs))), *map(Output, range(len(outputs)))]
-            self.slots += [slot for slot in own if isinstance(slot, (Temporary, Workspace))]
+            given: list[Slot] = [*map(Input, range(len(inputs))), *map(Output, range(len(outputs)))]
+            self.slots = given + [slot for slot in own if isinstance(slot, (Temporary, Workspace))]
         if self.plan.arena and self.arena is None:
             self.arena = self.runtime.allocate(self.plan.arena, "temporaries")
         if self.plan.workspace and not self.scratch:
             self._make_workspace()
         if not self.own:
-            self.own += map(self._memory, self.slots[len(inputs) + len(outputs) :])
+            self.own = [*map(self._memory, self.slots[len(inputs) + len(outputs) :])]
         return [*inputs, *outputs, *self.own]
 
     def _make_workspace(self) -> None:
         whole = self.runtime.allocate(self.plan.workspace, "workspace")
         self.runtime.write(whole, np.zeros(self.plan.workspace, np.uint8))
-        for step in self.plan.steps:
-            for slot in step.memories:
-                if isinstance(slot, Workspace):
-                    self.scratch[slot] = self.runtime.sub(whole, slot.offset, slot.nbytes)
+        slots = [s for step in self.plan.steps for s in step.memories if isinstance(s, Workspace)]
+        self.scratch = {slot: self.runtime.sub(whole, slot.offset, slot.nbytes) for slot in slots}
 
     def _memory(self, slot: Slot) -> Memory:
         """Of a slot that is the plan's own."""
@@ -125,10 +139,12 @@ class Runner:
     def _resize(self, values: Sizes) -> None:
         """Give the launches that depend on variables their new values."""
         assert self.prepared is not None
+        before, self.values = self.values, NONE  # interrupted halfway, the next run gives all of them again
         for i, step in enumerate(self.plan.steps):
             kernel = step.kernel
-            if any(values[v] != self.values[v] for v in kernel.scalars):
+            if any(values[v] != before.get(v) for v in kernel.scalars):
                 self.prepared.resize(i, [values[v] for v in kernel.scalars], kernel.global_size(values))
+        self.values = values
 
     def _prepare(self, memories: list[Memory], values: Sizes) -> None:
         start = time.perf_counter()
@@ -145,4 +161,5 @@ class Runner:
             for j, slot in enumerate(step.memories):
                 self.uses[place[slot]].append((i, j))
         self.traffic = sum(step.kernel.bytes for step in self.plan.steps)
-        self.prepared = self.runtime.prepare(launches)
+        prepared = self.runtime.prepare(launches)
+        self.values, self.prepared = values, prepared

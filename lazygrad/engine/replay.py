@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from lazygrad.engine.checks import Checks, pass_on
-from lazygrad.engine.run import evaluated, launch, memory_of
+from lazygrad.engine.launch import launch, memory_of
+from lazygrad.engine.run import evaluated
+from lazygrad.engine.whole import to_the_end
 from lazygrad.index.expr import Var, dim_max, dim_product
 from lazygrad.ir.node import Node, buffer, is_empty, topological
 from lazygrad.ir.op import BufferArg, Op
@@ -43,22 +45,26 @@ class Replay:
         """The buffers that `roots` read, in a fixed order."""
         return [n for n in topological(roots) if n.op is Op.BUFFER and not is_empty(n)]
 
-    def run(self, storages: Sequence[Storage], values: Sizes) -> list[Storage]:
-        """The storages of the roots' values, given those of the inputs; each is fresh, or an input that nothing wrote.
+    def run(self, storages: Sequence[Storage], values: Sizes, keep: Callable[[Sequence[Storage]], None]) -> None:
+        """Compute the roots, given the inputs' storages, and `keep` theirs; each is fresh, or an input that nothing
+        wrote. Whatever interrupts, both is done or nothing; so `keep` may be called again from its start.
 
         `values` are those of the variables in the graph.
 
         An input that a root replaced gives its memory to the root's storage and has none any more.
         """
-        found = self.checks
+
+        def end(results: Sequence[Storage]) -> None:
+            self.checks.expect(results, results[len(self.roots) :], values)
+            pass_on(self.inputs, storages, self.roots, results)
+            keep(results[: len(self.roots)])
+
         if self.device.startswith("NUMPY"):
-            results = self._evaluate(storages, values)
-        else:
-            runner, graph = self._runner(values)
-            results = launch(runner, storages, self.replaces, graph.values(values))
-        found.expect(results, results[len(self.roots) :], values)
-        pass_on(self.inputs, storages, self.roots, results)
-        return results[: len(self.roots)]
+            made = self._evaluate(storages, values)
+            to_the_end(lambda begun: begun.append(True), lambda: end(made))
+            return
+        runner, graph = self._runner(values)
+        launch(runner, storages, self.replaces, graph.values(values), end)
 
     def _runner(self, values: Sizes) -> tuple[Any, Unbound]:
         """What runs the graph for such values of its variables, and the graph that it runs."""

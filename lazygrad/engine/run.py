@@ -16,11 +16,10 @@ from lazygrad.dtype import DType
 from lazygrad.engine import checks
 from lazygrad.engine.cache import default_cache
 from lazygrad.engine.counters import counters
+from lazygrad.engine.launch import launch, memory_of
 from lazygrad.engine.live import Live
-from lazygrad.engine.lost import fail_to_read
-from lazygrad.engine.slots import handed_over, result_storage
 from lazygrad.engine.transfer import fetch
-from lazygrad.errors import BoundsError, DeviceError, user_line
+from lazygrad.errors import BoundsError
 from lazygrad.ir.call import substitute
 from lazygrad.ir.elements import Array, as_bools, to_storage
 from lazygrad.ir.evaluate import evaluate
@@ -29,7 +28,7 @@ from lazygrad.ir.op import BufferArg, DeviceArg, Op, StoreArg
 from lazygrad.ir.signature import Shape
 from lazygrad.ir.variables import NO_VALUES, Sizes, unbind
 from lazygrad.ir.verify import verify
-from lazygrad.runtime.base import Memory, Runtime, Storage
+from lazygrad.runtime.base import Runtime, Storage
 from lazygrad.runtime.registry import open_device, use_cache
 from lazygrad.settings import settings
 
@@ -137,13 +136,6 @@ def elements(n: Node) -> np.ndarray[Any, Any]:
     return raw.view(n.dtype.storage).reshape(shape)
 
 
-def memory_of(storage: Storage) -> Memory:
-    """Where the bytes of a storage are; GraphError where a later value took their memory, ViewError for a lost one."""
-    if storage.memory is None and not storage.nbytes:
-        return Memory(None, 0, None)
-    if storage.memory is None:
-        fail_to_read(storage)
-    return storage.memory
 
 
 def realize(nodes: Sequence[Node], name: str) -> None:
@@ -254,23 +246,15 @@ def _run(pending: Sequence[Node], readers: Sequence[Node], roots: Sequence[Node]
     else:
         counters.plan_hits += 1
     given = [storage_of(n) for n in inputs]
-    results = launch(runner, given, replaces, graph.values({}))
+
+    def remember(results: Sequence[Storage]) -> None:
+        found.expect(results, results[len(roots) :], NO_VALUES)
+        checks.pass_on(inputs, given, roots, results)
+        for n, storage in zip((*pending, *readers), results):
+            _realized[n] = buffer(storage, n.dtype, n.shape)
+
+    launch(runner, given, replaces, graph.values({}), remember)
     runner.release()
-    found.expect(results, results[len(roots) :], NO_VALUES)
-    checks.pass_on(inputs, given, roots, results)
-    for n, storage in zip((*pending, *readers), results):
-        _realized[n] = buffer(storage, n.dtype, n.shape)
-
-
-def launch(runner: Any, storages: Sequence[Storage], replaces: dict[int, int], values: Sizes) -> list[Storage]:
-    """Run a Runner over the inputs' storages; the storages of its roots: fresh ones, or inputs that nothing wrote."""
-    plan, runtime = runner.plan, runner.runtime
-    if runtime.lost:
-        raise DeviceError(f"{runtime.lost} ({user_line()})")
-    outputs = [Storage(runtime.name, size, runtime.allocate(size)) for size in plan.output_sizes(values)]
-    runner.run([memory_of(s) for s in storages], [memory_of(s) for s in outputs], values)
-    storages = handed_over(storages, plan.results, replaces)
-    return [result_storage(slot, storages, outputs, runtime) for slot in plan.results]
 
 
 def _replaceable(pending: Sequence[Node], inputs: Sequence[Node]) -> dict[int, int]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from lazygrad.autograd import gradient as node_gradient
 from lazygrad.engine.run import live
+from lazygrad.engine.whole import set_all
 from lazygrad.errors import GradientError, ShapeError
 from lazygrad.ir.node import Node, cast, const, detach, topological
 from lazygrad.ops.core import Core, fail, make
@@ -43,9 +44,13 @@ class Differentiate(Core):
             if t.requires_grad and t._leaf:
                 leaves |= dict.fromkeys(t._nodes(), t)
         targets = [n for n in topological([self.node], stop=leaves.__contains__) if n in leaves]
+        totals: dict[int, tuple[Core, str, Core]] = {}  # by the identity of the leaf, which may have had several nodes
         for target, value in zip(targets, node_gradient(self.node, start, targets)):
             if value is not None:
-                _accumulate(leaves[target], value, create_graph)
+                leaf = leaves[target]
+                before = totals[id(leaf)][2] if id(leaf) in totals else leaf.grad
+                totals[id(leaf)] = leaf, "grad", _accumulated(leaf, before, value, create_graph)
+        set_all(totals.values())
 
     def _start_of_gradient(self, gradient: Self | None) -> Node:
         if not self.requires_grad:
@@ -71,6 +76,6 @@ class Differentiate(Core):
         return cast(gradient.node, self.dtype)
 
 
-def _accumulate(leaf: Core, value: Node, create_graph: bool) -> None:
+def _accumulated(leaf: Core, before: Core | None, value: Node, create_graph: bool) -> Core:
     new = make(type(leaf), value if create_graph else detach(value), leaf.device, create_graph)
-    leaf.grad = new if leaf.grad is None else leaf.grad + new  # type: ignore[operator]
+    return new if before is None else before + new  # type: ignore[operator]

@@ -11,11 +11,13 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from functools import update_wrapper
 from typing import Any, Generic, ParamSpec, TypeVar
 
 from lazygrad.engine import generator, run
+from lazygrad.engine.launch import memory_of
+from lazygrad.engine.whole import set_all
 from lazygrad.errors import JitError, user_line
 from lazygrad.index.expr import Expr
 from lazygrad.ir.node import Node, buffer
@@ -151,20 +153,31 @@ def _replay(trace: Trace, arguments: list[Core], found: list[Core | None], names
         else:
             assert source.constant is not None
             storages.append(source.constant)
-    _drop_gradients(trace, arguments)
-    values = trace.replay.run(storages, {new: int(v) for v, new in names.items()})
     back: Names = {new: v for v, new in names.items()}
-    roots = trace.replay.roots
-    nodes = [buffer(storage, n.dtype, renamed_shape(n.shape, back)) for storage, n in zip(values, roots)]
-    _change(trace, arguments, nodes)
+    nodes: list[Node] = []
+    kept: list[bool] = []
+
+    def keep(values: Sequence[Storage]) -> None:
+        kept.append(True)
+        nodes[:] = [buffer(s, n.dtype, renamed_shape(n.shape, back)) for s, n in zip(values, trace.replay.roots)]
+        _change(trace, arguments, nodes)
+
+    owners, read = _owners_of_gradients(trace, arguments), set(map(id, found))
+    gradients = [(owner, "grad", owner.grad) for owner in owners if id(owner.grad) in read]
+    try:
+        set_all((owner, "grad", None) for owner in owners)  # new ones may take the memory of those not read
+        trace.replay.run(storages, {new: int(v) for v, new in names.items()}, keep)
+    except BaseException:
+        if not kept:
+            set_all(gradients)
+        raise
     return unflatten(trace.result, [_result(x, arguments, nodes, trace.replay.device, back) for x in trace.leaves])
 
 
-def _drop_gradients(trace: Trace, arguments: list[Core]) -> None:
-    """Let go of gradients that the run replaces, so that the new ones may take their memory."""
-    for effect in trace.effects:
-        if effect.gradient and (owner := effect.place.find(arguments)) is not None:
-            owner.grad = None
+def _owners_of_gradients(trace: Trace, arguments: list[Core]) -> list[Core]:
+    """The tensors whose gradients the run replaces."""
+    found = [effect.place.find(arguments) for effect in trace.effects if effect.gradient]
+    return [owner for owner in found if owner is not None]
 
 
 def _check_shared(trace: Trace, arguments: list[Core]) -> None:
@@ -209,7 +222,7 @@ def _overwritten(t: Core) -> Storage:
     """The storage of `t`, which the run may write over; of a private copy when others hold it."""
     copied = _is_shared(t)  # it counts references: before there is one here
     storage = run.storage_of(t.node)
-    if copied or run.memory_of(storage).readonly:
+    if copied or memory_of(storage).readonly:
         return run.storage_of(run.upload(run.download(t.node), t.dtype, t.device))
     return storage
 

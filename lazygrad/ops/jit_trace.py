@@ -13,10 +13,12 @@ import weakref
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import starmap
 from typing import Any, NoReturn
 
 from lazygrad.engine import generator, run
 from lazygrad.engine.replay import Replay, base_buffer, placeholder, storage_argument
+from lazygrad.engine.whole import at_once
 from lazygrad.errors import JitError, user_line
 from lazygrad.index.expr import Expr
 from lazygrad.ir.call import substitute
@@ -103,10 +105,8 @@ class Tracer:
         self.effects: list[Effect] = []
 
     def trace(self, leaves: list[Any], structure: Hashable, names: Names) -> Trace:
-        """The trace of a call with these flattened arguments. JitError for what a replay could not repeat.
-
-        The variables of the arguments, `names`, have no value in it.
-        """
+        """The trace of a call with these arguments, whose variables `names` have no value; JitError where a replay
+        could not repeat it."""
         before = list(run.live)
         realize_all(before)
         arguments = unique_tensors(leaves)
@@ -143,14 +143,14 @@ class Tracer:
         def drawn(n: Node, count: int) -> None:
             self.draws.append((storage_argument(base_buffer(n)), count))
 
-        run.tracing.append(refuse)
-        generator.on_draw.append(drawn)
         state = generator.default_generator.state()
         try:
+            run.tracing.append(refuse)
+            generator.on_draw.append(drawn)
             return self.function(*args, **kwargs)
         finally:
-            run.tracing.pop()
-            generator.on_draw.remove(drawn)
+            run.tracing[:] = [x for x in run.tracing if x is not refuse]
+            generator.on_draw[:] = [x for x in generator.on_draw if x is not drawn]
             generator.default_generator.set_state(state)
 
     def _root(self, n: Node) -> int:
@@ -194,7 +194,8 @@ class Tracer:
 def _stand_ins(before: list[Core], arguments: list[Core], names: Names) -> Iterator[list[_Held]]:
     """Every tensor with a placeholder for its value: first a tensor for each argument, then those of `before`
     themselves, which are afterwards as they were."""
-    saved = [(t, t.node, t.grad, t._requires, t._leaf, t._earlier) for t in before]
+    fields = ("node", "grad", "_requires", "_leaf", "_earlier")
+    restoring = starmap(setattr, [(t, name, getattr(t, name)) for t in before for name in fields])
     held: list[_Held] = []
     try:
         for number, t in enumerate(arguments):
@@ -207,8 +208,7 @@ def _stand_ins(before: list[Core], arguments: list[Core], names: Names) -> Itera
             held.append(_Held(Place(owner=weakref.ref(t)), t, t.node, t.grad, computed))
         yield held
     finally:
-        for t, value, grad, requires_grad, leaf, earlier in saved:
-            t.node, t.grad, t._requires, t._leaf, t._earlier = value, grad, requires_grad, leaf, earlier
+        at_once(restoring)
 
 
 def _placeholder(t: Core, names: Names) -> Node:

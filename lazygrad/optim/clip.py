@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 
+from lazygrad.engine.whole import set_all
 from lazygrad.errors import ArgumentError
 from lazygrad.ops.mode import no_grad
 from lazygrad.tensor import Tensor
@@ -38,8 +39,7 @@ def clip_grad_norm_(parameters: Tensor | Iterable[Tensor], max_norm: float, norm
         else:
             total = _combined([_wide(g).abs().amax() for g in gradients], Tensor.maximum)
         factor = (max_norm / (total + 1e-6)).clamp(max=1.0)
-        for p, g in owners:
-            p.grad = g * factor
+        set_all([(p, "grad", g * factor) for p, g in owners])
     return total
 
 
@@ -54,8 +54,7 @@ def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -
     """
     _check_limit("clip_grad_value_", "clip_value", clip_value)
     with no_grad():
-        for p, g in _with_gradients(parameters):
-            p.grad = g.clamp(-clip_value, clip_value)
+        set_all([(p, "grad", g.clamp(-clip_value, clip_value)) for p, g in _with_gradients(parameters)])
 
 
 def _check_limit(what: str, name: str, limit: float) -> None:

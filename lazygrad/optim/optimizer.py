@@ -9,6 +9,7 @@ import numpy as np
 
 from lazygrad.dtype import DType, dtypes
 from lazygrad.engine.run import upload
+from lazygrad.engine.whole import set_all
 from lazygrad.errors import ArgumentError, DeviceError, OperandError, fail
 from lazygrad.ops.fitting import fitting
 from lazygrad.ops.mode import no_grad
@@ -148,12 +149,18 @@ class Optimizer:
         >>> w.item()
         0.5
         """
+        tensors = [*self.state.values(), *(p for group in self.param_groups for p in group["params"])]
+        before = [(t, "node", t.node) for t in tensors]
         changed: list[Tensor] = []
         with no_grad():
-            for number, group in enumerate(self.param_groups):
-                params = [(i, p, p.grad) for i, p in enumerate(group["params"]) if p.grad is not None]
-                if params:
-                    changed += self.update(number, group, params)
+            try:
+                for number, group in enumerate(self.param_groups):
+                    params = [(i, p, p.grad) for i, p in enumerate(group["params"]) if p.grad is not None]
+                    if params:
+                        changed += self.update(number, group, params)
+            except BaseException:  # an interrupt, too: all of the step is done, or nothing
+                set_all(before)
+                raise
             if changed:
                 Tensor.realize(*changed)
 

@@ -177,7 +177,7 @@ class EmulatedPrepared(Prepared):
         self._calls = [_Call(launch, shared_limit) for launch in launches]
         self._report = ctypes.create_string_buffer(REPORT_BYTES)
 
-    def run(self, profile: bool = False) -> list[float] | None:
+    def run(self, profile: bool = False, begun: list[bool] | None = None) -> list[float] | None:
         """See `Prepared.run`."""
         seconds = []
         for call in self._calls:
@@ -190,6 +190,8 @@ class EmulatedPrepared(Prepared):
                 self._fail(call.executable, self._report.value.decode(), fault.value or 0)
             seconds.append(time.perf_counter() - start)
         self._stats.launches += len(self._calls)
+        if begun is not None:
+            begun.append(True)
         return seconds if profile else None
 
     def rebind(self, launch: int, argument: int, memory: Memory) -> None:
