@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from lazygrad.dtype import dtypes, promote_scalar
 from lazygrad.errors import ArgumentError, DTypeError
@@ -180,6 +180,8 @@ class Arithmetic(Rounding):
         return self.neg()._binary(Op.ADD, other)
 
     def __mul__(self, other: Operand) -> Self:
+        if type(other) in _REPEATED and self.dtype.is_int and not self.shape:
+            return NotImplemented  # [0] * n: Python repeats the list
         return self._binary(Op.MUL, other)
 
     __rmul__ = __mul__
@@ -228,6 +230,7 @@ class Arithmetic(Rounding):
 
 
 T = TypeVar("T", bound=Arithmetic)
+_REPEATED: frozenset[Any] = frozenset({list, tuple, str, bytes})
 
 
 def _divide(a: T, other: Operand, rounding: str | None) -> T:
