@@ -1,4 +1,4 @@
-"""In-place operations: the tensor takes a new value. Values never change under another tensor: views are no aliases."""
+"""In-place operations: the tensor takes a new value. Nothing changes under another tensor: see `aliases` for views."""
 
 from __future__ import annotations
 
