@@ -136,8 +136,6 @@ def elements(n: Node) -> np.ndarray[Any, Any]:
     return raw.view(n.dtype.storage).reshape(shape)
 
 
-
-
 def realize(nodes: Sequence[Node], name: str) -> None:
     """Compute every node of `nodes` that has no storage yet, all in one schedule, on device `name`."""
     if tracing:

@@ -1,13 +1,10 @@
 """Random programs of views and in-place writes, the same in lazygrad and in PyTorch: equal values, or a ViewError where
 PyTorch's tensors share what was written.
-
-`python -m tests.frontend.view_programs SEED PROGRAMS LENGTH` runs more of them.
 """
 
 from __future__ import annotations
 
 import random
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -203,8 +200,3 @@ def run(seeds: Iterator[int] | range, length: int) -> Counter[str]:
         except Exception as error:
             raise AssertionError(f"run([{seed}], {length}): {type(error).__name__}: {error}") from error
     return seen
-
-
-if __name__ == "__main__":
-    first, programs, steps = (int(x) for x in sys.argv[1:4])
-    print(run(range(first, first + programs), steps))

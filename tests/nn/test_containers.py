@@ -171,7 +171,7 @@ class Tied(nn.Module):
         return self.head(self.layers(self.embedding(index))) * self.scale
 
 
-def test_deep_copies(device: str) -> None:
+def test_deep_copies() -> None:
     net = Tied()
     index = Tensor([0, 1, 4])
     net(index).square().sum().backward()
