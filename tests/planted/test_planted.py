@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,14 +11,13 @@ import pytest
 
 from lazygrad import Tensor, autograd, dtypes, jit
 from lazygrad.engine import compile as compiler
-from lazygrad.engine import plan, plan_store, run
+from lazygrad.engine import plan, run
 from lazygrad.ir import rules_movement
 from lazygrad.ir.node import alu, gather
 from lazygrad.ir.op import BoundsArg, Op
 from lazygrad.ops import jit as jit_module
 from lazygrad.schedule.access import Walk
 from lazygrad.schedule.memory import Arena
-from lazygrad.settings import settings
 from lazygrad.tile import arithmetic, build, indexed, lower_long, lower_reduce, narrow, trigonometry
 from lazygrad.tile.machine import Code
 from lazygrad.tile.program import compute_dtype
@@ -27,16 +26,7 @@ Check = Callable[[], None]
 Patch = Callable[[pytest.MonkeyPatch], None]
 
 
-@pytest.fixture(autouse=True)
-def fresh_compiler(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Nothing compiled before is used, and nothing compiled wrongly is kept."""
-    monkeypatch.setattr(plan_store, "key", lambda *args: None)
-    with settings.override(device="OPENCL", verify=False):
-        for kept in (compiler._stages, compiler._overwrites, run._runners):
-            kept.clear()
-        yield
-        for kept in (compiler._stages, compiler._overwrites, run._runners):
-            kept.clear()
+pytestmark = pytest.mark.usefixtures("fresh_compiler")
 
 
 def numbers(*shape: int, low: float = -9, high: float = 9) -> np.ndarray[Any, Any]:
