@@ -97,10 +97,11 @@ def position(x: Any) -> Any:
 def total_program(seed: int, size: int = 8, sizes: Sequence[int] = SIZES, elements: int = ELEMENTS) -> TotalProgram:
     """A program of about `size` steps; the same arguments give the same program."""
     rng = random.Random(seed)
-    program = TotalProgram(seed, _inputs(rng, sizes, elements))
+    is_close = rng.random() < 0.5
+    program = TotalProgram(seed, _inputs(rng, sizes, elements, is_close))
     made: list[torch.Tensor] = [torch.tensor(a, dtype=torch.float64) for a in program.arrays]
     for _ in range(10 * size):
-        kind = rng.choice(_KINDS)
+        kind = rng.choice(_CLOSE if is_close else _KINDS)
         found = kind(rng, made)
         if found is None:
             continue
@@ -116,7 +117,7 @@ def total_program(seed: int, size: int = 8, sizes: Sequence[int] = SIZES, elemen
     return program
 
 
-def _inputs(rng: random.Random, sizes: Sequence[int], elements: int) -> list[Data]:
+def _inputs(rng: random.Random, sizes: Sequence[int], elements: int, is_close: bool) -> list[Data]:
     shape = [rng.choice(sizes) for _ in range(rng.choice((1, 2, 2, 2, 3)))]
     while np.prod(shape) > elements:
         shape[rng.randrange(len(shape))] = rng.choice(sizes[:6])
@@ -124,7 +125,8 @@ def _inputs(rng: random.Random, sizes: Sequence[int], elements: int) -> list[Dat
         rows = rng.choice((15, 16, 17, 128))
         shape = [rows, elements // rows + rng.randrange(2)]
     numbers = np.random.default_rng(rng.getrandbits(32))
-    shapes = [shape] + [rng.choice((shape, shape, shape[:1], shape[1:])) for _ in range(rng.randrange(3))]
+    others = 0 if is_close else rng.randrange(3)
+    shapes = [shape] + [rng.choice((shape, shape, shape[:1], shape[1:])) for _ in range(others)]
     return [numbers.uniform(-1, 1, s) for s in shapes]
 
 
@@ -246,6 +248,17 @@ def _moved(rng: random.Random, made: Sequence[torch.Tensor]) -> Found | None:
     return moves[text], (k,), text
 
 
+def _over_its_total(rng: random.Random, made: Sequence[torch.Tensor]) -> Found | None:
+    """A value and its own total in one expression."""
+    if (k := _pick(rng, made, 1)) is None:
+        return None
+    name, text = rng.choice(("sum", "mean", "norm", "amax")), rng.choice(list(_PAIRS))
+    total, pair = _TOTALS[name], _PAIRS[text]
+    inside = text.format("x", f"{name}(abs(x))")
+    return lambda x: pair(x, total(x.abs(), tuple(range(x.ndim)), False)), (k,), f"{inside} of x = {{}}"
+
+
+_CLOSE = (_over_its_total, _over_its_total, _total, _pair, _pair, _elementwise)  # of one input and its totals
 _KINDS = (_total, _total, _total, _normalized, _normalized, _pair, _pair, _pair, _elementwise, _moved)
 
 

@@ -98,7 +98,9 @@ class Turns:
     def of(count: Dim, size: int) -> Turns:
         item = Var("item", 0, size - 1)
         turns = dim_max(ceil_div(count, size))
-        extent = lift(count) // size + item.lt(lift(count) % size)
+        # Not count // size + (item < count % size): of a loop that runs for one of two numbers of turns with a loop
+        # inside, PoCL has been seen to leave out the last turn.
+        extent = ceil_div(lift(count) - item, size)
         turn = Var("turn", 0, max(turns - 1, 0))
         return Turns(item, Axis(turn, as_dim(extent)), turn * size + item)
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from lazygrad import Tensor
+from lazygrad.schedule.kernel import schedule
 from lazygrad.settings import settings
 from tests.total_programs import compare, total_program
 
@@ -20,6 +21,15 @@ def test_the_same_seed_gives_the_same_program() -> None:
 def test_meaning(first: int) -> None:
     with settings.override(device="NUMPY"):
         compare(range(first, first + 40))
+
+
+def test_schedules() -> None:
+    """Many more, which are only scheduled: the verifier finds what is read where it is not known."""
+    with settings.override(device="NUMPY", verify=True):
+        for seed in range(3000, 3150):
+            program = total_program(seed)
+            inputs = [Tensor(a, requires_grad=bool(program.weights)) for a in program.arrays]
+            schedule([t.node for _, found in program.run(inputs) for t in found])
 
 
 @pytest.mark.parametrize(("first", "target"), [(0, "cpu"), (1000, "cpu"), (500, "gpu")])
