@@ -92,6 +92,8 @@ def _elementwise(op: Op, src: tuple[Operand, ...], dtype: DType | None) -> Signa
         fail(op, src, "needs a floating dtype; cast first, e.g. .float()", DTypeError)
     if op in _INT_ONLY and not first.dtype.is_int:
         fail(op, src, "needs an integer dtype", DTypeError)
+    if op is Op.MOD and first.dtype.is_bool:
+        fail(op, src, "needs numbers; cast bools first, e.g. .int()", DTypeError)
     if op in _BITS_ONLY and first.dtype.is_float:
         fail(op, src, "needs an integer or bool dtype", DTypeError)
     return (dtypes.bool if op in (Op.LT, Op.NE) else first.dtype), first.shape

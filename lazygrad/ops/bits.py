@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from lazygrad.dtype import DTypeLike, as_dtype
 from lazygrad.ir.node import bitcast
 from lazygrad.ir.op import Op
@@ -57,7 +59,8 @@ class Bits(Core):
 
     def _count_of_bits(self, count: Operand) -> Operand:
         """A count as a number of the dtype: all those outside 0 <= count < bits shift as `bits` does."""
-        return self.dtype.bits if isinstance(count, int) and not 0 <= count < self.dtype.bits else count
+        number = isinstance(count, (int, np.integer))
+        return self.dtype.bits if number and not 0 <= count < self.dtype.bits else count  # type: ignore[operator]
 
     def __rlshift__(self, other: Operand) -> Self:
         return self._binary(Op.SHL, other, reverse=True)

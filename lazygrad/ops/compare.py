@@ -9,6 +9,7 @@ import numpy as np
 
 from lazygrad.dtype import dtypes, of_scalar, promote_scalar
 from lazygrad.errors import DTypeError, ShapeError
+from lazygrad.index.expr import Expr
 from lazygrad.ir.node import Node, cast, const, node, where
 from lazygrad.ir.op import Op
 from lazygrad.ops.bits import Bits
@@ -140,13 +141,19 @@ class Compare(Bits):
         """
         return self._new(logical_not(self.bool().node))
 
+    def _is_true(self, other: Operand) -> Self:
+        """Whether `other` is not zero, where that is a number of any size, too."""
+        if isinstance(other, (Core, Expr)):
+            return self._beside(other).bool()
+        return self._new(const(bool(scalar("logical", other)), dtypes.bool))
+
     def logical_and(self, other: Operand) -> Self:
         """Whether both elements are not zero.
 
         >>> Tensor([0, 3]).logical_and(Tensor([1, 1])).tolist()
         [False, True]
         """
-        return self.bool() & self._beside(other).bool()
+        return self.bool() & self._is_true(other)
 
     def logical_or(self, other: Operand) -> Self:
         """Whether any of both elements is not zero.
@@ -154,7 +161,7 @@ class Compare(Bits):
         >>> Tensor([0, 3]).logical_or(Tensor([0, 0])).tolist()
         [False, True]
         """
-        return self.bool() | self._beside(other).bool()
+        return self.bool() | self._is_true(other)
 
     def logical_xor(self, other: Operand) -> Self:
         """Whether exactly one of both elements is not zero.
@@ -162,7 +169,7 @@ class Compare(Bits):
         >>> Tensor([0, 3]).logical_xor(Tensor([1, 1])).tolist()
         [True, False]
         """
-        return self.bool() ^ self._beside(other).bool()
+        return self.bool() ^ self._is_true(other)
 
     # ---- choosing ----
 

@@ -8,9 +8,10 @@ import math
 from typing import TYPE_CHECKING
 
 from lazygrad.dtype import dtypes, promote_scalar
+from lazygrad.index.expr import Expr
 from lazygrad.ir.op import Op
 from lazygrad.ops.arithmetic import Arithmetic
-from lazygrad.ops.core import Core, Operand
+from lazygrad.ops.core import Core, Operand, scalar
 from lazygrad.ops.fitting import RangeError, fitting
 from lazygrad.ops.precision import in_float
 
@@ -188,7 +189,9 @@ class Functions(Arithmetic):
         return (self > 0)._choose(1, (self < 0)._choose(-1, rest)).cast(self.dtype)
 
     def clamp(self, min: Operand | None = None, max: Operand | None = None) -> Self:
-        """Elements below `min` become `min`, those above `max` become `max`; nan stays. None is no limit.
+        """Elements below `min` become `min`, those above `max` become `max`; nan stays, and limits of nan give nan.
+
+        None is no limit. Numbers beyond what the dtype holds limit nothing, or are refused where all would exceed them.
 
         The gradient passes where the element is within the limits, they included.
 
@@ -198,16 +201,22 @@ class Functions(Arithmetic):
         result = self
         if min is not None and not self._always("ge", min):
             low = self._beside(min)
-            result = (result < low)._choose(low, result)
+            result = (result < low)._or_nan(min, low)._choose(low, result)
         if max is not None and not self._always("le", max):
             high = self._beside(max)
-            result = (high < result)._choose(high, result)
+            result = (high < result)._or_nan(max, high)._choose(high, result)
         return result
+
+    def _or_nan(self, given: Operand, limit: Self) -> Self:
+        """This condition, or that `limit`, the tensor of what was `given`, is nan: numbers are looked at here."""
+        known = not isinstance(given, Core) and given == given
+        return self if known or not limit.dtype.is_float else self | limit.isnan()
 
     def _always(self, how: str, limit: Operand) -> bool:
         """Whether every number of the dtype keeps `limit`, because that lies beyond all of them."""
-        if isinstance(limit, Core) or not isinstance(limit, (int, float)):
+        if isinstance(limit, (Core, Expr)):
             return False
+        limit = scalar("clamp", limit)
         try:
             fitting("clamp", limit, promote_scalar(self.dtype, limit))
         except RangeError:

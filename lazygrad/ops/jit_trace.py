@@ -117,11 +117,11 @@ class Tracer:
             outputs, shape = flatten(self._call(*unflatten(structure, given)))
             places = {id(h.tensor): h.place for h in held}
             result = [self._leaf(x, places) if isinstance(x, Core) else x for x in outputs]
-            for h in held:
-                self._note(h)
+            for k in range(len(held)):  # so that no name but these lists holds one, where there is one
+                self._note(held[k])
             owners = _owners(held)
         known = {id(t) for t in before} | {id(x) for x in outputs}
-        del held, given, h
+        del held, given
         _check_escapes(known)
         device = next((n.device for n in self.roots if n.device is not None), None)
         replay = _replay(self.roots, device or (arguments[0].device if arguments else default_device()))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import subprocess
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -443,3 +445,10 @@ def test_a_function_whose_calls_are_all_different_is_told_so() -> None:
         assert [f(x, k).item() for k in range(300)] == list(range(300))
     assert len(f.traces) <= 256
     assert [f(x, 299).item() for _ in range(3)] == [299] * 3
+
+
+def test_a_function_of_nothing_is_traced_where_no_tensor_is_alive() -> None:
+    """In a process of its own: no tensor at all is there to be replaced while the function is traced."""
+    code = "import lazygrad as l; f = l.jit(lambda: l.Tensor.rand(3, device='NUMPY')); print(f().sum() != f().sum())"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "True" in result.stdout

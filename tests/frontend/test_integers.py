@@ -345,3 +345,40 @@ def test_bools_that_are_0_and_1_are_still_shared() -> None:
     x = Tensor.from_numpy(right)
     right[1] = True
     assert x.tolist() == [True, True, True]
+
+
+def test_numbers_of_any_size_are_true_or_false() -> None:
+    x = Tensor(np.array([0, 2], np.uint8))
+    assert x.logical_and(300).tolist() == [False, True]
+    assert x.logical_or(2**70).tolist() == [True, True]
+    assert x.logical_xor(-1).tolist() == [True, False]
+
+
+def test_numpy_numbers_count_as_pythons() -> None:
+    x = Tensor(np.array([1, 200], np.uint8))
+    assert (x < np.int64(300)).tolist() == x.clamp(max=np.int64(300)).ge(0).tolist() == [True, True]
+    assert (x << np.int64(-1)).tolist() == [0, 0]
+    with pytest.raises(DTypeError, match="300 does not fit uint8"):
+        x + np.int32(300)
+
+
+def test_limits_of_nan_give_nan() -> None:
+    """As PyTorch's, whose gradient is 0 there."""
+    limits = np.array([math.nan, 0.0, 3.0], np.float32)
+    for name in ("min", "max"):
+        for ours, theirs in ((math.nan, math.nan), (Tensor(limits), torch.tensor(limits))):
+            line = [1.0, 2.0, math.nan]
+            x, y = Tensor(line, requires_grad=True), torch.tensor(line, requires_grad=True)
+            a, b = x.clamp(**{name: ours}), y.clamp(**{name: theirs})
+            a.sum().backward()
+            b.sum().backward()
+            np.testing.assert_array_equal(a.numpy(), b.detach().numpy())
+            assert x.grad is not None
+            assert y.grad is not None
+            assert x.grad.tolist()[:2] == y.grad.tolist()[:2]
+
+
+@pytest.mark.parametrize("call", [lambda x: x % x, lambda x: x.fmod(x), lambda x: x.remainder(True)])
+def test_remainders_of_bools_are_refused_where_they_are_written(call: Callable[[Tensor], Tensor]) -> None:
+    with pytest.raises(DTypeError, match="needs numbers"):
+        call(Tensor([True, False]))
