@@ -161,7 +161,7 @@ class Settings:
         _boolean,
         True,
         "0 or 1",
-        "Raise an error for an index that lies outside; with 0, in operations written then, it reads 0 or writes none.",
+        "Raise an error for an index outside, which costs 15 % where single elements are gathered; with 0 it reads 0.",
     )
     target = Variable[str](
         _choice("cpu", "gpu"),

@@ -45,7 +45,8 @@ class Linear(Module):
 class Embedding(Module):
     """Rows of a table: integers of any shape (...) to (..., embedding_dim). The rows start as N(0, 1).
 
-    The row `padding_idx` starts as zeros and gets no gradient. BoundsError for a `padding_idx` outside the table.
+    The row `padding_idx` starts as zeros and gets no gradient. BoundsError for a `padding_idx` outside the table; for
+    other integers outside it when a value is read, if not before.
 
     >>> nn.Embedding(65, 8)(Tensor([[1, 2, 1]])).shape
     (1, 3, 8)

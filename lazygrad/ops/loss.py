@@ -47,7 +47,8 @@ class Loss(Normalize, Joining):
         """Minus the log of the probability that softmax(self) gives to each target class.
 
         Args:
-            target: integer classes, in this tensor's shape without the class dimension.
+            target: integer classes, in this tensor's shape without the class dimension; BoundsError for others, when a
+                value is read, if not before.
             weight: (classes,), how much each class counts.
             ignore_index: targets of this value count nothing, and are left out of the mean.
             label_smoothing: how much of the target is spread over all classes.

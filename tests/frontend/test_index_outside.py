@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -251,3 +252,14 @@ def test_one_number_for_all_operations_on_an_index() -> None:
     found = checks.Checks.of([t.node for t in both], topological([t.node for t in both]))
     assert (len(found.nodes), len(set(found.flags))) == (2, 1)
     assert found.suspects == [[0], [1]]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_a_child_does_not_ask_its_parents_device() -> None:
+    bad = Tensor.arange(4, device="OPENCL")[Tensor(np.array([4]), device="OPENCL") * 1].realize()
+    child = os.fork()
+    if not child:
+        os._exit(0 if Tensor([1, 2], device="NUMPY").add(1).tolist() == [2, 3] else 1)
+    assert os.waitpid(child, 0)[1] == 0
+    with pytest.raises(BoundsError, match="index 4"):
+        bad.numpy()

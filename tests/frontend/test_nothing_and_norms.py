@@ -148,3 +148,6 @@ def test_tuples_and_ranges_inside_an_index_are_arrays() -> None:
     assert Tensor(x)[range(2)].tolist() == x[:2].tolist()
     assert Tensor(x)[[Tensor(0), Tensor(2)]].tolist() == x[[0, 2]].tolist()
     assert Tensor(x)[[]].shape == (0, 4)
+    for huge in (2**70, -(2**70)):
+        with pytest.raises(BoundsError, match="not inside"):
+            Tensor(x)[[0, huge]]
