@@ -108,8 +108,9 @@ class RandomProduct:
         if name == "every second":
             return x(*batch, m, 2 * k)[..., ::2]
         if name == "padded":
-            low = min(first, m - 1)
-            return x(*batch, m - low, k).pad((0, 0, low, 0))
+            missing = [min(first, n - 1) * rng.choice((0, 1)) for n in (m, k)]
+            pads = [(0, n) if rng.randrange(2) else (n, 0) for n in missing]
+            return x(*batch, m - missing[0], k - missing[1]).pad((*pads[1], *pads[0]))
         if name == "one for all":
             return x(m, k).expand(*batch, m, k)
         if name == "heads":
