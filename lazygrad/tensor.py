@@ -9,6 +9,7 @@ import numpy as np
 
 from lazygrad.dtype import DTypeLike, as_dtype, dtype_named, dtypes, of_scalar
 from lazygrad.engine import run
+from lazygrad.engine.tracing import watch_here
 from lazygrad.errors import DTypeError, ShapeError
 from lazygrad.index.expr import Dim, Expr, dim_product
 from lazygrad.ir.build import size_value
@@ -134,8 +135,9 @@ class Tensor(Loss, Attention, Conv, Combining, Casting, Copying, Differentiate):
         tensors: tuple[Tensor, ...] = (self, *others)
         for device in dict.fromkeys(t.device for t in tensors):
             run.realize([t.node for t in tensors if t.device == device], device)
-        for t in tensors:
-            t._keep_value_only()
+        if watch_here() is None:
+            for t in tensors:
+                t._keep_value_only()
         return self
 
     def _keep_value_only(self) -> None:

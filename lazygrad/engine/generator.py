@@ -2,8 +2,8 @@
 
 Random numbers are a function of a key (the seed) and a counter. A draw takes as many counters as it has elements, and
 the next draw continues behind them. Key and first counter reach the kernel through a small buffer, not through its
-code, so that every draw of one shape runs the same kernel; `on_draw` lets a trace that will be run again learn of
-that buffer, and write the counters of a new draw into it.
+code, so that every draw of one shape runs the same kernel. A trace that will be run again is told of that buffer, and
+writes the counters of a new draw into it: while it is made, the generator itself stays as it is.
 
 A forked child draws other numbers than its parent and its siblings: its key is made of the parent's key and counter,
 and of how many children the parent had before it. So `manual_seed` decides the children's numbers too.
@@ -14,7 +14,6 @@ from __future__ import annotations
 import hashlib
 import os
 import weakref
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -22,6 +21,7 @@ import numpy as np
 from lazygrad import forks
 from lazygrad.dtype import dtypes
 from lazygrad.engine.run import upload
+from lazygrad.engine.tracing import watch_here
 from lazygrad.ir.node import Node
 
 DRAW_WORDS = 4  # key low, key high, counter low, counter high
@@ -54,6 +54,9 @@ class Generator:
 
     def reseed(self, seed: int) -> None:
         """Start again from `seed` (64 bits of it)."""
+        if (watch := watch_here()) is not None:
+            watch.reseeded(self, (seed, 0))
+            return
         with self._lock:
             self.seed, self.counter = seed, 0
             self._forks = forks.count()
@@ -65,10 +68,15 @@ class Generator:
 
     def state(self) -> tuple[int, int]:
         """(seed, counter): what `set_state` takes to continue from here."""
+        if (watch := watch_here()) is not None:
+            watch.refuse("the state of a random number generator is read")
         return self.seed, self.counter
 
     def set_state(self, state: tuple[int, int]) -> None:
         """Continue where `state` was taken."""
+        if (watch := watch_here()) is not None:
+            watch.reseeded(self, state)
+            return
         with self._lock:
             self.seed, self.counter = state
 
@@ -80,7 +88,6 @@ def _fork_generators() -> None:
 
 forks.in_child(_fork_generators)
 default_generator = Generator(int.from_bytes(os.urandom(8), "little"))  # each process draws its own numbers
-on_draw: list[Callable[[Node, int], None]] = []  # called with the buffer and the number of elements of every draw
 
 
 def manual_seed(seed: int) -> Generator:
@@ -98,7 +105,8 @@ def manual_seed(seed: int) -> Generator:
 def draw_buffer(n: int, device: str, generator: Generator | None = None) -> Node:
     """A BUFFER of shape (4,), uint32, with what `n` new numbers are made from."""
     source = default_generator if generator is None else generator
-    buffer = upload(source.draw(n), dtypes.uint32, device)
-    for notify in on_draw:
-        notify(buffer, n)
-    return buffer
+    if (watch := watch_here()) is None:
+        return upload(source.draw(n), dtypes.uint32, device)
+    words = upload(np.zeros(DRAW_WORDS, np.uint32), dtypes.uint32, device)
+    watch.drew(source, n, words)
+    return words

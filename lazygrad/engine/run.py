@@ -6,9 +6,10 @@ graph that contains such a node reads its storage instead of computing it again.
 
 from __future__ import annotations
 
+import sys
 import weakref
 from collections.abc import Callable, Sequence
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 
@@ -18,6 +19,7 @@ from lazygrad.engine.cache import default_cache
 from lazygrad.engine.counters import counters
 from lazygrad.engine.launch import launch, memory_of
 from lazygrad.engine.live import Live
+from lazygrad.engine.tracing import tracing, watch_here
 from lazygrad.engine.transfer import fetch
 from lazygrad.errors import BoundsError
 from lazygrad.ir.call import substitute
@@ -35,7 +37,6 @@ from lazygrad.settings import settings
 live = Live()
 _realized: weakref.WeakKeyDictionary[Node, Node] = weakref.WeakKeyDictionary()
 _runners: dict[tuple[object, ...], Any] = {}  # plan keys -> Runner
-tracing: list[Callable[[], NoReturn]] = []  # while `jit` traces: realize does nothing, and reading a value calls this
 PLANS_KEPT = 1024
 use_cache(default_cache)
 
@@ -105,6 +106,8 @@ def upload(array: Array, dtype: DType, name: str, shape: Shape | None = None, sh
             runtime.write(storage.memory, array)
     if not share:
         checks.note_range(storage, array)
+    if (watch := watch_here()) is not None:
+        watch.uploaded(storage)
     return buffer(storage, dtype, tuple(array.shape) if shape is None else shape)
 
 
@@ -114,8 +117,8 @@ def download(n: Node) -> np.ndarray[Any, Any]:
     BoundsError where anything was computed since the last read with an index that lies outside, and always where this
     was computed from that.
     """
-    if tracing:
-        tracing[-1]()
+    if (watch := watch_here()) is not None:
+        watch.refuse("a value is read")
     if problem := checks.settle(_parameters) or checks.problem_of(storage_of(n)):
         raise BoundsError(problem)
     return elements(n)
@@ -138,7 +141,16 @@ def elements(n: Node) -> np.ndarray[Any, Any]:
 
 def realize(nodes: Sequence[Node], name: str) -> None:
     """Compute every node of `nodes` that has no storage yet, all in one schedule, on device `name`."""
-    if tracing:
+    if watch_here() is not None:
+        return
+    if (observer := tracing.observer) is not None:
+        try:
+            tracing.observer = None
+            sys.setprofile(None)
+            realize(nodes, name)
+        finally:
+            sys.setprofile(observer)
+            tracing.observer = observer
         return
     pending = [n for n in dict.fromkeys(nodes) if realized_on(n, name) is None]
     if not pending:

@@ -11,6 +11,7 @@ from lazygrad.dtype import DTypeLike, as_dtype, dtype_named
 from lazygrad.errors import ArgumentError
 from lazygrad.nn.moving import move
 from lazygrad.nn.summary import summary_text
+from lazygrad.ops.jit import Jit
 from lazygrad.ops.jit_modules import Changes
 from lazygrad.ops.mode import no_grad
 from lazygrad.ops.operands import not_a_tensor
@@ -105,7 +106,8 @@ class Module:
         """Another module of the same tensors and modules."""
         new = object.__new__(type(self))
         names = {name: dict(self.__dict__[name]) for name in ("_parameters", "_buffers", "_children")}
-        new.__dict__.update({**self.__dict__, **names})
+        held = {n: x.of_copy(self.__dict__, new) if isinstance(x, Jit) else x for n, x in self.__dict__.items()}
+        new.__dict__.update({**held, **names})
         return new
 
     # ---- what is inside ----

@@ -12,6 +12,7 @@ import numpy as np
 
 from lazygrad.dtype import DType, DTypeLike, Scalar, as_dtype, category, promote, promote_scalar
 from lazygrad.engine.run import live, own
+from lazygrad.engine.tracing import watch_here
 from lazygrad.errors import BoundsError, DeviceError, GradientError, ShapeError
 from lazygrad.errors import fail as fail  # operations find it here
 from lazygrad.index.expr import Dim, Expr
@@ -129,6 +130,8 @@ class Core(Member):
 
     def _take(self, value: Node) -> None:
         """Have another node from now on. Graphs of a leaf's earlier values still give it their gradients."""
+        if (watch := watch_here()) is not None:
+            watch.changes(self)
         if self._requires and self._leaf:
             if self._earlier is None:
                 self._earlier = weakref.WeakKeyDictionary()

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from lazygrad.autograd import gradient as node_gradient
 from lazygrad.engine.run import live
+from lazygrad.engine.tracing import watch_here
 from lazygrad.engine.whole import set_all
 from lazygrad.errors import GradientError, ShapeError
 from lazygrad.ir.node import Node, cast, const, detach, topological
@@ -43,11 +44,15 @@ class Differentiate(Core):
         for t in list(live):
             if t.requires_grad and t._leaf:
                 leaves |= dict.fromkeys(t._nodes(), t)
+        if (watch := watch_here()) is not None:
+            watch.differentiates(self.node)
         targets = [n for n in topological([self.node], stop=leaves.__contains__) if n in leaves]
         totals: dict[int, tuple[Core, str, Core]] = {}  # by the identity of the leaf, which may have had several nodes
         for target, value in zip(targets, node_gradient(self.node, start, targets)):
             if value is not None:
                 leaf = leaves[target]
+                if watch is not None:
+                    watch.changes(leaf)
                 before = totals[id(leaf)][2] if id(leaf) in totals else leaf.grad
                 totals[id(leaf)] = leaf, "grad", _accumulated(leaf, before, value, create_graph)
         set_all(totals.values())

@@ -1,281 +1,276 @@
-"""Tracing: running a function once over stand-ins for everything that can change between calls, to see its graph.
+"""Tracing: running a function once, in this thread's eyes only, to see its graph.
 
-While a function is traced, every tensor that exists has a placeholder for its value, so that what the graph reads names
-the tensor that it was read from, even where several hold one buffer. Arguments are replaced by tensors of their own,
-since the next call comes with others. Afterwards every tensor is as it was before: the replay that follows changes
-them.
+Arguments are replaced by tensors of their own over placeholders, since the next call comes with others. Tensors from
+outside are used as they are, after they were reduced to their values: their buffers say where the graph reads them.
+Afterwards they are put back: the replay that follows changes them.
 """
 
 from __future__ import annotations
 
-import gc
 import weakref
 from collections.abc import Callable, Hashable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from itertools import starmap
-from typing import Any, NoReturn
+from typing import Any
 
-from lazygrad.engine import generator, run
+from lazygrad.engine import run
 from lazygrad.engine.replay import Replay, base_buffer, placeholder, storage_argument
+from lazygrad.engine.tracing import tracing, watched
 from lazygrad.engine.whole import at_once
 from lazygrad.errors import JitError, user_line
 from lazygrad.index.expr import Expr
 from lazygrad.ir.call import substitute
 from lazygrad.ir.node import Node, topological
-from lazygrad.ir.op import Op, StoreArg
+from lazygrad.ir.op import Op
 from lazygrad.ir.variables import Names, renamed_shape
 from lazygrad.ops.aliases import is_outdated
 from lazygrad.ops.core import Core, make
+from lazygrad.ops.jit_guard import Guard
+from lazygrad.ops.jit_places import Known, Made, Place, Source, Trace
+from lazygrad.ops.jit_record import Reads, Recorder
+from lazygrad.ops.jit_result import Container, Given, containers_in, pack
+from lazygrad.ops.jit_watch import Held, Watching
+from lazygrad.ops.mode import mode
 from lazygrad.ops.tree import flatten, unflatten
 from lazygrad.runtime.base import Storage
 from lazygrad.runtime.registry import default_device
 
 
-@dataclass(frozen=True)
-class Place:
-    """Where a call finds a tensor: among its arguments, or outside the function."""
+class IncompleteError(Exception):
+    """The call read more than earlier ones did, so what it read was not guarded: `reads`."""
 
-    argument: int = -1
-    owner: weakref.ref[Core] | None = None
-
-    def find(self, arguments: list[Core]) -> Core | None:
-        """The tensor; None when it is gone."""
-        return arguments[self.argument] if self.owner is None else self.owner()
-
-
-@dataclass(frozen=True)
-class Source:
-    """Where a replay finds the current buffer of one input of the graph."""
-
-    place: Place | None = None
-    gradient: bool = False  # the gradient of the tensor at `place` rather than the tensor
-    draw: int = -1  # the random numbers drawn at that turn
-    constant: Storage | None = None  # data made while tracing
-
-
-@dataclass(frozen=True)
-class Effect:
-    """A tensor (or its gradient) that takes the value of root number `root`; -1 removes its gradient."""
-
-    place: Place
-    root: int
-    gradient: bool
-
-
-@dataclass(frozen=True)
-class Made:
-    """A tensor of the result that takes the value of a root."""
-
-    root: int
-    kind: type[Core]
-
-
-@dataclass
-class Trace:
-    replay: Replay
-    sources: list[Source]
-    effects: list[Effect]
-    result: Hashable  # its structure
-    leaves: list[Any]  # of the result: Made, Place (a tensor that was there before), or any other value
-    gradients: list[tuple[weakref.ref[Core], bool]]  # whether each tensor whose gradient changes had one before
-    draws: list[int]  # how many random numbers the function draws, in its order, whether they matter or not
-    outside: list[tuple[weakref.ref[Core], bool]]  # tensors used from outside, and whether they are changed
-    changed: set[int]  # the arguments that are changed
-
-
-@dataclass
-class _Held:
-    """A tensor during the trace: its value and gradient at the start, and whether it has a graph outside."""
-
-    place: Place
-    tensor: Core
-    node: Node
-    grad: Core | None
-    computed: bool
+    def __init__(self, reads: Reads) -> None:
+        self.reads = reads
 
 
 class Tracer:
-    """Traces `function` once."""
+    """Traces `function` once, whose reads `guard` has."""
 
-    def __init__(self, function: Callable[..., Any]) -> None:
-        self.function = function
-        self.draws: list[tuple[Storage, int]] = []  # what each draw was kept in, and how many numbers it was for
+    def __init__(self, function: Callable[..., Any], guard: Guard) -> None:
+        self.function, self.guard = function, guard
         self.roots: list[Node] = []
-        self.effects: list[Effect] = []
+        self.places: dict[Place, int] = {}
+        self.made: dict[int, Made] = {}
+        self.held: dict[int, Held] = {}
+        self.holders: dict[int, list[Place]] = {}  # of each storage
 
     def trace(self, leaves: list[Any], structure: Hashable, names: Names) -> Trace:
-        """The trace of a call with these arguments, whose variables `names` have no value; JitError where a replay
-        could not repeat it."""
-        before = list(run.live)
-        realize_all(before)
+        """The trace of a call with these flattened arguments. JitError for what a replay could not repeat.
+
+        The variables of the arguments, `names`, have no value in it. IncompleteError where the guard lacks something.
+        """
+        outside = [t for ref in self.guard.tensors.values() if (t := ref()) is not None]
         arguments = unique_tensors(leaves)
-        had = {id(t): t.grad is not None for t in before}
-        with _stand_ins(before, arguments, names) as held:
-            numbers = {id(t): k for k, t in enumerate(arguments)}
-            given = [held[numbers[id(x)]].tensor if isinstance(x, Core) else _unbound(x, names) for x in leaves]
-            outputs, shape = flatten(self._call(*unflatten(structure, given)))
-            places = {id(h.tensor): h.place for h in held}
-            result = [self._leaf(x, places) if isinstance(x, Core) else x for x in outputs]
-            for k in range(len(held)):  # so that no name but these lists holds one, where there is one
-                self._note(held[k])
-            owners = _owners(held)
-        known = {id(t) for t in before} | {id(x) for x in outputs}
-        del held, given
-        _check_escapes(known)
-        device = next((n.device for n in self.roots if n.device is not None), None)
-        replay = _replay(self.roots, device or (arguments[0].device if arguments else default_device()))
-        sources = self._sources(replay, owners)
-        kept = replay.replaces.items()  # data made while tracing is needed again by every replay
-        replay.replaces = {k: i for k, i in kept if sources[i].constant is None}
-        draws = [count for _, count in self.draws]
-        changed = [e.place.find(arguments) for e in self.effects if e.gradient]
-        gradients = [(weakref.ref(t), had[id(t)]) for t in changed if t is not None]
-        return Trace(replay, sources, self.effects, shape, result, gradients, draws, *_uses(sources, self.effects))
-
-    def _call(self, args: Any, kwargs: Any) -> Any:
-        def refuse() -> NoReturn:
-            raise JitError(
-                "jit: a value is read while the function is traced; return the tensor and read it outside, or leave "
-                f"this function without jit ({user_line()})"
-            )
-
-        def drawn(n: Node, count: int) -> None:
-            self.draws.append((storage_argument(base_buffer(n)), count))
-
-        state = generator.default_generator.state()
+        gradients = [t.grad for t in (*outside, *arguments) if t.grad is not None]
+        realize_all([*outside, *arguments, *gradients])
+        self._hold(outside, arguments, names)
+        given = unflatten(structure, [self._argument(x, arguments, names) for x in leaves])
+        computed = {h.node for h in self.held.values() if not h.leaf}
+        watch = Watching(self.held, computed)
+        held = list(self.held.values())
+        restoring = starmap(setattr, [field for h in held for field in h.fields()])
+        del outside, gradients
         try:
-            run.tracing.append(refuse)
-            generator.on_draw.append(drawn)
-            return self.function(*args, **kwargs)
+            packed = self._call(watch, given)
+            effects = self._effects(held)
         finally:
-            run.tracing[:] = [x for x in run.tracing if x is not refuse]
-            generator.on_draw[:] = [x for x in generator.on_draw if x is not drawn]
-            generator.default_generator.set_state(state)
+            at_once(restoring)
+        if name := self.guard.changed():
+            raise JitError(
+                f"jit: the function changes {name}, which a replay cannot repeat; return what changes, make it a "
+                f"tensor that is changed in place, or change it outside ({user_line()})"
+            )
+        replay = self._replay(arguments, watch)
+        self.made.clear()
+        return self._trace(replay, watch, effects, packed)
+
+    # ---- before ----
+
+    def _hold(self, outside: list[Core], arguments: list[Core], names: Names) -> None:
+        known = {id(t) for t in outside}
+        for t in outside:
+            self._add(Place(owner=weakref.ref(t)), t)
+        self.own: list[Core] = []
+        for number, t in enumerate(arguments):
+            if id(t) in known:
+                self.own.append(t)
+                continue
+            node = placeholder(t.node, t.device, renamed_shape(t.shape, names))
+            own = make(type(t), node, t.device, t.requires_grad, True)
+            own.grad = t.grad
+            self.own.append(own)
+            self._add(Place(argument=number), own)
+            self.held[id(own)].leaf = t._leaf
+        for h in list(self.held.values()):
+            if h.grad is not None:
+                self._add(Place(h.place.argument, h.place.owner, True), h.grad)
+
+    def _add(self, place: Place, t: Core) -> None:
+        held = self.held.setdefault(id(t), Held.of(place, t))
+        if (base := run.realized(held.node)) is not None:
+            self.holders.setdefault(id(storage_argument(base_buffer(base))), []).append(place)
+
+    def _argument(self, x: Any, arguments: list[Core], names: Names) -> Any:
+        if isinstance(x, Core):
+            return self.own[next(k for k, t in enumerate(arguments) if t is x)]
+        return x.substitute(names) if isinstance(x, Expr) else x
+
+    # ---- the call ----
+
+    def _call(self, watch: Watching, given: Any) -> Any:
+        args, kwargs = given
+        leaves, structure = flatten(given)
+        containers = list(containers_in(given))
+        self.guard.before()
+        enabled, recorder = mode.enabled, Recorder()
+        try:
+            tracing.watch = watch
+            watched.append(watch)
+            output = recorder.run(self._run, (watch, args, kwargs), {})
+        finally:
+            tracing.watch = None
+            watched[:] = [w for w in watched if w is not watch]
+        if mode.enabled is not enabled:
+            mode.enabled = enabled
+            raise JitError("jit: the function leaves no_grad or enable_grad on; leave it inside, or enter it outside")
+        reads = recorder.reads
+        if reads.impure:
+            raise JitError(
+                f"jit: {reads.impure[0]} is called inside, whose answer a replay would not ask for again; call it "
+                "outside and pass the answer"
+            )
+        if self.guard.iterators:
+            raise JitError(
+                f"jit: {self.guard.iterators[0]} is an iterator or a file that was there before the call; a replay "
+                "would not advance it: take from it outside"
+            )
+        if self.guard.reads.lacks(reads, self.guard.seen.__contains__):
+            raise IncompleteError(reads)
+        now, after = flatten((args, kwargs))
+        if after != structure or len(now) != len(leaves) or any(a is not b for a, b in zip(now, leaves)):
+            raise JitError(
+                "jit: the function changes a list or a dict among its arguments, which a replay cannot repeat; return "
+                f"what changes ({user_line()})"
+            )
+        return pack(output, containers, self.guard.seen, self._tensor)
+
+    def _run(self, watch: Watching, args: Any, kwargs: Any) -> Any:
+        try:
+            return self.function(*args, **kwargs)
+        except JitError:
+            raise
+        except Exception as error:
+            if watch.draws or any(h.is_changed() for h in self.held.values()):
+                raise JitError(
+                    f"jit: the function raised {type(error).__name__} after it had changed tensors or drawn random "
+                    "numbers, which a trace takes back; raise before, or leave this function without jit"
+                ) from error
+            raise
 
     def _root(self, n: Node) -> int:
         self.roots.append(n)
         return len(self.roots) - 1
 
-    def _leaf(self, t: Core, places: dict[int, Place]) -> Place | Made:
-        return places[id(t)] if id(t) in places else Made(self._root(t.node), type(t))
+    def _place(self, place: Place) -> int:
+        return self.places.setdefault(place, len(self.places))
 
-    def _note(self, h: _Held) -> None:
-        """What the function did to a tensor."""
-        t = h.tensor
-        if t.node is not h.node and not is_outdated(t):
-            self.effects.append(Effect(h.place, self._root(t.node), False))
-            if not t._leaf:
-                raise JitError(
-                    f"jit: a tensor of shape {list(t.shape)} from outside is changed in place to a value that "
-                    "requires a gradient; a replay has no graph to give it: return the value instead"
-                )
-        if t.grad is not h.grad:
-            if h.computed:
-                raise JitError(
-                    f"jit: a gradient flows into a tensor of shape {list(t.shape)} that was computed outside the "
-                    "function; compute it inside, or pass tensor.detach()"
-                )
-            self.effects.append(Effect(h.place, self._root(t.grad.node) if t.grad is not None else -1, True))
+    def _tensor(self, t: Core) -> Made | Known:
+        """What stands for a tensor that the function returns, or leaves as a gradient."""
+        if id(t) in self.held:
+            return Known(self._place(self.held[id(t)].place))
+        if id(t) not in self.made:
+            gradient = None if t.grad is None else self._tensor(t.grad)
+            requires = t._leaf and t._requires
+            self.made[id(t)] = Made(len(self.made), self._root(t.node), type(t), requires, gradient)
+        return self.made[id(t)]
 
-    def _sources(self, replay: Replay, owners: dict[int, Source]) -> list[Source]:
-        draws = {id(storage): i for i, (storage, _) in enumerate(self.draws)}
-        sources = []
-        for n in replay.inputs:
-            storage = storage_argument(n)
-            if (draw := draws.get(id(storage))) is not None:
-                sources.append(Source(draw=draw, constant=storage))
-            else:
-                sources.append(owners.get(id(storage)) or Source(constant=storage))
-        return sources
+    def _effects(self, held: list[Held]) -> tuple[list[tuple[int, int]], list[tuple[int, Made | Known | None]]]:
+        """What the function did to tensors that were there."""
+        values: list[tuple[int, int]] = []
+        gradients: list[tuple[int, Made | Known | None]] = []
+        for h in held:
+            t = h.tensor
+            if t.node is not h.node and not is_outdated(t):
+                values.append((self._place(h.place), self._root(t.node)))
+            if t.grad is not h.grad:
+                gradients.append((self._place(h.place), None if t.grad is None else self._tensor(t.grad)))
+            if not is_outdated(t):
+                self._check(h)
+        return values, gradients
 
+    @staticmethod
+    def _check(h: Held) -> None:
+        t, shape = h.tensor, list(h.tensor.shape)
+        if t.node is not h.node and not t._leaf:
+            raise JitError(
+                f"jit: a tensor of shape {shape} from outside is changed in place to a value that "
+                "requires a gradient; a replay has no graph to give it: return the value instead"
+            )
+        if t.grad is not h.grad and not h.leaf:
+            raise JitError(
+                f"jit: a gradient flows into a tensor of shape {shape} that was computed outside the "
+                "function; compute it inside, or pass tensor.detach()"
+            )
+        if t._requires is not h.requires or t.device != h.device or t.dtype is not h.node.dtype:
+            raise JitError(
+                f"jit: requires_grad, the device or the dtype of a tensor of shape {shape} from outside is changed by "
+                "the function; change it outside"
+            )
 
-@contextmanager
-def _stand_ins(before: list[Core], arguments: list[Core], names: Names) -> Iterator[list[_Held]]:
-    """Every tensor with a placeholder for its value: first a tensor for each argument, then those of `before`
-    themselves, which are afterwards as they were."""
-    fields = ("node", "grad", "_requires", "_leaf", "_earlier")
-    restoring = starmap(setattr, [(t, name, getattr(t, name)) for t in before for name in fields])
-    held: list[_Held] = []
-    try:
-        for number, t in enumerate(arguments):
-            own = make(type(t), _placeholder(t, names), t.device, t.requires_grad, True)
-            own.grad = t.grad
-            held.append(_Held(Place(argument=number), own, own.node, own.grad, not t._leaf))
-        for t in before:
-            computed = not t._leaf
-            t.node, t._leaf, t._earlier = _placeholder(t, {}), True, None
-            held.append(_Held(Place(owner=weakref.ref(t)), t, t.node, t.grad, computed))
-        yield held
-    finally:
-        at_once(restoring)
+    # ---- after ----
 
+    def _replay(self, arguments: list[Core], watch: Watching) -> Replay:
+        known = {h.node: base for h in self.held.values() if (base := run.realized(h.node)) is not None}
+        device = next((n.device for n in self.roots if n.device is not None), None)
+        device = device or (arguments[0].device if arguments else default_device())
+        over = substitute(self.roots, known)
+        inputs = Replay.over(over)
+        if bound := sorted({v.name for n in over for v in n.variables if v.bound is not None}):
+            raise JitError(
+                f"jit: {', '.join(bound)} has a value inside the traced function, which other calls would not have; "
+                "bind variables outside and pass them, or the tensors whose sizes they are, as arguments"
+            )
+        if any(n.op is Op.COPY for n in topological(over)) or any(n.device != device for n in inputs):
+            raise JitError("jit: the function uses more than one device; move tensors to one before the call")
+        return Replay(device, inputs, over, {})
 
-def _placeholder(t: Core, names: Names) -> Node:
-    return placeholder(t.node, t.device, renamed_shape(t.shape, names))
+    def _trace(self, replay: Replay, watch: Watching, effects: Any, packed: Any) -> Trace:
+        values, gradients = effects
+        sources = [self._source(storage_argument(n), watch) for n in replay.inputs]
+        uses = {s.places[0]: i for i, s in enumerate(sources) if len(s.places) == 1}
+        for place, root in values:
+            if replay.roots[root].op is Op.STORE and place in uses:
+                replay.replaces[root] = uses[place]
+        parts = [*_parts(packed), *(x for _, new in gradients for x in _parts(new))]
+        kept = {place for place, _ in (*values, *gradients)} | {x.place for x in parts if isinstance(x, Known)}
+        uses_given = any(isinstance(x, Given) for x in parts)
+        self.held.clear()
+        watch.check_escapes()
+        places = list(self.places)
+        return Trace(replay, places, sources, values, gradients, watch.draws, packed, uses_given, frozenset(kept))
 
-
-def _unbound(x: Any, names: Names) -> Any:
-    return x.substitute(names) if isinstance(x, Expr) else x
-
-
-def _owners(held: list[_Held]) -> dict[int, Source]:
-    """The source that each placeholder stands for, by the identity of its storage."""
-    owners = {id(storage_argument(base_buffer(h.node))): Source(h.place) for h in held}
-    stands_for = {id(h.tensor): h.node for h in held}
-    for h in reversed(held):  # arguments last: another call brings other gradients
-        if h.grad is not None:
-            owners[id(storage_argument(base_buffer(stands_for[id(h.grad)])))] = Source(h.place, gradient=True)
-    return owners
-
-
-def _uses(sources: list[Source], effects: list[Effect]) -> tuple[list[tuple[weakref.ref[Core], bool]], set[int]]:
-    changed = {e.place for e in effects}
-    places = changed | {s.place for s in sources if s.place is not None}
-    outside = [(p.owner, p in changed) for p in places if p.owner is not None]
-    return outside, {p.argument for p in changed if p.owner is None}
-
-
-def _check_escapes(known: set[int]) -> None:
-    def strangers() -> list[Core]:
-        return [t for t in list(run.live) if id(t) not in known and not _has_value(t)]
-
-    if strangers():
-        gc.collect()
-    if escaped := strangers():
-        t = escaped[0]
-        raise JitError(
-            f"jit: a tensor of shape {list(t.shape)} made at {t.node.line or 'an unknown line'} is kept outside the "
-            "traced function but is not in its result; return it, or assign it to a tensor that exists before the call"
-        )
-
-
-def _has_value(t: Core) -> bool:
-    return (n := run.realized(t.node)) is not None and not run.is_overwritten(storage_argument(base_buffer(n)))
+    def _source(self, storage: Storage, watch: Watching) -> Source:
+        number = id(storage)
+        if (draw := watch.words.get(number)) is not None:
+            return Source(draw=draw, constant=storage)
+        if number in watch.uploads:
+            return Source(constant=storage)
+        if (places := self.holders.get(number)) is None:
+            raise JitError(
+                "jit: the function uses a tensor that is held where jit does not find it again, as functools.lru_cache "
+                "does; hold it in an attribute, a closure or a global"
+            )
+        return Source(tuple(map(self._place, places)))
 
 
-def _replay(roots: list[Node], device: str) -> Replay:
-    order = topological(roots, stop=lambda n: run.realized_on(n, device) is not None)
-    known = {n: base for n in order if (base := run.realized_on(n, device)) is not None}
-    over = substitute(roots, known)
-    inputs = Replay.over(over)
-    if bound := sorted({v.name for n in over for v in n.variables if v.bound is not None}):
-        raise JitError(
-            f"jit: {', '.join(bound)} has a value inside the traced function, which other calls would not have; bind "
-            "variables outside and pass them, or the tensors whose sizes they are, as arguments"
-        )
-    if any(n.op is Op.COPY for n in topological(over)) or any(n.device != device for n in inputs):
-        raise JitError("jit: the function uses more than one device; move tensors to one before the call")
-    places: dict[int, list[int]] = {}
-    for i, n in enumerate(inputs):
-        places.setdefault(id(storage_argument(n)), []).append(i)
-    replaces = {}
-    for k, n in enumerate(roots):
-        if n.op is Op.STORE:
-            where = places.get(id(n.argument(StoreArg).storage), [])
-            if len(where) == 1:
-                replaces[k] = where[0]
-    return Replay(device, inputs, over, replaces)
+def _parts(packed: Any) -> Iterator[Any]:
+    """What stands for tensors and containers in a result."""
+    if isinstance(packed, Container):
+        for x in packed.parts:
+            yield from _parts(x)
+    else:
+        yield packed
+        if isinstance(packed, Made):
+            yield from _parts(packed.gradient)
 
 
 def unique_tensors(leaves: list[Any]) -> list[Core]:
@@ -296,5 +291,5 @@ def realize_all(tensors: list[Core]) -> None:
             by_device.setdefault(t.device, []).append(t)
     for device, group in by_device.items():
         run.realize([t.node for t in group], device)
-        for t in group:
-            t._keep_value_only()  # type: ignore[attr-defined]
+    for t in tensors:
+        t._keep_value_only()  # type: ignore[attr-defined]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from lazygrad.dtype import DType, dtypes
 from lazygrad.engine.run import upload
+from lazygrad.engine.tracing import watch_here
 from lazygrad.engine.whole import set_all
 from lazygrad.errors import ArgumentError, DeviceError, OperandError, fail
 from lazygrad.ops.fitting import fitting
@@ -30,6 +31,9 @@ class Group(dict[str, Any]):
     neither the graph of a step nor a compiled step. ArgumentError for settings without sense, whenever they are set.
     """
 
+    # What `jit` need not compare, unless a user's code asks for one of these names: steps read `rate`.
+    jit_unread = (frozenset({"lr"}), frozenset({"param_groups", "get_last_lr"}))
+
     def __init__(self, settings: Mapping[str, Any], owner: str = "optimizer") -> None:
         self.owner = owner
         params: list[Tensor] = settings["params"]
@@ -43,6 +47,8 @@ class Group(dict[str, Any]):
     def __setitem__(self, name: str, value: Any) -> None:
         check_setting(self.owner, name, value)
         if name == "lr":
+            if (watch := watch_here()) is not None:
+                watch.refuse("a learning rate is set")
             fitting(f"{self.owner}: lr", float(value), self.dtype)
             self.rate.node = upload(np.array(value, self.dtype.storage), self.dtype, self.device)
         super().__setitem__(name, value)
@@ -109,15 +115,6 @@ class Optimizer:
             if p.device != params[0].device:
                 raise DeviceError(f"{what}: a group has parameters on {params[0].device} and {p.device}; split it")
             seen.add(id(p))
-
-    def jit_state(self) -> Hashable:
-        """What a compiled step has in it: every setting but the rate, which it reads from the device."""
-        return tuple(
-            tuple(map(id, value)) if name == "params" else (name, value)
-            for group in self.param_groups
-            for name, value in group.items()
-            if name != "lr"
-        )
 
     # ---- for subclasses ----
 

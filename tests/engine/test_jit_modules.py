@@ -5,13 +5,12 @@ from __future__ import annotations
 import copy
 from collections import deque
 from collections.abc import Callable
-from functools import partial
+from typing import Any
 
 import numpy as np
 import pytest
 
 from lazygrad import Tensor, jit, nn, no_grad
-from lazygrad.ops import jit_modules
 
 X = (np.arange(8.0).reshape(2, 4) - 3).astype("float32")
 
@@ -52,9 +51,19 @@ def test_a_change_is_seen(name: str) -> None:
         np.testing.assert_allclose(f(x).numpy(), wanted, rtol=1e-6)
 
 
-@pytest.mark.parametrize("held", [[2.0], deque([2.0]), partial(max, 2.0), np.ones(1), (2.0, [3.0])], ids=repr)
-def test_what_may_change_in_a_module_is_read_every_time(held: object) -> None:
-    """Its elements, or what it refers to, change without the module's knowing."""
+@pytest.mark.parametrize(
+    ("held", "change"),
+    [
+        ([2.0], lambda held: held.__setitem__(0, 3.0)),
+        (deque([2.0]), lambda held: held.appendleft(3.0)),
+        (np.full(1, 2.0), lambda held: held.fill(3.0)),
+        ((2.0, [3.0]), lambda held: held[1].clear()),
+        ({0: 2.0}, lambda held: held.update({0: 3.0})),
+    ],
+    ids=repr,
+)
+def test_what_may_change_in_a_module_is_read_every_time(held: Any, change: Callable[[Any], None]) -> None:
+    """Its elements change without the module's knowing."""
 
     class Scaled(nn.Module):
         __module__ = "lazygrad.nn.scaled"  # as if it were ours
@@ -64,27 +73,47 @@ def test_what_may_change_in_a_module_is_read_every_time(held: object) -> None:
             self.factors = held
 
         def forward(self, x: Tensor) -> Tensor:
-            return x
+            return x * float(self.factors[0]) + len(self.factors[-1] if isinstance(self.factors, tuple) else "")
 
-    net = Scaled()
-    assert jit_modules.inside(net)[1] == [net]
+    net, x = Scaled(), Tensor(X, device="NUMPY")
+    f = jit(lambda x: net(x))
+    for _ in range(3):
+        assert f(x).tolist() == net(x).tolist()
+    before = f(x).tolist()
+    change(held)
+    for _ in range(3):
+        assert f(x).tolist() == net(x).tolist() != before
 
 
-def test_modules_are_read_once_while_nothing_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_modules_are_read_only_after_a_change(monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[object] = []
-    inside = jit_modules._inside
-    monkeypatch.setattr(jit_modules, "_inside", lambda module: read.append(module) or inside(module))
     net, x = model().to("NUMPY").train(), Tensor(X, device="NUMPY")
     f = jit(lambda x: net(x))
-    read.clear()
+    for _ in range(3):
+        f(x)
+    guard = next(iter(f.kinds.values()))[0].guard
+    assert len(guard.counted) >= 5, "three layers, a container in a container"
+    monkeypatch.setattr(guard, "counted", [Noted(fact, read) for fact in guard.counted])
     for _ in range(10):
         f(x)
-    assert len(read) == 1
+    assert not read
     net.train()
     for _ in range(10):
         f(x)
-    assert len(read) == 2
-    assert sum(trace is not None for trace in f.traces.values()) == 1, "the mode is what it was"
+    assert len(read) == len(guard.counted)
+    assert len(f.traces) == 1, "the mode is what it was"
+
+
+class Noted:
+    """A fact that notes when it is asked."""
+
+    def __init__(self, fact: Any, read: list[object]) -> None:
+        self.fact, self.read = fact, read
+
+    def holds(self) -> bool:
+        """As the fact does."""
+        self.read.append(self.fact)
+        return bool(self.fact.holds())
 
 
 def test_a_copy_is_another_model() -> None:

@@ -15,7 +15,7 @@ from lazygrad.engine import plan, run
 from lazygrad.ir import rules_movement
 from lazygrad.ir.node import alu, gather
 from lazygrad.ir.op import BoundsArg, Op
-from lazygrad.ops import jit as jit_module
+from lazygrad.ops import jit_replay
 from lazygrad.schedule.access import Walk
 from lazygrad.schedule.memory import Arena
 from lazygrad.tile import arithmetic, build, indexed, lower_long, lower_reduce, narrow, trigonometry
@@ -240,7 +240,7 @@ PLANTS: dict[str, Plant] = {
     ),
     "a loaded index has the bounds of another table": Plant(Walk, "loaded", one_size_for_all, (tables_of_two_sizes,)),
     "a replay overwrites what callers hold": Plant(
-        jit_module, "_is_shared", lambda right: lambda t: False, (state_kept_by_a_caller,)
+        jit_replay, "_is_shared", lambda right: lambda t: False, (state_kept_by_a_caller,)
     ),
 }  # fmt: skip
 
