@@ -23,7 +23,8 @@ VALUES = (
 def test_norms(order: float, device: str) -> None:
     found = []
     for values in VALUES if device == "NUMPY" else VALUES[:1]:
-        for dim, keepdim in ((None, False), (1, False), (0, True), ((0, 1), True), (-1, True)):
+        dims = ((1, False), (None, False), (0, True), ((0, 1), True), (-1, True))
+        for dim, keepdim in dims if device == "NUMPY" else dims[:1]:
             x, t = Tensor(values, requires_grad=True), torch.tensor(values, requires_grad=True)
             mine = x.norm(order, dim, keepdim)
             theirs = torch.linalg.vector_norm(t, order, dim, keepdim)
