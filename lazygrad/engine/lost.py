@@ -16,8 +16,8 @@ class LostStorage(Storage):
 
     __slots__ = ("by", "kept", "reason")
 
-    def __init__(self, device: str, reason: str, kept: Any = None, by: object = None) -> None:
-        super().__init__(device, 1)
+    def __init__(self, device: str, nbytes: int, reason: str, kept: Any = None, by: object = None) -> None:
+        super().__init__(device, nbytes)
         self.reason, self.kept, self.by = reason, kept, by
 
 

@@ -14,7 +14,7 @@ from lazygrad.nn.summary import summary_text
 from lazygrad.ops.jit import Jit
 from lazygrad.ops.jit_modules import Changes
 from lazygrad.ops.mode import no_grad
-from lazygrad.ops.operands import not_a_tensor
+from lazygrad.ops.operands import not_a_tensor, shape_of
 from lazygrad.tensor import Tensor
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class Module:
     _parameters: dict[str, None]
     _buffers: dict[str, bool]  # name -> whether it is part of the state
     _children: dict[str, None]
-    _takes_tensor = False  # whether `forward` is our own and takes a tensor first
+    _takes_tensor = ""  # what `forward` calls the tensor that it takes first, where it is our own
 
     def __init__(self) -> None:
         self.__dict__.update(_parameters={}, _buffers={}, _children={})
@@ -84,6 +84,8 @@ class Module:
         >>> list(net.state_dict())
         ['scale']
         """
+        if not isinstance(tensor, Tensor):
+            not_a_tensor("register_buffer", tensor)
         setattr(self, name, tensor)
         self._buffers[name] = persistent
 
@@ -94,12 +96,14 @@ class Module:
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if "forward" in vars(cls):  # users' modules may take what they like
-            kinds = list(getattr(cls.forward, "__annotations__", {}).values())
-            cls._takes_tensor = cls.__module__.startswith("lazygrad.") and kinds[:1] == ["Tensor"]
+            name, kind = next(iter(getattr(cls.forward, "__annotations__", {}).items()), ("", ""))
+            cls._takes_tensor = name if cls.__module__.startswith("lazygrad.") and kind == "Tensor" else ""
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if self._takes_tensor and args and not isinstance(args[0], Tensor):
-            not_a_tensor(type(self).__name__, args[0])
+        if name := self._takes_tensor:
+            first = args[0] if args else kwargs.get(name, self)
+            if not isinstance(first, Tensor) and first is not self:
+                not_a_tensor(type(self).__name__, first)
         return self.forward(*args, **kwargs)
 
     def __copy__(self) -> Self:
@@ -253,7 +257,7 @@ class Module:
         problems = [f"{n}: missing" for n in found.missing_keys] + [f"{n}: not expected" for n in found.unexpected_keys]
         problems = problems if strict else []
         for name, t in own.items():
-            if name in state and tuple(state[name].shape) != t.shape:
+            if name in state and shape_of("load_state_dict", state[name]) != t.shape:
                 problems.append(f"{name}: shape {list(state[name].shape)}, this module has {list(t.shape)}")
         if problems:
             what = f"load_state_dict: the state does not fit this {type(self).__name__}:\n  "

@@ -22,11 +22,12 @@ from typing import Any, NoReturn, TypeVar
 from lazygrad.engine.lost import LostStorage, fail_to_read
 from lazygrad.engine.run import live
 from lazygrad.errors import ViewError, user_line
+from lazygrad.index.expr import dim_product
 from lazygrad.ir.node import Node, buffer
 from lazygrad.ir.op import ELEMENTWISE, BufferArg, Op
 from lazygrad.ir.signature import Shape
 from lazygrad.ops import layout
-from lazygrad.ops.layout import Change, Layout, Memory
+from lazygrad.ops.layout import Change, Layout, Memory, Slices
 
 T = TypeVar("T", bound="Member")
 REACH = 32  # how many nodes are looked at to find out in which order elements lie
@@ -120,13 +121,14 @@ def refuse_lost_write(t: Member) -> None:
         _refuse(t, touched[0])
 
 
-def note_write(t: Member, by_operator: bool = False) -> None:
-    """Before `t` changes: ViewError where an older tensor would have to change too, and younger ones lose their value.
+def note_write(t: Member, by_operator: bool = False, part: Slices | None = None) -> None:
+    """Before `t`, or a `part` of it, changes: ViewError where an older tensor would have to change as well, and younger
+    ones lose their value.
 
     Operators like += may change a view of a living tensor: then all that should change as well lose their value, until
     an assignment `base[index] = t` gives it back.
     """
-    touched = _touched(t)
+    touched = _touched(t, part)
     if not touched:
         return
     if _number(touched[0]) > _number(t):
@@ -162,16 +164,17 @@ _KEEP_ORDER = (Op.CONTIGUOUS, Op.DETACH, Op.EXPAND, Op.FLIP, Op.RESHAPE, Op.SHRI
 _AGAIN = "take the view again after the change; or take a copy, view.clone(), before it, to keep the old values"
 
 
-def _touched(t: Member) -> list[Member]:
-    """The other living tensors that PyTorch would change with `t`, oldest first."""
+def _touched(t: Member, part: Slices | None = None) -> list[Member]:
+    """The other living tensors that PyTorch would change with `t` (with a `part` of it), oldest first."""
     alias = t._alias
     if alias is None:
         return []
     if sys.getrefcount(alias.family) > _ALONE:
         family, mine = alias.family, alias.find_layout()
+        mine = mine if part is None or mine.strides is None else layout.taken(mine, part)
         members = [m for m in live if m._alias is not None and m._alias.family is family and m is not t]
         touched = [m for m in members if layout.overlap(mine, m._alias.find_layout())]
-        if touched:
+        if touched or part is not None:
             return sorted(touched, key=_number)
     if alias.number or not alias.family.row_major:  # nobody shares its elements: it starts a family of its own
         t._alias = None if alias.find_layout().is_row_major else _first(t.node.shape, row_major=False)
@@ -228,8 +231,10 @@ def _remedy(t: Member) -> str:
 def _lose(t: Member, reason: str, by: Member | None = None) -> None:
     """Put a buffer without memory in the place of the value of `t`."""
     if _lost(t.node) is None:
-        given_back = (None, None) if by is None else (t.node, by._alias)
-        t.node = buffer(LostStorage(t.device, reason, *given_back), t.node.dtype, t.node.shape)
+        n, size = t.node, dim_product(t.node.shape)
+        nbytes = max(size if isinstance(size, int) else 1, 1) * n.dtype.itemsize
+        given_back = (None, None) if by is None else (n, by._alias)
+        t.node = buffer(LostStorage(t.device, nbytes, reason, *given_back), n.dtype, n.shape)
 
 
 def _lost(n: Node) -> LostStorage | None:

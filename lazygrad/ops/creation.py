@@ -15,7 +15,7 @@ from lazygrad.ir.build import add, size_value
 from lazygrad.ir.elements import as_bools, cast_array, to_storage
 from lazygrad.ir.node import Node, alu, cast, const, iota, where
 from lazygrad.ir.op import Op
-from lazygrad.ops.core import Core, fail, make
+from lazygrad.ops.core import Core, fail, make, scalar
 from lazygrad.ops.fitting import all_fitting, fitted, fitting
 from lazygrad.ops.movement import as_shape
 from lazygrad.ops.operands import describe
@@ -102,6 +102,8 @@ class Creation(Reduce):
         [[7, 7], [7, 7]]
         """
         shape = as_shape(size if isinstance(size, (tuple, list)) else (size,), "full")
+        given: Any = fill_value
+        fill_value = given.item() if isinstance(given, cls) else scalar("full", given)  # type: ignore[attr-defined]
         kind = as_dtype(dtype, of_scalar(fill_value))
         return leaf(cls, fitted("full", fill_value, kind, shape), device_name(device), requires_grad)
 

@@ -14,6 +14,7 @@ from lazygrad.index.expr import Dim, Expr, as_dim, dim_max
 from lazygrad.ir.node import Node, flip, pad, reshape, shrink
 from lazygrad.ir.signature import Shape
 from lazygrad.ops.core import Core, fail
+from lazygrad.ops.layout import Slices
 from lazygrad.ops.operands import describe, not_a_tensor
 
 _INDICES = "integers, slices, None, '...', lists, arrays and Tensors"
@@ -50,6 +51,10 @@ class Plan:
     def shape(self) -> Shape:
         """The result's shape before arrays are applied."""
         return tuple(1 if axis is None else self.steps[axis].count for axis in self.layout)
+
+    def slices(self) -> Slices:
+        """The elements taken before arrays are applied, as layouts know them."""
+        return [(s.first, s.step, s.count) for s in self.steps], self.layout
 
     @property
     def is_everything(self) -> bool:

@@ -47,7 +47,7 @@ class Indexing(InPlace):
         plan = self._plan(index)
         x = graph.reshape(take(self._in(), plan.steps), plan.shape())
         if not plan.arrays:
-            return self._view(x, layout.taken, ([(s.first, s.step, s.count) for s in plan.steps], plan.layout))
+            return self._view(x, layout.taken, plan.slices())
         value = IndexArrays(self, plan).read(x)
         if all(isinstance(a, (Core, np.ndarray)) and a.ndim == 0 for a in plan.arrays.values()):
             return self._view(value, layout.unknown, value.shape)  # PyTorch takes such an index for a number
@@ -79,7 +79,8 @@ class Indexing(InPlace):
             values = arrays.write(part, _fit(values, arrays.result))
         else:
             values = _fit(values, plan.shape())
-        self._become(self._out(_replaced(self._in(), values, plan), new))
+        written = None if plan.arrays else plan.slices()
+        self._become(self._out(_replaced(self._in(), values, plan), new), part=written)
 
     def _value_for(self, what: str, value: Any) -> Self:
         """`value` as a tensor of this one's dtype and device."""

@@ -15,6 +15,7 @@ from lazygrad.ir.op import BufferArg, Op, StorageLike, StoreArg
 from lazygrad.ops.aliases import note_write
 from lazygrad.ops.core import Core, Operand, fail, scalar
 from lazygrad.ops.fitting import fitted
+from lazygrad.ops.layout import Slices
 from lazygrad.ops.mode import mode
 from lazygrad.ops.reduce import Reduce
 
@@ -39,20 +40,21 @@ class InPlace(Reduce):
 
     __slots__ = ()
 
-    def _become(self, new: Core, by_operator: bool = False) -> Self:
+    def _become(self, new: Core, by_operator: bool = False, part: Slices | None = None) -> Self:
         """Take the value of `new`, in this tensor's storage where it has one. ViewError where a tensor that this one is
-        a view of would have to change, too (by operators: only where no assignment to that tensor follows)."""
+        a view of would have to change, too (by operators: only where no assignment to that tensor follows). Where only
+        a `part` differs, other parts are not written to."""
         self._check_writable()
-        return self._exchange(new, by_operator)
+        return self._exchange(new, by_operator, part)
 
-    def _exchange(self, new: Core, by_operator: bool = False) -> Self:
+    def _exchange(self, new: Core, by_operator: bool = False, part: Slices | None = None) -> Self:
         if new.shape != self.shape:
             fail(ShapeError, f"in-place: the result has shape {list(new.shape)}, the tensor {list(self.shape)}")
         if category(new.dtype) > category(self.dtype):
             fail(DTypeError, f"in-place: a result of {new.dtype} does not fit into a tensor of {self.dtype}")
         value, storage = cast(new.node, self.dtype), storage_behind(self.node)
         if self._alias is not None:
-            note_write(self, by_operator)
+            note_write(self, by_operator, part)
         if storage is not None:
             self._take(store(value, storage))
         else:  # a leaf's node is its own

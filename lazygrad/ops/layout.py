@@ -44,6 +44,8 @@ class Layout(NamedTuple):
         )
 
 
+# Of each dimension (first, step, count), then the dimensions that stay, None for one of size 1.
+Slices = tuple[Sequence[tuple[Dim, int, Dim]], Sequence[int | None]]
 Change = Callable[[Layout, Any], Layout]  # of a layout with known strides, by what an operation was given
 
 
@@ -87,8 +89,8 @@ def expanded(layout: Layout, shape: Shape) -> Layout:
     return layout._replace(shape=shape, strides=(0,) * new + tuple(kept))
 
 
-def taken(layout: Layout, given: tuple[Sequence[tuple[Dim, int, Dim]], Sequence[int | None]]) -> Layout:
-    """Slices: of each dimension (first, step, count), then the dimensions that stay, None for one of size 1."""
+def taken(layout: Layout, given: Slices) -> Layout:
+    """Slices."""
     slices, axes = given
     strides = _strides(layout)
     shape = tuple(1 if a is None else slices[a][2] for a in axes)

@@ -26,6 +26,13 @@ def not_a_tensor(what: str, value: Any, wanted: str = "a Tensor") -> NoReturn:
     fail(OperandError, f"{what} takes {wanted}, not {name}; {remedy}")
 
 
+def shape_of(what: str, value: Any) -> tuple[Any, ...]:
+    """The shape of a tensor or an array. OperandError for anything else."""
+    if not hasattr(value, "shape"):
+        not_a_tensor(what, value, "Tensors and arrays")
+    return tuple(value.shape)
+
+
 def describe(value: Any) -> tuple[str, str]:
     """What `value` is, and what to give instead.
 

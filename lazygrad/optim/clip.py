@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from lazygrad.engine.whole import set_all
 from lazygrad.errors import ArgumentError
 from lazygrad.ops.mode import no_grad
+from lazygrad.ops.operands import not_a_tensor
 from lazygrad.tensor import Tensor
 
 
@@ -64,7 +65,13 @@ def _check_limit(what: str, name: str, limit: float) -> None:
 
 def _with_gradients(parameters: Tensor | Iterable[Tensor]) -> list[tuple[Tensor, Tensor]]:
     tensors = [parameters] if isinstance(parameters, Tensor) else parameters
-    return [(p, p.grad) for p in tensors if p.grad is not None]
+    found = []
+    for p in tensors:
+        if not isinstance(p, Tensor):
+            not_a_tensor("a limit on gradients", p, "Tensors as parameters")
+        if p.grad is not None:
+            found.append((p, p.grad))
+    return found
 
 
 def _wide(g: Tensor) -> Tensor:

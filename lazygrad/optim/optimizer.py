@@ -14,7 +14,7 @@ from lazygrad.engine.whole import set_all
 from lazygrad.errors import ArgumentError, DeviceError, OperandError, fail
 from lazygrad.ops.fitting import fitting
 from lazygrad.ops.mode import no_grad
-from lazygrad.ops.operands import describe, not_a_tensor
+from lazygrad.ops.operands import describe, not_a_tensor, shape_of
 from lazygrad.optim.limits import check_setting
 from lazygrad.tensor import Tensor
 
@@ -200,7 +200,7 @@ class Optimizer:
         problems = [f"{n}: missing" for n in own if n not in state]
         problems += [f"{n}: not expected" for n in state if n not in own]
         for name, t in own.items():
-            if name in state and tuple(state[name].shape) != t.shape:
+            if name in state and shape_of("load_state_dict", state[name]) != t.shape:
                 problems.append(f"{name}: shape {list(state[name].shape)}, this optimizer has {list(t.shape)}")
         if problems:
             what = f"load_state_dict: the state does not fit this {type(self).__name__}:\n  "

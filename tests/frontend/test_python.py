@@ -374,6 +374,9 @@ FUNCTIONS: dict[str, Callable[[Any], Any]] = {
     "matmul": lambda v: Tensor([1]).matmul(v),
     "linear": lambda v: Tensor([1.0]).linear(v),
     "SGD": lambda v: optim.SGD([v], lr=0.1),
+    "clip_grad_norm_": lambda v: nn.clip_grad_norm_([v], 1.0),
+    "register_buffer": lambda v: nn.Module().register_buffer("b", v),
+    "a layer's x=": lambda v: nn.Linear(2, 2)(x=v),
     "AdamW": lambda v: optim.AdamW([Tensor([1.0], requires_grad=True), v], lr=0.1),
 }
 
@@ -388,6 +391,12 @@ def test_functions_name_what_is_no_tensor(name: str) -> None:
 REFUSED: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "Tensor(2, 3)": (lambda: Tensor(2, 3), TypeError, r"3 is no dtype; Tensor.zeros\(2, 3\)"),  # type: ignore[arg-type]
     "Tensor(None)": (lambda: Tensor(None), TypeError, "takes numbers, not None"),
+    "full(None)": (lambda: Tensor.full((2,), None), TypeError, "takes a Tensor or a number, not None"),  # type: ignore[arg-type]
+    "load_state_dict": (
+        lambda: nn.Linear(2, 2).load_state_dict({"weight": None, "bias": None}),  # type: ignore[dict-item]
+        TypeError,
+        "load_state_dict takes Tensors and arrays, not None",
+    ),
     "Tensor([None])": (lambda: Tensor([1, None]), TypeError, "takes numbers, not None"),
     "Tensor('a')": (lambda: Tensor("a"), TypeError, "takes numbers, not the string 'a'"),
     "Tensor({})": (lambda: Tensor({1: 2}), TypeError, "takes numbers, not a dict"),

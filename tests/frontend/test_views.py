@@ -176,6 +176,21 @@ def read_before_it_changed(x: Any) -> Any:
     return x + y
 
 
+def rows_replaced_in_a_loop(x: Any) -> Any:
+    for i, row in enumerate(x):
+        x[i] = row * 2 + i
+    for i, row in enumerate(x):
+        x[i, 1:] = row[:2] - 1
+    return x
+
+
+def views_beside_what_is_written(x: Any) -> Any:
+    first, last = x[0], x[-1]
+    x[0, :1] = 9
+    x[:1] *= 2
+    return last + x[0] if len(first.shape) else None
+
+
 def loops_leave_views_behind(x: Any) -> Any:
     total = x[0] * 0
     for row in x:
@@ -194,7 +209,8 @@ def written_back(x: Any) -> Any:
 
 RIGHT = (
     item_operators, item_operators_of_a_view, base_is_gone, halves_are_apart, rows_of_a_list, copies_are_free,
-    read_before_it_changed, loops_leave_views_behind, written_back,
+    read_before_it_changed, rows_replaced_in_a_loop, views_beside_what_is_written,
+    loops_leave_views_behind, written_back,
 )  # fmt: skip
 
 

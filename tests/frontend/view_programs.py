@@ -123,7 +123,8 @@ class Program:
         by_operator = self.rng.random() < 0.4
         if by_operator:
             change = self.rng.choice(OPERATORS)
-        others = [p for p in self.pairs if p is not pair and self.shared(p, pair)]
+        written = pair.theirs[index] if change in ITEMS else pair.theirs
+        others = [p for p in self.pairs if p is not pair and self.shared(p.theirs, written)]
         was_touched = pair.touched
         try:
             change(pair.ours, number, index)
@@ -137,8 +138,8 @@ class Program:
             p.touched = True
 
     @staticmethod
-    def shared(a: Pair, b: Pair) -> bool:
-        (memory, here), (other, there) = elements(a.theirs), elements(b.theirs)
+    def shared(a: torch.Tensor, b: torch.Tensor) -> bool:
+        (memory, here), (other, there) = elements(a), elements(b)
         return memory == other and not here.isdisjoint(there)
 
     @staticmethod
@@ -188,6 +189,7 @@ METHODS = (
     lambda x, k, index: x.mul_(k), lambda x, k, index: x.clamp_(max=k), lambda x, k, index: x.copy_(x * k),
     _item, _item, _item_of_itself,
 )  # fmt: skip
+ITEMS = (_item, _item_of_itself, _item_operator)
 OPERATORS = (_item_operator, _item_operator, _operator)
 
 
