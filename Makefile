@@ -6,6 +6,9 @@ SHELL := /bin/sh
 PYTHON ?=
 DEMO_ARGS ?=
 PYTEST_ARGS ?=
+# A file's tests run in one process, which has its kernels already. A test that ends its process, or hangs, is named and
+# ends the run. All in one process: PYTEST_ARGS=-n0
+ON_ALL_CORES := -n auto --maxprocesses 8 --dist loadfile --max-worker-restart 0
 # Not to be overridden: a moved clone deletes and remakes this folder.
 override VENV := .venv
 RUN := $(VENV)/bin/python
@@ -39,7 +42,7 @@ types: $(VENV)/.test-ready
 	cd $(VENV)/types && ../bin/python -m mypy --config-file ../../pyproject.toml --cache-dir ../mypy-cache -p lazygrad
 
 check: $(VENV)/.test-ready
-	$(RUN) -m pytest $(PYTEST_ARGS)
+	$(RUN) -m pytest $(ON_ALL_CORES) $(PYTEST_ARGS)
 
 bench: $(VENV)/.test-ready
 	$(RUN) -m extra.bench.cpu
