@@ -70,10 +70,10 @@ def _after_in_child() -> None:
     for each in list(_locks):
         each._at_fork_reinit()  # type: ignore[attr-defined]  # as the standard library does with its own
     _lost.update(_started)
-    if _started:
-        _keep_for_ever()
     for call in _children:
         call()
+    if _started:
+        _keep_for_ever()
 
 
 def _keep_for_ever() -> None:
@@ -82,7 +82,7 @@ def _keep_for_ever() -> None:
     if frozen := gc.get_freeze_count():  # as is advised before a fork; what is frozen is not listed
         gc.unfreeze()
     for each in gc.get_objects():
-        if isinstance(each, kinds):
+        if issubclass(type(each), kinds):  # isinstance() asks for the __class__ of proxies, which may raise anything
             ctypes.pythonapi.Py_IncRef(ctypes.py_object(each))
     if frozen:
         gc.freeze()
