@@ -51,9 +51,9 @@ LEAST_COPY = 4  # bytes
 MOST_RUN = 4  # neighbouring rows that an item reads at once
 LONG = 256  # products in the code of the loop over a slice
 MIN_DEPTH = 8  # below, the caches do as well
-# Products of a deep contraction are added up over stretches, whose sums need as many registers again: they are kept in
-# memory, so that few are better. A sum of n products in one register loses up to n/2 units in its last place.
-DEEP, STRETCH = 8192, 512
+# Products of a very deep contraction are added up over stretches, whose sums need as many registers again: some of them
+# are kept in memory. A sum of n products in one register loses up to n/2 units in its last place.
+DEEP, STRETCH = 1 << 16, 512
 
 
 @dataclass(frozen=True, slots=True)

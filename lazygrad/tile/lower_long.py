@@ -7,7 +7,7 @@ The error is that of one stretch, however many there are: NumPy's pairwise sum h
 sums, and one rounding more for each doubling of the length.
 
 What an addition lost is exact only as it is written: compilers may not reorder additions of floats, and no option of
-ours lets them. It is nan after an infinite summand, so a plain sum of the stretches tells what the result is then.
+ours lets them. It counts as 0 where the total is infinite or no number.
 """
 
 from __future__ import annotations
@@ -58,14 +58,12 @@ class Long:
     registers: list[Register]
     total: Register
     excess: Register
-    plain: Register
 
     @staticmethod
     def of(context: Context, registers: Sequence[Register]) -> Long:
         first = registers[0]
-        names = (f"{first.name}_{what}" for what in ("total", "excess", "plain"))
-        total, excess, plain = (_zeroed(context, name, first) for name in names)
-        return Long(list(registers), total, excess, plain)
+        total, excess = (_zeroed(context, f"{first.name}_{what}", first) for what in ("total", "excess"))
+        return Long(list(registers), total, excess)
 
     def fold(self, context: Context) -> None:
         """The registers' sum is added, and they start again at 0."""
@@ -74,19 +72,19 @@ class Long:
         due = context.compute(Code.SUB, dtype, found, self.excess)
         total = context.compute(Code.ADD, dtype, self.total, due)
         added = context.compute(Code.SUB, dtype, total, self.total)
-        context.emit(Compute(self.excess, Code.SUB, (added, due), declare=False))
+        excess = context.compute(Code.SUB, dtype, added, due)
+        zero_if_finite = context.compute(Code.SUB, dtype, excess, excess)
+        is_finite = compare(context, Code.EQ, dtype, zero_if_finite, zero(dtype), native=True)
+        kept = select(context, is_finite, excess, zero(dtype))
+        context.emit(Compute(self.excess, Code.COPY, (kept,), declare=False))
         context.emit(Compute(self.total, Code.COPY, (total,), declare=False))
-        context.emit(Compute(self.plain, Code.ADD, (self.plain, found), declare=False))
         for register in self.registers:
             context.emit(Compute(register, Code.COPY, (zero(dtype),), declare=False))
 
     def finish(self, context: Context) -> Register:
         """The whole sum, in the first register; every stretch has been folded."""
-        dtype, register = self.total.dtype, self.registers[0]
-        whole = context.compute(Code.SUB, dtype, self.total, self.excess)
-        is_known = compare(context, Code.EQ, dtype, whole, whole, native=True)
-        chosen = select(context, is_known, whole, self.plain)
-        context.emit(Compute(register, Code.COPY, (chosen,), declare=False))
+        register = self.registers[0]
+        context.emit(Compute(register, Code.SUB, (self.total, self.excess), declare=False))
         return register
 
 

@@ -181,11 +181,11 @@ def test_sums_of_what_is_infinite_or_no_number(device: str) -> None:
         np.testing.assert_array_equal(tensor.numpy(), exact)
 
 
-@pytest.mark.parametrize("device", ["NUMPY", "OPENCL", "OPENCL as GPU", "CUDA_EMULATED"])
+@pytest.mark.parametrize("device", ["NUMPY", "OPENCL", "OPENCL as GPU"])
 def test_deep_products(device: str) -> None:
     """Their stretches are longer: an error of some hundred roundings; one sum of equal products has thousands."""
-    n = 20_000
-    a, b = np.full((n, 40), 0.1, np.float32), np.ones((n, 48), np.float32)
+    n = 70_000
+    a, b = np.full((n, 24), 0.1, np.float32), np.ones((n, 32), np.float32)
     with settings.override(target="gpu" if device == "OPENCL as GPU" else ""):
         name = device.split()[0]
         got = Tensor(a, device=name).T @ Tensor(b, device=name)
