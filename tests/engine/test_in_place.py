@@ -97,7 +97,7 @@ class Simulation:
     def read(self) -> None:
         (t, a), (s, b) = self.pick(), self.pick()
         self.add(*self.rng.choice([
-            (t * 2 - s, a * 2 - b), (t.T.reshape(*SHAPE), a.T.reshape(SHAPE).copy()), (Tensor(t), a.copy()),
+            (t * 2 - s, a * 2 - b), (Tensor(t.T.reshape(*SHAPE)), a.T.reshape(SHAPE).copy()), (Tensor(t), a.copy()),
             (t.clone(), a.copy()), (Tensor(t.reshape(*SHAPE)), a.copy()), (t.cumsum(0), np.cumsum(a, 0)),
             (t + s.sum(1, keepdim=True), a + b.sum(1, keepdims=True)),
         ]))  # fmt: skip
