@@ -129,8 +129,9 @@ class Indexing(InPlace):
 
     def _gathered(self, what: str, dim: int, index: Core, exempt: int | None = None) -> Self:
         self._check_index(what, index)
-        if not self.ndim and not index.ndim:
-            return self.reshape(1)._gathered(what, dim, index.reshape(1), exempt).reshape(())  # type: ignore[attr-defined]
+        if not self.ndim and index.ndim < 2:  # PyTorch takes either for a vector
+            line: Any = index
+            return self.reshape(1)._gathered(what, dim, line.reshape(-1), exempt).reshape(index.shape)
         axis = self._axis(dim)
         places = inside(what, index.node, self.shape[axis], exempt=exempt)
         return self._out(graph.gather(self._in(), places, axis))
@@ -160,6 +161,8 @@ class Indexing(InPlace):
             fail(ShapeError, f"index_select: the index is a vector, not of shape {list(index.shape)}")
         self._check_index("index_select", index)
         axis = self._axis(dim)
+        if not self.ndim:
+            return self._gathered("index_select", dim, index).reshape(())
         places = self._new(inside("index_select", index.node, self.shape[axis]))
         return self[(slice(None),) * axis + (places.reshape(-1),)]
 
@@ -184,6 +187,10 @@ class Indexing(InPlace):
 
     def _scatter(self, what: str, dim: int, index: Core, src: Operand, combine: Combine) -> Self:
         self._check_index(what, index)
+        if not self.ndim and index.ndim < 2:
+            line: Any = index
+            new_line = self._value_for(what, src).reshape(-1)
+            return self.reshape(1)._scatter(what, dim, line.reshape(-1), new_line, combine).reshape(())
         if isinstance(src, Core) and src.dtype is not self.dtype:
             fail(DTypeError, f"{what}: src is {src.dtype}, the tensor {self.dtype}; cast one of them first")
         new = self._value_for(what, src)
@@ -218,13 +225,17 @@ class Indexing(InPlace):
         rows = broadcast_to(graph.reshape(places, (m, 1)), (m, d))
         return self._out(graph.reshape(graph.gather(self._in(), rows, 0), (*index.shape, d)))
 
-    def one_hot(self, num_classes: int) -> Self:
+    def one_hot(self, num_classes: int = -1) -> Self:
         """For integers of shape (...), int64 of shape (..., num_classes): 1 at the place named, else 0.
+
+        With -1 there are as many classes as the largest integer needs; that realizes this tensor.
 
         >>> Tensor([1, 0]).one_hot(3).tolist()
         [[0, 1, 0], [1, 0, 0]]
         """
         self._check_index("one_hot", self)
+        if num_classes == -1:
+            num_classes = int(_on_host(self.amax())) + 1
         index = graph.as_index(inside("one_hot", self.node, num_classes), num_classes)
         places = positions((*self.shape, num_classes), self.ndim, index.dtype)
         return self._new(index).unsqueeze(-1).eq(self._new(places)).cast(dtypes.int64)
@@ -251,12 +262,14 @@ class Indexing(InPlace):
 
 def mask_values(mask: Any) -> np.ndarray[Any, Any]:
     """A boolean array, list or tensor on the host."""
-    if not isinstance(mask, Core):
-        return np.asarray(mask)
-    realize([mask.node], mask.device)
-    stored = realized(mask.node)
+    return _on_host(mask).astype(np.bool_) if isinstance(mask, Core) else np.asarray(mask)
+
+
+def _on_host(t: Core) -> np.ndarray[Any, Any]:
+    realize([t.node], t.device)
+    stored = realized(t.node)
     assert stored is not None
-    return download(stored).astype(np.bool_)
+    return download(stored)
 
 
 def _fit(values: Node, shape: Shape) -> Node:

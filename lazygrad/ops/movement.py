@@ -256,6 +256,8 @@ class Movement(Core):
         axis = self._axis(dim)
         n = self.shape[axis]
         if isinstance(start, Core):
+            if start.ndim or not start.dtype.is_int:
+                fail(ShapeError, f"narrow: the start is one integer, not {start.dtype}{list(start.shape)}")
             start = _integer(start, "narrow")
         first = start + n if isinstance(start, int) and start < 0 else start
         known = isinstance(n, int) and isinstance(first, int) and isinstance(length, int)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, overload
 
 from lazygrad.dtype import DTypeLike, as_dtype, dtypes
-from lazygrad.errors import DTypeError, ShapeError
+from lazygrad.errors import ArgumentError, DTypeError, ShapeError
 from lazygrad.index.expr import Dim, as_dim, dim_product, maximum
 from lazygrad.ir import node as graph
 from lazygrad.ir.build import positions, put_back, total
@@ -211,14 +211,17 @@ class Reduce(Functions, Movement):
         """
         return self.var(dim, keepdim, correction)._root()
 
-    def norm(self, p: float = 2, dim: Dims = None, keepdim: bool = False) -> Self:
+    def norm(self, p: float | str | None = 2, dim: Dims = None, keepdim: bool = False) -> Self:
         """The p-norm, (sum |x|^p)^(1/p), of any order p: also 0 (how many are not 0), inf and -inf (the largest and the
-        smallest size). Its gradient is zero where it is zero. ShapeError for no elements with p < 0 or inf.
+        smallest size); "fro" is 2. Its gradient is zero where it is zero. ShapeError for no elements with p < 0 or inf.
 
         >>> Tensor([3.0, 4.0]).norm().item(), Tensor([3.0, -4.0]).norm(-float("inf")).item()
         (5.0, 3.0)
         """
         self._need_float("norm")
+        p = 2 if p is None or p == "fro" else p
+        if isinstance(p, str):
+            fail(ArgumentError, f"norm: {p!r} is no order; it is a number, or 'fro'")
         if self.dtype.is_half:
             return self.cast(dtypes.float32).norm(p, dim, keepdim).cast(self.dtype)
         if p == 2:
