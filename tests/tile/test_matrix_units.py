@@ -34,6 +34,12 @@ FUNCTION = {
 }
 
 
+# What follows a product in its kernel reads it rounded to 16 bits: the steepest slope, and the largest value between
+# that is rounded again.
+AFTER = {"bias and relu": (1, 0), "residual": (1, 1), "wider output": (2, 0)}
+STEP = {dtypes.bfloat16: 2.0**-8, dtypes.float16: 2.0**-11, dtypes.float32: 1e-6}  # half of a last place
+
+
 def _heads(qkv: Tensor, which: int) -> Tensor:
     """(batch, time, 3 * 2 * 64) -> (batch, 2, time, 64): part number `which`."""
     batch, time, _ = qkv.shape
@@ -88,9 +94,12 @@ def test_products_are_right(arch: str, name: str, shapes: tuple[tuple[int, ...],
     assert ("tickets" in kernel.source) is ("divided" in arch)
     exact = [Tensor(x.float().numpy().astype("float64"), device="NUMPY") for x in given]
     expected = FUNCTION[name](*exact).numpy() if name != "wider output" else exact[0].numpy() @ exact[1].numpy() * 2
-    step = 2.0**-8 if result.dtype is dtypes.bfloat16 else 2.0**-11 if result.dtype is dtypes.float16 else 1e-6
-    got = result.float().numpy()
-    np.testing.assert_allclose(got, expected, rtol=step, atol=1e-6 * np.abs(expected).max())
+    step = STEP[result.dtype]
+    allowed = step * np.abs(expected) + 1e-6 * np.abs(expected).max()
+    if name in AFTER:
+        slope, between = AFTER[name]
+        allowed += STEP[given[0].dtype] * (slope * np.abs(exact[0].numpy() @ exact[1].numpy()) + between)
+    assert (np.abs(result.float().numpy() - expected) <= allowed).all()
 
 
 def test_a_kernel_may_store_a_product_and_what_follows_it(arch: str) -> None:
@@ -104,10 +113,12 @@ def test_a_kernel_may_store_a_product_and_what_follows_it(arch: str) -> None:
     if "sm_90a" in arch:
         assert kernel.source.count("lg_tensor_store(&out0_map") == kernel.source.count("lg_tensor_store(&out1_map") > 0
     Tensor.realize(before, after)
-    exact = sum(np.asarray(v) for v in (x.float().numpy().astype(float) @ y.float().numpy(), z.float().numpy()))
+    product = x.float().numpy().astype(float) @ y.float().numpy()
+    exact = product + z.float().numpy()
     wanted = Tensor(exact, device="NUMPY").gelu().numpy()
-    for got, want in ((before, exact), (after, wanted)):
-        np.testing.assert_allclose(got.float().numpy(), want, rtol=2.0**-8, atol=1e-5)
+    for got, want, slope in ((before, exact, 1), (after, wanted, 1.13)):  # the product is rounded, too
+        allowed = STEP[dtypes.bfloat16] * (np.abs(want) + slope * np.abs(product)) + 1e-5
+        assert (np.abs(got.float().numpy() - want) <= allowed).all()
 
 
 @pytest.mark.parametrize("name", COMPUTED)
