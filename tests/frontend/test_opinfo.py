@@ -1,0 +1,127 @@
+"""PyTorch's samples of every operation that lazygrad has by the same name: values, gradients, dtypes and errors."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+import torch
+
+from lazygrad import Tensor
+from lazygrad.errors import LazygradError
+from lazygrad.settings import settings
+from tests.peers import opinfo
+
+# What lazygrad refuses, by a word of its error: arguments and forms that it does not offer.
+_SIZES_OF_ZERO = "at most one size is -1"
+_FORMAT = "memory_format"
+_PADS = [f"nn.functional.pad.{kind}" for kind in ("circular", "constant", "reflect", "replicate", "replicate_negative")]
+REFUSED = {
+    **dict.fromkeys(("bfloat16", "bool", "byte", "double", "float", "half", "int", "long", "short", "to"), _FORMAT),
+    **dict.fromkeys(("gather", "scatter"), "as many axes|'reduce'"),
+    "diagonal": "offset",
+    **dict.fromkeys(("cumsum", "cumprod", "softmax.with_dtype", "log_softmax.with_dtype"), "dtype"),
+    **dict.fromkeys(("std", "var"), "unbiased"),
+    **dict.fromkeys(("std.unbiased", "var.unbiased"), "dim (True|False)"),
+    "norm.nuc": "nuc",
+    "cat": r"dimensions of shape \[0\]",
+    "einsum": r"\.\.\.",
+    "flip": "dims",
+    "movedim": "is not among the",
+    "nn.functional.avg_pool2d": "positional arguments|means of",
+    "nn.functional.batch_norm": "training",
+    "nn.functional.binary_cross_entropy": "weight",
+    "nn.functional.binary_cross_entropy_with_logits": "weight",
+    "nn.functional.cross_entropy": "the index is float",
+    "nn.functional.group_norm": _SIZES_OF_ZERO,
+    "nn.functional.max_pool2d": "ceil_mode",
+    **dict.fromkeys(_PADS, "positional arguments|string"),
+    **dict.fromkeys(("arange", "full_like"), "does not fit uint8"),
+    "nn.functional.softplus": "threshold",
+    "nonzero": "as_tuple",
+    "randint": "high",
+    "repeat_interleave": "output_size|one element",
+    "take_along_dim": "dim",
+    "zero_": "leaf",
+}
+# Samples whose result is another one on purpose.
+_ENDS = "PyTorch computes float32 ends in float32 even for a float64 result"
+_ONE = "PyTorch sums a single operand with `sum`, which widens integers, and several with a product, which does not"
+DIFFERENT = {
+    **dict.fromkeys((f"linspace.tensor_overload[{k}]" for k in range(182)), _ENDS),
+    **dict.fromkeys((f"einsum[{k}]" for k in (0, 2, 8)), _ONE),
+}
+# Calls that PyTorch refuses and lazygrad does not, on purpose.
+ACCEPTED = {
+    **dict.fromkeys(("maximum[0]", "minimum[0]"), "a number beside a tensor"),
+    **dict.fromkeys(("logical_and[0]", "logical_or[0]", "logical_xor[0]"), "a number beside a tensor"),
+}
+NAMES = pytest.mark.parametrize("name", opinfo.operations())
+INTEGERS = (torch.int64, torch.int32, torch.uint8, torch.int8, torch.bool)
+
+
+def check(name: str, device: str, dtypes: tuple[torch.dtype, ...]) -> list[str]:
+    """What is wrong with an operation's samples, computed together; the refused ones are left to the caller."""
+    refused: list[str] = []
+    done: list[opinfo.Computed] = []
+    with settings.override(device=device):
+        for dtype in dtypes:
+            for sample in opinfo.samples(name, dtype):
+                try:
+                    done.append(opinfo.compute(sample))
+                except opinfo.RefusedError as error:
+                    refused.append(f"{sample} {dtype}: {error}")
+        tensors = [ours for d in done for _, ours, _ in d.pairs if isinstance(ours, Tensor)]
+        if tensors:
+            Tensor.realize(*tensors)
+        wrong = [w for d in done for w in opinfo.compare(d)]
+    return [w for w in wrong if w.split()[0] not in DIFFERENT] + [
+        f"refused: {r}" for r in refused if name not in REFUSED or not re.search(REFUSED[name], r)
+    ]
+
+
+@NAMES
+def test_values_and_gradients(name: str) -> None:
+    wrong = check(name, "NUMPY", (torch.float64,))
+    assert not wrong, "\n".join(wrong)
+
+
+@NAMES
+def test_kernels(name: str) -> None:
+    wrong = check(name, "OPENCL", (torch.float32,))
+    assert not wrong, "\n".join(wrong)
+
+
+@NAMES
+@pytest.mark.parametrize("device", ["NUMPY", "OPENCL"])
+def test_integers(name: str, device: str) -> None:
+    wrong = check(name, device, INTEGERS if device == "NUMPY" else (torch.int32, torch.uint8))
+    assert not wrong, "\n".join(wrong)
+
+
+@NAMES
+def test_errors(name: str) -> None:
+    """What PyTorch refuses is an error here, too: one of lazygrad's own, or one for arguments that do not exist."""
+    accepted = []
+    with settings.override(device="NUMPY"):
+        for sample, message in opinfo.wrong_calls(name):
+            try:
+                opinfo.call(sample)
+            except (LazygradError, TypeError, ValueError):
+                continue
+            accepted.append(f"{sample}: no error; PyTorch: {message}")
+    accepted = [a for a in accepted if a.partition(":")[0] not in ACCEPTED]
+    assert not accepted, "\n".join(accepted)
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_is_refused_is_still_refused(name: str) -> None:
+    """An entry whose operation has come to offer everything goes."""
+    refused = 0
+    with settings.override(device="NUMPY"):
+        for sample in (s for dtype in (torch.float64, *INTEGERS) for s in opinfo.samples(name, dtype)):
+            try:
+                opinfo.compute(sample)
+            except opinfo.RefusedError:
+                refused += 1
+    assert refused
