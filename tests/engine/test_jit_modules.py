@@ -60,7 +60,7 @@ def test_a_change_is_seen(name: str) -> None:
         ((2.0, [3.0]), lambda held: held[1].clear()),
         ({0: 2.0}, lambda held: held.update({0: 3.0})),
     ],
-    ids=repr,
+    ids=["list", "deque", "array", "tuple", "dict"],
 )
 def test_what_may_change_in_a_module_is_read_every_time(held: Any, change: Callable[[Any], None]) -> None:
     """Its elements change without the module's knowing."""
