@@ -159,7 +159,7 @@ def overwritten(t: Core) -> Storage:
     copied = _is_shared(t)  # it counts references: before there is one here
     storage = run.storage_of(t.node)
     if copied or memory_of(storage).readonly:
-        return run.storage_of(run.upload(run.download(t.node), t.dtype, t.device))
+        return run.storage_of(run.upload(run.elements(t.node), t.dtype, t.device))
     return storage
 
 
