@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import lazygrad.nn as nn
     import lazygrad.optim as optim
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 __all__ = [
     "Device",
     "Function",
