@@ -13,7 +13,7 @@ from lazygrad.errors import ArgumentError, DTypeError, GradientError, ShapeError
 from lazygrad.index.expr import Dim, Expr, as_dim, lift
 from lazygrad.ir.build import add, size_value
 from lazygrad.ir.elements import as_bools, cast_array, to_storage
-from lazygrad.ir.node import Node, alu, cast, const, iota, where
+from lazygrad.ir.node import Node, alu, cast, const, flip, iota, where
 from lazygrad.ir.op import Op
 from lazygrad.ops.core import Core, fail, make, scalar
 from lazygrad.ops.fitting import all_fitting, fitted, fitting
@@ -211,16 +211,20 @@ class Creation(Reduce):
             fail(ArgumentError, f"linspace: the number of steps must be a number; {steps} is not known yet")
         if steps < 0:
             fail(ArgumentError, f"linspace: the number of steps is {steps}, less than 0")
-        kind = dtype = as_dtype(dtype)
+        dtype, name = as_dtype(dtype), device_name(device)
         if dtype.is_int:  # both ends are integers, as PyTorch has it; the steps between them need not be
-            start, end, kind = int(start), int(end), dtypes.float64
+            start, end = int(start), int(end)
         for end_of_line in (start, end):
             fitting("linspace", end_of_line, dtype)
         step = (end - start) / (steps - 1) if steps > 1 else 0.0
-        up = _line(steps, start, step, kind)
-        down = _line(steps, end - step * (steps - 1) if steps > 1 else start, step, kind)
-        first_half = alu(Op.LT, iota(steps, dtypes.int32), const((steps + 1) // 2, dtypes.int32, (steps,)))
-        return leaf(cls, cast(where(first_half, up, down), dtype), device_name(device), requires_grad)
+        end = end if steps > 1 else start
+        if dtype.is_int:  # on the host: one rounding more or less would be another integer
+            place = np.arange(steps)
+            line = np.where(place < steps // 2, start + place * step, end - place[::-1] * step)
+            return leaf(cls, upload(line.astype(dtype.storage), dtype, name), name, requires_grad)
+        up, down = _line(steps, start, step, dtype), flip(_line(steps, end, -step, dtype), [0])
+        first_half = alu(Op.LT, iota(steps, dtypes.int32), const(steps // 2, dtypes.int32, (steps,)))
+        return leaf(cls, where(first_half, up, down), name, requires_grad)
 
     @classmethod
     def eye(
