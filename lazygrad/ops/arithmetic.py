@@ -9,7 +9,7 @@ from lazygrad.errors import ArgumentError, DTypeError
 from lazygrad.ir.build import mul
 from lazygrad.ir.node import cast, const, node
 from lazygrad.ir.op import Op
-from lazygrad.ops.core import Core, Operand, fail
+from lazygrad.ops.core import Core, Operand, fail, promote_shaped
 from lazygrad.ops.fitting import RangeError, fitting
 from lazygrad.ops.precision import in_float
 from lazygrad.ops.quotient import floor_quotient, truncated_quotient, truncated_remainder
@@ -30,7 +30,7 @@ class Arithmetic(Rounding):
         >>> Tensor([1, 2]).add(Tensor([10, 20]), alpha=2).tolist()
         [21, 42]
         """
-        return self._binary(Op.ADD, other if alpha == 1 else self._beside(other).mul(alpha))
+        return self._binary(Op.ADD, other if alpha == 1 else self._beside(other)._meeting(self).mul(alpha))
 
     def sub(self, other: Operand, *, alpha: float = 1) -> Self:
         """self - alpha * other. DTypeError for bools.
@@ -45,7 +45,13 @@ class Arithmetic(Rounding):
         right = self._beside(other)
         if self.dtype.is_bool and right.dtype.is_bool:
             fail(DTypeError, "sub: not defined for bool; use ^ or .logical_xor() for a difference of masks")
-        return self._binary(Op.ADD, right.mul(-alpha))
+        return self._binary(Op.ADD, right._meeting(self).mul(-alpha))
+
+    def _meeting(self, other: Operand) -> Self:
+        """self in the type in which it meets `other`: there it can be negated and scaled (uint8 has no -1)."""
+        if isinstance(other, (bool, int, float)):
+            return self.cast(promote_scalar(self.dtype, other))
+        return self.cast(promote_shaped(self._in(), self._beside(other)._in()))
 
     def mul(self, other: Operand) -> Self:
         """self * other (of bools: and).
@@ -177,7 +183,7 @@ class Arithmetic(Rounding):
         return self.sub(other)
 
     def __rsub__(self, other: Operand) -> Self:
-        return self.neg()._binary(Op.ADD, other)
+        return (self if self.dtype.is_bool else self._meeting(other)).neg()._binary(Op.ADD, other)
 
     def __mul__(self, other: Operand) -> Self:
         if type(other) in _REPEATED and self.dtype.is_int and not self.shape:
