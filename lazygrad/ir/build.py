@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lazygrad.dtype import DType, Scalar, dtypes
-from lazygrad.index.expr import Dim
+from lazygrad.index.expr import Dim, lift
 from lazygrad.ir.node import (
     Node,
     alu,
@@ -96,14 +96,15 @@ def positions(shape: Shape, axis: int, dtype: DType | None = None) -> Node:
 def shifted(x: Node, axis: int, by: int, fill: Scalar) -> Node:
     """Elements moved `by` places towards the end of `axis` (towards its start when negative), `fill` moving in.
 
-    `by` is not larger than the axis.
+    Cut first, so that nothing is padded and then cut; an axis that may be shorter than `by` is padded first.
     """
     n = x.shape[axis]
     bounds: list[tuple[Dim, Dim]] = [(0, m) for m in x.shape]
     pads: list[tuple[Dim, Dim]] = [(0, 0)] * x.ndim
-    bounds[axis] = (0, n - by) if by > 0 else (-by, n)
-    pads[axis] = (by, 0) if by > 0 else (0, -by)
-    return pad(shrink(x, bounds), pads, fill)
+    start, long_enough = max(-by, 0), lift(n).lo >= abs(by)
+    bounds[axis] = (start, start + (n - abs(by) if long_enough else n))
+    pads[axis] = (max(by, 0), start)
+    return pad(shrink(x, bounds), pads, fill) if long_enough else shrink(pad(x, pads, fill), bounds)
 
 
 def inverse_order(order: Sequence[int]) -> list[int]:

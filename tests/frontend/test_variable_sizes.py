@@ -41,10 +41,10 @@ ROWS = {name: row for name, row in TABLE.items() if row.inputs and any(n > 1 for
 ON_OPENCL = [row for name, row in ROWS.items() if name not in NEED_NUMBERS][::4]
 
 
-def over_variables(arrays: Arrays) -> list[Tensor]:
+def over_variables(arrays: Arrays, least: int = 1) -> list[Tensor]:
     """Tensors of which every dimension as long as the first one of the first array has a variable size."""
     size = next(n for n in arrays[0].shape if n > 1)
-    n = Variable("n", 1, size + SPARE).bind(size)
+    n = Variable("n", least, size + SPARE).bind(size)
     made = []
     for a in arrays:
         larger = np.pad(a, [(0, SPARE if m == size else 0) for m in a.shape], mode="edge") if a.ndim else a
@@ -79,12 +79,18 @@ def test_operations_on_opencl(target: str) -> None:
             close(result.numpy(), known(row), 1e-10, row.name)
 
 
-def test_gradients() -> None:
+@pytest.mark.parametrize("least", [0, 1])
+def test_gradients(least: int) -> None:
+    """Also of sizes that may be 0: of those, less is known when a gradient's rule is applied."""
     for row in ROWS.values():
         arrays = samples(row)
         if not row.grad or row.name in NEED_NUMBERS or row.name == "cumprod" or not any(map(varies, arrays)):
             continue
-        ours, theirs = over_variables(arrays), tensors(arrays, requires_grad=True)
+        if not least and row.name == "index_negative":  # of the last place: there may be none
+            with pytest.raises(ShapeError, match="for all values of n"):
+                row.call(*over_variables(arrays, least))
+            continue
+        ours, theirs = over_variables(arrays, least), tensors(arrays, requires_grad=True)
         for t in ours:
             t.requires_grad_(t.dtype.is_float)
         for inputs in (ours, theirs):
@@ -93,6 +99,18 @@ def test_gradients() -> None:
             assert (a.grad is None) == (b.grad is None), row.name
             if a.grad is not None and b.grad is not None:
                 close(a.grad.numpy(), b.grad.numpy(), 1e-11, f"{row.name}: gradient by input {i}")
+
+
+@pytest.mark.parametrize("size", [0, 1, 4])
+def test_gradients_of_products_of_as_many_as_there_are(device: str, size: int) -> None:
+    """What shifts elements by one place does so where there is none, too."""
+    x = Tensor(np.arange(1.0, 13).reshape(6, 2), requires_grad=True)
+    x[: Variable("n", 0, 6).bind(size)].prod(0).sum().backward()
+    assert x.grad is not None
+    want = np.zeros((6, 2))
+    for row in range(size):
+        want[row] = np.delete(np.arange(1.0, 13).reshape(6, 2)[:size], row, axis=0).prod(0)
+    np.testing.assert_allclose(x.grad.numpy(), want, rtol=1e-6)
 
 
 MADE: dict[str, Callable[[Tensor, Any, Any], Tensor]] = {  # of x (5, 7), n in 0..5 and m in 1..7
