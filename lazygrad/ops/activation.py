@@ -89,6 +89,7 @@ class Activation(Functions):
         result = (x < 0)._choose(0.0, x) + x._decay(1).log1p()  # both parts bend at 0 in the same way
         return result if beta == 1 else result / beta
 
+    @in_float
     def logsigmoid(self) -> Self:
         """log(sigmoid(self)).
 

@@ -169,6 +169,7 @@ class Arithmetic(Rounding):
         [0.5, 2.0]
         """
         divisor = self._beside(other)
+        divisor = divisor if divisor.dtype.is_float else divisor.cast(dtypes.float32)  # integers hold no `eps`
         least = (divisor < 0)._choose(-eps, eps).cast(divisor.dtype)
         return self.div((divisor.abs() < eps)._choose(least, divisor))
 

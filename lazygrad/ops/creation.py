@@ -16,7 +16,7 @@ from lazygrad.ir.elements import as_bools, cast_array, to_storage
 from lazygrad.ir.node import Node, alu, cast, const, flip, iota, where
 from lazygrad.ir.op import Op
 from lazygrad.ops.core import Core, fail, make, scalar
-from lazygrad.ops.fitting import all_fitting, fitted, fitting
+from lazygrad.ops.fitting import all_fitting, as_written, fitted, fitting
 from lazygrad.ops.movement import as_shape
 from lazygrad.ops.operands import describe
 from lazygrad.ops.reduce import Reduce
@@ -48,6 +48,8 @@ def as_array(data: Any, dtype: DType | None) -> tuple[np.ndarray[Any, Any], DTyp
         first = next((x for x in array.flat if not isinstance(x, (bool, int, float))), data)
         name, remedy = describe(first)
         fail(DTypeError, f"Tensor takes numbers, not {name}; {remedy}")
+    if isinstance(data, (list, tuple)) and array.dtype == np.float64 and (dtype is None or dtype.is_int):
+        array = as_written(data, array)
     if dtype is None:
         is_list = isinstance(data, (list, tuple))
         dtype = dtypes.float32 if is_list and array.dtype == np.float64 else of_numpy(array.dtype)

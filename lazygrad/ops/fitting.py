@@ -100,3 +100,20 @@ def all_fitting(what: str, numbers: np.ndarray[Any, Any], dtype: DType) -> None:
     if dtype.is_int and numbers.dtype.kind in "iuf" and numbers.size:
         for extreme in (numbers.min(), numbers.max()):
             fitting(what, extreme.item(), dtype)
+
+
+def as_written(data: Any, floats: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """The integers of `data`, of which NumPy made floats, because some of them are beyond int64 and others below.
+
+    RangeError for what no integer type holds together.
+
+    >>> as_written([2**63 + 1, 1], np.array([2**63 + 1, 1])).tolist()
+    [9223372036854775809, 1]
+    """
+    if not floats.size or not floats.max() >= 2.0**63:
+        return floats
+    numbers = np.array(data, object)
+    if not all(isinstance(number, int) for number in numbers.flat):
+        return floats
+    fitting("Tensor", numbers.min(), dtypes.uint64)
+    return numbers.astype(np.uint64)

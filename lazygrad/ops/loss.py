@@ -170,7 +170,9 @@ class Loss(Normalize, Joining):
         """
         if not delta > 0:
             fail(ArgumentError, f"huber_loss: delta is {delta}; it must be greater than 0")
-        size = self._distance("huber_loss", target).abs()
+        distance = self._distance("huber_loss", target)
+        distance._need_float("huber_loss")
+        size = distance.abs()
         small = (size < delta)._choose(size, delta)
         loss = small * (size - small * 0.5)
         return loss._reduced("huber_loss", reduction)
@@ -182,11 +184,12 @@ class Loss(Normalize, Joining):
         tensor(0.6931)
         """
         what = "binary_cross_entropy_with_logits"
+        self._need_float(what)
         self._distance(what, target)
         if self.dtype.is_half:
             return self.cast(dtypes.float32).binary_cross_entropy_with_logits(target, reduction).cast(self.dtype)
         # softplus(x) - x * target, in an order that keeps the low bits of the logarithm, and without inf - inf
-        wanted = self._beside(target)
+        wanted = self._beside(target)._meeting(self)  # uint8 labels have no -1
         loss = self * (self < 0)._choose(-wanted, 1 - wanted) + self._decay(1).log1p()
         return loss._reduced(what, reduction)
 
@@ -199,6 +202,7 @@ class Loss(Normalize, Joining):
         tensor(0.6931)
         """
         what = "binary_cross_entropy"
+        self._need_float(what)
         self._distance(what, target)
         if self.dtype.is_half:
             return self.cast(dtypes.float32).binary_cross_entropy(target, reduction).cast(self.dtype)

@@ -95,3 +95,32 @@ def test_differences_that_bytes_cannot_hold() -> None:
         [2, 3, 2],
     ]
     assert found[-1].dtype is dtypes.int8
+
+
+UNSIGNED = tuple(d for d in NUMBERS if d.kind == "uint")
+
+
+@pytest.mark.parametrize("dtype", UNSIGNED, ids=str)
+def test_functions_of_unsigned_integers_are_those_of_floats(dtype: DType) -> None:
+    x, floats = (Tensor([0, 1, 5, 200], dtype=d) for d in (dtype, dtypes.float32))
+    logits, labels = Tensor([0.5, -2.0, 3.0, -9.0]), Tensor([0, 1, 1, 0], dtype=dtype)
+    for name in ("logsigmoid", "softplus", "sigmoid", "silu", "tanh", "elu", "gelu", "erf", "expm1", "log1p"):
+        np.testing.assert_array_equal(getattr(x, name)().numpy(), getattr(floats, name)().numpy(), err_msg=name)
+    np.testing.assert_array_equal(floats.safe_div(x, 0.5).numpy(), floats.safe_div(floats, 0.5).numpy())
+    losses = ("binary_cross_entropy_with_logits", "mse_loss", "l1_loss", "huber_loss")
+    for name in losses:
+        loss = getattr(logits, name)
+        np.testing.assert_array_equal(loss(labels).numpy(), loss(labels.float()).numpy(), err_msg=name)
+        with pytest.raises(DTypeError, match=r"mean|loss|entropy"):
+            getattr(x, name)(labels)
+
+
+def test_integers_of_lists_are_as_they_were_written() -> None:
+    numbers = [2**63 + 1, 1, 2**64 - 1, 2**53 + 1]
+    assert Tensor(numbers, dtype=dtypes.uint64).tolist() == numbers
+    assert Tensor([numbers]).tolist() == [numbers]
+    assert Tensor([2**63, -1], dtype=dtypes.float32).tolist() == [2.0**63, -1.0]
+    assert Tensor([1e19, 0.5]).dtype is dtypes.float32
+    for dtype in (None, dtypes.int64, dtypes.uint64):
+        with pytest.raises(DTypeError, match="does not fit"):
+            Tensor([2**63, -1], dtype=dtype)
