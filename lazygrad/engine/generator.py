@@ -22,6 +22,7 @@ from lazygrad import forks
 from lazygrad.dtype import dtypes
 from lazygrad.engine.run import upload
 from lazygrad.engine.tracing import watch_here
+from lazygrad.errors import ArgumentError, fail
 from lazygrad.ir.node import Node
 
 DRAW_WORDS = 4  # key low, key high, counter low, counter high
@@ -93,12 +94,14 @@ default_generator = Generator(int.from_bytes(os.urandom(8), "little"))  # each p
 def manual_seed(seed: int) -> Generator:
     """Make the random numbers from here on depend on `seed` alone, those of processes forked from here on too.
 
-    Without a seed every process draws other numbers.
+    Without a seed every process draws other numbers. ArgumentError for what is no integer.
 
     >>> manual_seed(1).state()
     (1, 0)
     """
-    default_generator.reseed(seed)
+    if not isinstance(seed, (int, np.integer)):  # else the next draw would fail, far from here
+        fail(ArgumentError, f"manual_seed: the seed {seed!r} is no integer; use one, such as int(seed)")
+    default_generator.reseed(int(seed))
     return default_generator
 
 

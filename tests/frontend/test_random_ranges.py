@@ -15,6 +15,7 @@ import pytest
 
 from lazygrad import Tensor, dtypes, manual_seed, nn
 from lazygrad.dtype import ALL, DType
+from lazygrad.engine.generator import default_generator
 from lazygrad.engine.run import upload
 from lazygrad.errors import ArgumentError, DTypeError
 from lazygrad.ir.elements import next_value
@@ -205,3 +206,13 @@ def test_processes_without_a_seed_draw_different_numbers() -> None:
     assert unseeded[0].startswith("[0.")
     assert unseeded[0] != unseeded[1]
     assert seeded[0] == seeded[1] != unseeded[0]
+
+
+@pytest.mark.parametrize("seed", [None, "a", 1.5, [1], b"7"], ids=repr)
+def test_seeds_are_integers(seed: Any) -> None:
+    before = default_generator.state()
+    with pytest.raises(ArgumentError, match=r"manual_seed: the seed .* is no integer.*\(test_random_ranges.py:"):
+        manual_seed(seed)
+    assert default_generator.state() == before
+    assert type(manual_seed(np.int64(7)).state()[0]) is int
+    default_generator.set_state(before)
