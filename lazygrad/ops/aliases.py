@@ -82,11 +82,16 @@ class Member:
 
 def view_of(base: Member, view: T, change: Change, argument: Any = None) -> T:
     """`view`, known to be a view of `base` by `change`."""
-    alias = base._alias
-    if alias is None:
-        alias = base._alias = _first(base.node.shape, not _may_be_reordered(base.node))
+    alias = alias_of(base)
     view._alias = Alias(alias.family, alias, change, argument)
     return view
+
+
+def alias_of(t: Member) -> Alias:
+    """The place of `t` in its family, which is a new one if it had none."""
+    if t._alias is None:
+        t._alias = first_of(t.node.shape, not _may_be_reordered(t.node))
+    return t._alias
 
 
 def copy_family(t: Member, copied: Member, memo: dict[int, Any]) -> None:
@@ -105,20 +110,21 @@ def remember_order(t: Member, stored: Node) -> None:
         _reordered[stored] = None
 
 
-def _first(shape: Shape, row_major: bool) -> Alias:
+def first_of(shape: Shape, row_major: bool) -> Alias:
     """The first member of a family."""
     return Alias(Family(shape, row_major), None, layout.same, None)
 
 
 _reordered: weakref.WeakKeyDictionary[Node, None] = weakref.WeakKeyDictionary()  # stored values
-_ALONE = sys.getrefcount(_first((), True).family)  # references where there is one member
+_ALONE = sys.getrefcount(first_of((), True).family)  # references where there is one member
 
 
-def refuse_lost_write(t: Member) -> None:
-    """ViewError where a write to `t` would have to reach an older tensor."""
+def refuse_lost_write(t: Member) -> list[Member]:
+    """ViewError where a write to `t` would have to reach an older tensor; the younger ones that it would change."""
     touched = _touched(t)
     if touched and _number(touched[0]) < _number(t):
         _refuse(t, touched[0])
+    return touched
 
 
 def note_write(t: Member, by_operator: bool = False, part: Slices | None = None) -> None:
@@ -177,7 +183,7 @@ def _touched(t: Member, part: Slices | None = None) -> list[Member]:
         if touched or part is not None:
             return sorted(touched, key=_number)
     if alias.number or not alias.family.row_major:  # nobody shares its elements: it starts a family of its own
-        t._alias = None if alias.find_layout().is_row_major else _first(t.node.shape, row_major=False)
+        t._alias = None if alias.find_layout().is_row_major else first_of(t.node.shape, row_major=False)
     else:
         t._alias = None
     return []

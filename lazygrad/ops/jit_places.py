@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import weakref
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from lazygrad.engine.generator import Generator
 from lazygrad.engine.replay import Replay
 from lazygrad.ops.core import Core
+from lazygrad.ops.layout import Change, Layout
 from lazygrad.runtime.base import Storage
 
 
@@ -62,6 +63,16 @@ class Draw:
     state: tuple[int, int] | None = None
 
 
+@dataclass(frozen=True)
+class Relation:
+    """Results of one memory, by their numbers, oldest first; and what there was of it before the call."""
+
+    base: int  # the number of its place; -1: nothing
+    first: Layout  # of that, or of the oldest result
+    members: tuple[tuple[int, Change, int, Layout], ...]  # the third says in which memory
+    orders: tuple[bool, ...]  # whether each memory is row-major for certain
+
+
 @dataclass
 class Trace:
     """A graph with all that a replay needs to stand for a call."""
@@ -75,3 +86,4 @@ class Trace:
     result: Any  # see jit_result; its tensors are Made or Known
     uses_given: bool = False  # whether it has containers of the arguments
     kept: frozenset[int] = frozenset()  # places whose tensors are needed after the run
+    relations: list[Relation] = field(default_factory=list)  # what results share memory with

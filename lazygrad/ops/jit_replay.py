@@ -18,6 +18,7 @@ from lazygrad.ops.core import Core, make
 from lazygrad.ops.jit_places import Draw, Known, Made, Trace
 from lazygrad.ops.jit_result import Size, containers_in, unpack
 from lazygrad.ops.jit_trace import is_realized, realize_all
+from lazygrad.ops.jit_views import relate
 from lazygrad.runtime.base import Storage
 
 
@@ -40,7 +41,9 @@ class Call:
         trace, names = self.trace, self.names
         for place, _ in trace.values:
             if (t := self.found[place]) is not None:
-                refuse_lost_write(t)
+                lost = refuse_lost_write(t)
+                if any(other is used for used in self.found for other in lost):
+                    raise UnfitError  # the function may read it before the write, or after it, which is an error
         inputs = self._inputs()
         read = set(map(id, inputs))
         storages = self._storages(inputs)
@@ -66,7 +69,10 @@ class Call:
                 set_all(gradients)
             raise
         given = list(containers_in((args, kwargs))) if trace.uses_given else []
-        return unpack(trace.result, given, self._part)
+        result = unpack(trace.result, given, self._part)
+        for relation in trace.relations:
+            relate(relation, self.found[relation.base] if relation.base >= 0 else None, self.made)
+        return result
 
     def _inputs(self) -> list[Core | None]:
         """The tensor behind each source; None for data and random numbers."""

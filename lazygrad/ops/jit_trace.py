@@ -22,12 +22,13 @@ from lazygrad.ir.call import substitute
 from lazygrad.ir.node import Node, topological
 from lazygrad.ir.op import Op
 from lazygrad.ir.variables import Names, renamed_shape
-from lazygrad.ops.aliases import is_outdated
+from lazygrad.ops.aliases import Alias, is_outdated
 from lazygrad.ops.core import Core, make
 from lazygrad.ops.jit_guard import Guard
 from lazygrad.ops.jit_places import Known, Made, Place, Source, Trace
 from lazygrad.ops.jit_record import Reads, Recorder
 from lazygrad.ops.jit_result import Container, Given, containers_in, pack
+from lazygrad.ops.jit_views import relations_of
 from lazygrad.ops.jit_watch import Held, Watching
 from lazygrad.ops.mode import mode
 from lazygrad.ops.tree import flatten, unflatten
@@ -50,6 +51,7 @@ class Tracer:
         self.roots: list[Node] = []
         self.places: dict[Place, int] = {}
         self.made: dict[int, Made] = {}
+        self.aliases: list[Alias | None] = []  # of those, by their numbers
         self.held: dict[int, Held] = {}
         self.holders: dict[int, list[Place]] = {}  # of each storage
 
@@ -71,7 +73,7 @@ class Tracer:
         del outside, gradients
         try:
             packed = self._call(watch, given)
-            effects = self._effects(held)
+            effects = (*self._effects(held), relations_of(self.aliases, held, self._place))
         finally:
             at_once(restoring)
         if name := self.guard.changed():
@@ -95,11 +97,10 @@ class Tracer:
                 self.own.append(t)
                 continue
             node = placeholder(t.node, t.device, renamed_shape(t.shape, names))
-            own = make(type(t), node, t.device, t.requires_grad, True)
+            own = make(type(t), node, t.device, t.requires_grad, t._leaf)
             own.grad = t.grad
             self.own.append(own)
             self._add(Place(argument=number), own)
-            self.held[id(own)].leaf = t._leaf
         for h in list(self.held.values()):
             if h.grad is not None:
                 self._add(Place(h.place.argument, h.place.owner, True), h.grad)
@@ -181,6 +182,7 @@ class Tracer:
             gradient = None if t.grad is None else self._tensor(t.grad)
             requires = t._leaf and t._requires
             self.made[id(t)] = Made(len(self.made), self._root(t.node), type(t), requires, gradient)
+            self.aliases.append(t._alias)
         return self.made[id(t)]
 
     def _effects(self, held: list[Held]) -> tuple[list[tuple[int, int]], list[tuple[int, Made | Known | None]]]:
@@ -234,7 +236,7 @@ class Tracer:
         return Replay(device, inputs, over, {})
 
     def _trace(self, replay: Replay, watch: Watching, effects: Any, packed: Any) -> Trace:
-        values, gradients = effects
+        values, gradients, relations = effects
         sources = [self._source(storage_argument(n), watch) for n in replay.inputs]
         uses = {s.places[0]: i for i, s in enumerate(sources) if len(s.places) == 1}
         for place, root in values:
@@ -242,11 +244,13 @@ class Tracer:
                 replay.replaces[root] = uses[place]
         parts = [*_parts(packed), *(x for _, new in gradients for x in _parts(new))]
         kept = {place for place, _ in (*values, *gradients)} | {x.place for x in parts if isinstance(x, Known)}
+        kept |= {relation.base for relation in relations}
         uses_given = any(isinstance(x, Given) for x in parts)
         self.held.clear()
         watch.check_escapes()
         places = list(self.places)
-        return Trace(replay, places, sources, values, gradients, watch.draws, packed, uses_given, frozenset(kept))
+        draws, always = watch.draws, frozenset(kept)
+        return Trace(replay, places, sources, values, gradients, draws, packed, uses_given, always, relations)
 
     def _source(self, storage: Storage, watch: Watching) -> Source:
         number = id(storage)

@@ -13,8 +13,7 @@ import pytest
 from lazygrad import Tensor, dtype, jit, nn
 from lazygrad.errors import LazygradError, ViewError
 from lazygrad.nn.module import Module
-from lazygrad.ops import aliases, copying, indexing, inplace, layout
-from lazygrad.ops import jit as jit_module
+from lazygrad.ops import aliases, copying, indexing, inplace, jit_replay, layout
 from lazygrad.ops.arithmetic import Arithmetic
 from lazygrad.ops.bits import Bits
 from lazygrad.ops.core import Core
@@ -50,10 +49,29 @@ def a_replay_that_writes_through_a_view() -> None:
 def a_replay_under_a_view() -> None:
     x = Tensor(np.zeros(2, np.float32))
     step = jit(lambda: x.add_(1))
-    for _ in range(3):  # a plain call, one that is traced, and a replay
+    for _ in range(5):  # plain calls, one that is traced, and replays
         view = x.detach()
         step()
         raises(ViewError, view.numpy)
+
+
+def results_of_replays() -> None:
+    transposed = jit(lambda x: x.T)
+    for _ in range(5):
+        x = Tensor(np.zeros((2, 3), np.float32))
+        raises(ViewError, transposed(x).zero_)
+
+
+def arguments_of_one_memory() -> None:
+    @jit
+    def step(x: Tensor, y: Tensor) -> Tensor:
+        x.zero_()
+        return y.sum()
+
+    for _ in range(5):
+        step(Tensor([1.0, 2.0]), Tensor([3.0]))
+    x = Tensor([1.0, 2.0])
+    raises(ViewError, lambda: step(x, x[:1]).item())
 
 
 def halves_are_apart() -> None:
@@ -130,7 +148,11 @@ PLANTS: dict[str, Plant] = {
         aliases, "_refuse", lambda right: lambda *args: None, a_replay_that_writes_through_a_view
     ),
     "a replay leaves views as they are": Plant(
-        jit_module, "note_write", lambda right: lambda t: None, a_replay_under_a_view
+        jit_replay, "note_write", lambda right: lambda t: None, a_replay_under_a_view
+    ),
+    "results of a replay are apart": Plant(jit_replay, "relate", lambda right: lambda *args: None, results_of_replays),
+    "what a replay reads may change under it": Plant(
+        jit_replay, "refuse_lost_write", lambda right: lambda t: [], arguments_of_one_memory
     ),
     "what is copied is a view": Plant(Core, "_apart", lambda right: lambda self: self, copies_are_apart),
     "deep copies of views are apart": Plant(
