@@ -127,7 +127,7 @@ def test_bfloat16_is_rounded_after_the_last_update(arch: str) -> None:
     for row, update in zip(rows[:, 0], updates):
         if row >= 0:
             expected[row] += update
-    with settings.override(device="CUDA_EMULATED", emulated_arch=arch):
+    with settings.override(device="CUDA_EMULATED", emulated_arch=arch, check_indices=False):
         table = Tensor(np.zeros((300, 768), np.float32)).cast(dtypes.bfloat16)
         added = Tensor(updates).cast(dtypes.bfloat16).realize()
         got = table.scatter_add(0, Tensor(rows).expand(90, 768), added).realize()
