@@ -64,11 +64,11 @@ def launches(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Recorded]]:
         waiting[id(made)] = list(given)
         return made
 
-    def record(self: EmulatedPrepared, profile: bool = False) -> list[float] | None:
+    def record(self: EmulatedPrepared, profile: bool = False, begun: list[bool] | None = None) -> list[float] | None:
         for launch in waiting.get(id(self), ()):
             held = [m.host[: m.nbytes].copy() for m in launch.memories if m.host is not None]
             recorded.append(Recorded(launch, held))
-        return run(self, profile)
+        return run(self, profile, begun)
 
     monkeypatch.setattr(run_module, "_runners", {})
     monkeypatch.setattr(EmulatedRuntime, "prepare", note)
