@@ -6,6 +6,7 @@ From each frame of a user's code come the globals that it names and the attribut
 
 from __future__ import annotations
 
+import gc
 import importlib.util
 import sys
 from collections.abc import Callable
@@ -45,6 +46,12 @@ _BELOW = tuple(f"lazygrad.{room}." for room in ("engine", "index", "schedule", "
 OPERATIONS = ("lazygrad.ops.", "lazygrad.tensor", "lazygrad.autograd")  # whose objects are tensors
 _BESIDE = ("lazygrad.ops.jit", "lazygrad.ir.")  # these call users' code
 _REPORTS = frozenset({"logging", "warnings", "traceback", "linecache", "contextlib"})
+
+
+def _is_of_collector(code: CodeType) -> bool:
+    """Whether the garbage collector calls this, at any time: it is nothing that a function does."""
+    calls = (getattr(c, "__func__", c if hasattr(c, "__code__") else type(c).__call__) for c in gc.callbacks)
+    return any(getattr(c, "__code__", None) is code for c in calls)
 
 
 class Reads:
@@ -155,6 +162,10 @@ class Recorder:
             self._called(frame, argument)
 
     def _new(self, code: CodeType, frame: FrameType) -> None:
+        if _is_of_collector(code):
+            self._names[id(code)] = self._descend
+            self._kept.append(code)
+            return
         home, module = home_of(frame), str(frame.f_globals.get("__name__", ""))
         if home and module.startswith((*_BELOW, *_BESIDE)):
             self._names[id(code)] = self._descend if module.startswith(_BELOW) else None

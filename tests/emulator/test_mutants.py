@@ -174,7 +174,7 @@ def is_reported(last: Recorded, source: KernelSource, found: re.Match[str], righ
 def test_who_comes_last_does_not_matter(launches: list[Recorded]) -> None:
     """The same bits in every order of clusters; where the last one begins with its own part, others."""
     with settings.override(emulated_arch="sm_90a"), warp_groups(alternate=False, splits=3):
-        (half(floats(256, 584)) @ half(floats(584, 64, seed=1))).float().realize()
+        (half(floats(256, 584)).float() @ half(floats(584, 64, seed=1)).float()).realize()
     last = launches[-1]
     source = last.launch.executable.source
     loop = re.compile(r"for \(int part = 0; part < 3; part\+\+\) \{\n")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 import random
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -457,3 +459,25 @@ def test_a_function_of_nothing_is_traced_where_no_tensor_is_alive() -> None:
     code = "import lazygrad as l; f = l.jit(lambda: l.Tensor.rand(3, device='NUMPY')); print(f().sum() != f().sum())"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "True" in result.stdout
+
+
+def test_what_the_garbage_collector_calls_is_not_the_function_s() -> None:
+    times: list[float] = []
+
+    class Watch:
+        def __call__(self, phase: str, info: dict[str, int]) -> None:
+            times.append(time.perf_counter())
+
+    def collecting(x: Tensor) -> Tensor:
+        gc.collect()
+        return x * 2
+
+    watches = [lambda phase, info: times.append(time.perf_counter()), Watch()]
+    gc.callbacks.extend(watches)
+    try:
+        f = jit(collecting)
+        assert [f(Tensor([n])).item() for n in range(4)] == [0, 2, 4, 6]
+    finally:
+        for watch in watches:
+            gc.callbacks.remove(watch)
+    assert times
