@@ -47,7 +47,7 @@ def kernel_rows(step: Any, call: Callable[[], Tensor], place: Place) -> list[Row
     The floor is the larger of two times: for the bytes that the kernel has to move, and for what it has to compute.
     """
     held = [call() for _ in range(4)]  # results keep the memory that the plan writes
-    (trace,) = [t for t in step.traces.values() if t is not None]
+    (trace,) = step.traces
     ((runner, _),) = trace.replay.runners.values()
     runs = np.median([runner.prepared.run(True) for _ in range(TIMED)], axis=0)
     assert held
