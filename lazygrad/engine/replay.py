@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,8 +13,9 @@ from lazygrad.engine.launch import launch, memory_of
 from lazygrad.engine.run import evaluated
 from lazygrad.engine.whole import to_the_end
 from lazygrad.index.expr import Var, dim_max, dim_product
-from lazygrad.ir.node import Node, buffer, is_empty, topological
-from lazygrad.ir.op import BufferArg, Op
+from lazygrad.ir.call import substitute
+from lazygrad.ir.node import Node, buffer, is_empty, node, store, topological, with_sources
+from lazygrad.ir.op import BufferArg, Op, StorageLike, StoreArg
 from lazygrad.ir.signature import Shape
 from lazygrad.ir.variables import Sizes, Unbound, unbind
 from lazygrad.runtime.base import Storage
@@ -28,7 +29,10 @@ def base_buffer(n: Node) -> Node:
 
 @dataclass
 class Replay:
-    """`roots` over BUFFER nodes `inputs`. `replaces`: root k may take the memory of input `replaces[k]`."""
+    """`roots` over BUFFER nodes `inputs`, whose storages only stand for those of a run.
+
+    `replaces`: root k may take the memory of input `replaces[k]`.
+    """
 
     device: str
     inputs: list[Node]
@@ -41,9 +45,16 @@ class Replay:
         self.checks = Checks.of(self.roots, topological(self.roots))
 
     @staticmethod
-    def over(roots: Sequence[Node]) -> list[Node]:
-        """The buffers that `roots` read, in a fixed order."""
-        return [n for n in topological(roots) if n.op is Op.BUFFER and not is_empty(n)]
+    def of(roots: Sequence[Node], known: Mapping[Node, Node], device: str) -> tuple[Replay, list[Storage]]:
+        """The graph of `roots`, in which every node in `known` is what it is there, and the storages that it reads.
+
+        What is kept holds none of them: whoever else holds one decides how long it lives.
+        """
+        detached = _Detached()
+        bases = substitute([*known.values()], {}, detached.over)
+        new = substitute(roots, dict(zip(known, bases)), detached.over)
+        inputs = [n for n in topological(new) if n.op is Op.BUFFER and not is_empty(n)]
+        return Replay(device, inputs, new, {}), [detached.originals[id(storage_argument(n))] for n in inputs]
 
     def run(self, storages: Sequence[Storage], values: Sizes, keep: Callable[[Sequence[Storage]], None]) -> None:
         """Compute the roots, given the inputs' storages, and `keep` theirs; each is fresh, or an input that nothing
@@ -88,6 +99,30 @@ class Replay:
             return runtime.read(memory_of(given[n]), given[n].nbytes).view(n.dtype.storage)
 
         return evaluated([*self.roots, *self.checks.flags], self.device, read, values)
+
+
+class _Detached:
+    """Nodes with a storage of their own in the place of each that they name."""
+
+    def __init__(self) -> None:
+        self.stand_ins: dict[int, Storage] = {}
+        self.originals: dict[int, Storage] = {}  # by the identity of what stands in
+
+    def over(self, n: Node, src: tuple[Node, ...]) -> Node:
+        """`n` over these sources."""
+        if n.op is Op.BUFFER:
+            arg = n.argument(BufferArg)
+            return node(n.op, (), BufferArg(self._of(arg.storage), arg.count), n.dtype, n.shape)
+        if n.op is Op.STORE:
+            return store(src[0], self._of(n.argument(StoreArg).storage))
+        return with_sources(n, src)
+
+    def _of(self, storage: StorageLike) -> Storage:
+        assert isinstance(storage, Storage)
+        if id(storage) not in self.stand_ins:
+            new = self.stand_ins[id(storage)] = Storage(storage.device, storage.nbytes)
+            self.originals[id(new)] = storage
+        return self.stand_ins[id(storage)]
 
 
 def placeholder(n: Node, device: str, shape: Shape) -> Node:

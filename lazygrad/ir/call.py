@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from lazygrad.ir.node import Node, topological, with_sources
 from lazygrad.ir.op import CallArg, Op
@@ -57,15 +57,18 @@ def _application(n: Node) -> _Application:
     return function, n.src[1:]
 
 
-def substitute(roots: Sequence[Node], known: dict[Node, Node]) -> list[Node]:
+def substitute(
+    roots: Sequence[Node], known: dict[Node, Node], over: Callable[[Node, tuple[Node, ...]], Node] = with_sources
+) -> list[Node]:
     """`roots` with every node in `known` replaced, rebuilding only what is above a replaced one.
 
-    CALLs become their values, so that nothing is computed for the sake of gradients alone.
+    CALLs become their values, so that nothing is computed for the sake of gradients alone. `over` gives every other
+    node over its new sources.
     """
     new = dict(known)
     for n in topological(roots, stop=known.__contains__):
         if n not in new and n.op is Op.CALL:
             new[n] = new[n.src[0]]
         elif n not in new:
-            new[n] = with_sources(n, tuple(new[s] for s in n.src))
+            new[n] = over(n, tuple(new[s] for s in n.src))
     return [new[r] for r in roots]

@@ -64,7 +64,7 @@ class Jit(Generic[P, R]):
         self.function = function
         self.kinds: dict[Hashable, list[Kind]] = {}  # by the arguments
         self.lock = forks.lock()
-        self.bound: dict[int, tuple[Any, Jit[Any, R]]] = {}  # by the identity of the object
+        self.bound: dict[int, tuple[Any, Any, Any]] = {}  # by the identity of the object: it, its kinds and their lock
         update_wrapper(self, function)
 
     @property
@@ -77,14 +77,17 @@ class Jit(Generic[P, R]):
         return self.function
 
     def __get__(self, instance: object, owner: type | None = None) -> Any:
-        """As a method: one jit for each object."""
+        """As a method: one jit for each object, which lives no longer for it."""
         if instance is None:
             return self
         number = id(instance)
         if number not in self.bound:
-            bound: Jit[Any, R] = Jit(self.function.__get__(instance, owner))
-            self.bound[number] = _until_gone(instance, lambda _: self.bound.pop(number, None)), bound
-        return self.bound[number][1]
+            self.bound[number] = _until_gone(instance, lambda _: self.bound.pop(number, None)), {}, forks.lock()
+        _, kinds, lock = self.bound[number]
+        method = self.function.__get__(instance, owner)
+        bound: Jit[Any, R] = Jit.__new__(Jit)
+        vars(bound).update(vars(self), function=method, __wrapped__=method, kinds=kinds, lock=lock, bound={})
+        return bound
 
     def of_copy(self, fields: dict[str, Any], owner: object) -> Jit[Any, R]:
         """This one, or if it is of a method of the object with these `fields`, one of that method of `owner`."""
@@ -139,6 +142,10 @@ class Jit(Generic[P, R]):
         return result
 
     def _keep(self, key: Hashable, new: Kind) -> None:
+        for old, all_of in [*self.kinds.items()]:
+            all_of[:] = [k for k in all_of if k.trace is None or not k.guard.is_over()]
+            if not all_of:
+                del self.kinds[old]
         kinds = [k for all_of in self.kinds.values() for k in all_of]
         if len(kinds) >= KINDS_KEPT:
             oldest = next(iter(self.kinds))

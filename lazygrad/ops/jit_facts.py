@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from types import CellType
+from types import CellType, FunctionType
 from typing import Any
 
 import numpy as np
@@ -135,17 +135,22 @@ class Fact:
 
 
 class Cells(Fact):
-    """What the cells of a closure hold."""
+    """What the cells of a function's closure hold; the cells would keep it alive, so it is asked for them."""
 
-    __slots__ = ("cells",)
+    __slots__ = ("function", "parts")
 
-    def __init__(self, cells: Mapping[str, CellType], items: Sequence[Item]) -> None:
-        super().__init__("", lambda: {name: content(cell) for name, cell in cells.items()}, items)
-        self.cells = [(cells[name], number, match) for name, number, match in items]
+    def __init__(self, function: FunctionType, parts: Sequence[Part]) -> None:
+        ref, names = held(function), function.__code__.co_freevars
+        items = [(name, *part) for name, part in zip(names, parts)]
+        super().__init__("", lambda: (f := ref()) and dict(zip(names, map(content, f.__closure__))), items)
+        self.function, self.parts = ref, list(parts)
 
     def holds(self) -> bool:
         """Whether everything is as it was."""
-        for cell, number, match in self.cells:
+        function = self.function()
+        if function is None:
+            return False
+        for cell, (number, match) in zip(function.__closure__, self.parts):
             value = content(cell)
             if id(value) != number and (match is None or not match(value)):
                 return False

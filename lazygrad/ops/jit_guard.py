@@ -22,7 +22,7 @@ from lazygrad.ir.signature import Shape
 from lazygrad.ir.variables import Names, Renamed, renamed_shape, unbound_names
 from lazygrad.ops.core import Core, fail
 from lazygrad.ops.jit_code import home_of_class
-from lazygrad.ops.jit_facts import PLAIN, plain_key
+from lazygrad.ops.jit_facts import PLAIN, held, plain_key
 from lazygrad.ops.jit_modules import Changes
 from lazygrad.ops.jit_record import Reads
 from lazygrad.ops.jit_walk import Walk
@@ -58,18 +58,18 @@ def _is_frozen(x: Any) -> bool:
 
 
 class _Same:
-    """An object as a key: equal to itself alone."""
+    """An object as a key: equal to itself alone. It is not kept alive if it can be avoided."""
 
-    __slots__ = ("value",)
+    __slots__ = ("number", "ref")
 
     def __init__(self, value: object) -> None:
-        self.value = value
+        self.number, self.ref = id(value), held(value)
 
     def __hash__(self) -> int:
-        return id(self.value)
+        return self.number
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Same) and self.value is other.value
+        return isinstance(other, _Same) and (value := self.ref()) is not None and value is other.ref()
 
 
 def kind(leaves: Sequence[Any], structure: Hashable, names: Names) -> Hashable:
@@ -95,8 +95,14 @@ def _static(x: Any) -> Hashable:
     """A key for an argument that is no tensor: its value, if it cannot change; else which object it is."""
     if isinstance(x, PLAIN):
         return plain_key(x)  # type: ignore[no-any-return]
-    if isinstance(x, (DType, type, FunctionType, MethodType, ModuleType)):
+    if isinstance(x, DType):
         return type(x), x
+    if isinstance(x, (type, FunctionType, ModuleType)):
+        return _Same(x)
+    if isinstance(x, MethodType):
+        return type(x), _Same(x.__func__), _Same(x.__self__)
+    if (inside := getattr(type(x), "jit_inside", None)) is not None and isinstance(inside(x), MethodType):
+        return type(x), _static(inside(x))  # each time that it is asked for, it is another object
     if isinstance(x, (range, slice)):
         return type(x), tuple(_static(y) for y in (x.start, x.stop, x.step))
     if _is_frozen(x):
@@ -157,6 +163,10 @@ class Guard:
                 return False
             self.count = count
         return True
+
+    def is_over(self) -> bool:
+        """Whether it will never fit again: a tensor is gone."""
+        return any(ref() is None for ref in self.tensors.values())
 
     def which(self, arguments: Sequence[Core]) -> tuple[int, ...]:
         """For each tensor its identity, where it is also one that was read from outside; else 0."""

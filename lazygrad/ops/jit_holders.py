@@ -53,9 +53,8 @@ class Holders:
             items = [(name, *self._about_code(getattr(function, name), path)) for name in names]
             self.facts.append(Fact(path, lambda: (f := ref()) and {name: getattr(f, name) for name in names}, items))
         if function.__closure__:
-            cells = dict(zip(code.co_freevars, function.__closure__))
-            parts = [(name, *self.part(content(cell), name)) for name, cell in cells.items()]
-            self.facts.append(Cells(cells, parts))
+            cells = zip(code.co_freevars, function.__closure__)
+            self.facts.append(Cells(function, [self.part(content(cell), name) for name, cell in cells]))
         if (wrapped := function.__dict__.get("__wrapped__")) is not None:
             self.part(wrapped, path)
 

@@ -13,7 +13,7 @@ import numpy as np
 from lazygrad.errors import JitError
 from lazygrad.index.expr import Expr
 from lazygrad.ops.core import Core
-from lazygrad.ops.jit_facts import is_constant
+from lazygrad.ops.jit_facts import held, is_constant
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,13 @@ class Fixed:
 
     value: Any
     copied: bool = False
+
+
+@dataclass(frozen=True)
+class Found:
+    """Something that was there before the call, which is returned itself."""
+
+    find: Callable[[], Any]
 
 
 @dataclass(frozen=True)
@@ -91,8 +98,10 @@ class _Packing:
             return self.numbers[id(x)]
         if isinstance(x, Expr):
             return Size(x)
-        if is_constant(x) or id(x) in self.known or isinstance(x, (type, range, slice)):
+        if is_constant(x) or isinstance(x, (type, range, slice)):
             return Fixed(x)
+        if id(x) in self.known:
+            return Found(held(x))
         return self._made(x)
 
     def _made(self, x: Any) -> Any:
@@ -129,6 +138,8 @@ def _made_of(x: Any, given: list[Any], part: Callable[[Any], Any], made: list[An
         return x.kind(parts) if x.kind is tuple else x.kind(*parts)
     if isinstance(x, Fixed):
         return copy.copy(x.value) if x.copied else x.value
+    if isinstance(x, Found):
+        return x.find()
     if isinstance(x, Given):
         return given[x.number]
     return made[x.number] if isinstance(x, Again) else part(x)

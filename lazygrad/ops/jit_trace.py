@@ -18,7 +18,6 @@ from lazygrad.engine.tracing import tracing, watched
 from lazygrad.engine.whole import at_once
 from lazygrad.errors import JitError, user_line
 from lazygrad.index.expr import Expr
-from lazygrad.ir.call import substitute
 from lazygrad.ir.node import Node, topological
 from lazygrad.ir.op import Op
 from lazygrad.ir.variables import Names, renamed_shape
@@ -81,9 +80,8 @@ class Tracer:
                 f"jit: the function changes {name}, which a replay cannot repeat; return what changes, make it a "
                 f"tensor that is changed in place, or change it outside ({user_line()})"
             )
-        replay = self._replay(arguments, watch)
         self.made.clear()
-        return self._trace(replay, watch, effects, packed)
+        return self._trace(arguments, watch, effects, packed)
 
     # ---- before ----
 
@@ -220,24 +218,25 @@ class Tracer:
 
     # ---- after ----
 
-    def _replay(self, arguments: list[Core], watch: Watching) -> Replay:
+    def _replay(self, arguments: list[Core]) -> tuple[Replay, list[Storage]]:
+        """The graph, and the storages that it reads."""
         known = {h.node: base for h in self.held.values() if (base := run.realized(h.node)) is not None}
         device = next((n.device for n in self.roots if n.device is not None), None)
         device = device or (arguments[0].device if arguments else default_device())
-        over = substitute(self.roots, known)
-        inputs = Replay.over(over)
-        if bound := sorted({v.name for n in over for v in n.variables if v.bound is not None}):
+        replay, storages = Replay.of(self.roots, known, device)
+        if bound := sorted({v.name for n in replay.roots for v in n.variables if v.bound is not None}):
             raise JitError(
                 f"jit: {', '.join(bound)} has a value inside the traced function, which other calls would not have; "
                 "bind variables outside and pass them, or the tensors whose sizes they are, as arguments"
             )
-        if any(n.op is Op.COPY for n in topological(over)) or any(n.device != device for n in inputs):
+        if any(n.op is Op.COPY for n in topological(replay.roots)) or any(n.device != device for n in replay.inputs):
             raise JitError("jit: the function uses more than one device; move tensors to one before the call")
-        return Replay(device, inputs, over, {})
+        return replay, storages
 
-    def _trace(self, replay: Replay, watch: Watching, effects: Any, packed: Any) -> Trace:
+    def _trace(self, arguments: list[Core], watch: Watching, effects: Any, packed: Any) -> Trace:
+        replay, storages = self._replay(arguments)
         values, gradients, relations = effects
-        sources = [self._source(storage_argument(n), watch) for n in replay.inputs]
+        sources = [self._source(storage, watch) for storage in storages]
         uses = {s.places[0]: i for i, s in enumerate(sources) if len(s.places) == 1}
         for place, root in values:
             if replay.roots[root].op is Op.STORE and place in uses:
@@ -255,7 +254,7 @@ class Tracer:
     def _source(self, storage: Storage, watch: Watching) -> Source:
         number = id(storage)
         if (draw := watch.words.get(number)) is not None:
-            return Source(draw=draw, constant=storage)
+            return Source(draw=draw)
         if number in watch.uploads:
             return Source(constant=storage)
         if (places := self.holders.get(number)) is None:

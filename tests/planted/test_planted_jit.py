@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from lazygrad.engine import run, tracing
+from lazygrad.engine.replay import Replay
 from lazygrad.ir.node import topological
-from lazygrad.ops import jit_facts, jit_guard, jit_holders, jit_record, jit_replay, jit_trace, jit_watch
+from lazygrad.ops import jit_facts, jit_guard, jit_holders, jit_record, jit_replay, jit_watch
 from lazygrad.ops.jit_guard import Guard
 from lazygrad.settings import settings
 from tests.engine import test_jit_threads as threads
@@ -32,9 +33,9 @@ class Plant:
 def every_realized_node(right: Any) -> Any:
     """Graphs are cut at whatever has a value, as if no two tensors had equal constants."""
 
-    def wrong(roots: Any, known: Any) -> Any:
+    def wrong(roots: Any, known: Any, device: Any) -> Any:
         values = {n: base for n in topological(roots) if (base := run.realized(n)) is not None}
-        return right(roots, {**values, **known})
+        return right(roots, {**values, **known}, device)
 
     return wrong
 
@@ -80,7 +81,7 @@ PLANTS = {
         calls.one_tensor_returned_twice,
     ),
     "equal constants are one buffer": Plant(
-        jit_trace, "substitute", every_realized_node, effects.constants_that_equal_other_tensors
+        Replay, "of", every_realized_node, effects.constants_that_equal_other_tensors
     ),
 }  # fmt: skip
 
