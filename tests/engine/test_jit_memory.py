@@ -29,7 +29,7 @@ CALLS = 5
 
 def storages() -> dict[int, Storage]:
     """All that have memory, by identity."""
-    found = [x for x in gc.get_objects() if isinstance(x, Storage)]
+    found = [x for x in gc.get_objects() if issubclass(type(x), Storage)]  # asking some objects makes them warn
     return {id(s): s for s in found if s.memory is not None}
 
 
