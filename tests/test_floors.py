@@ -21,6 +21,7 @@ FLOORS = {
     "lazygrad.dtype": 0,
     "lazygrad.errors": 0,
     "lazygrad.forks": 0,
+    "lazygrad.interned": 0,
     "lazygrad.settings": 0,
     "lazygrad.runtime": 0,
     "lazygrad.index": 1,

@@ -12,12 +12,11 @@ import operator
 from collections.abc import Callable, Hashable, Mapping
 from hashlib import blake2b
 from typing import Any, ClassVar, NamedTuple, TypeVar, cast, overload
-from weakref import WeakValueDictionary
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lazygrad import forks
+from lazygrad.interned import Interned
 
 Terms = tuple[tuple["Expr", int], ...]
 E = TypeVar("E", bound="Expr")
@@ -39,8 +38,7 @@ class Operators(NamedTuple):
     text: Callable[[Expr], str]
 
 
-_nodes: WeakValueDictionary[tuple[Hashable, ...], Expr] = WeakValueDictionary()
-_lock = forks.lock()
+_nodes: Interned[tuple[Hashable, ...], Expr] = Interned()
 
 
 def install(operators: Operators) -> None:
@@ -51,12 +49,11 @@ def install(operators: Operators) -> None:
 def interned(cls: type[E], *fields: Any) -> E:
     """The one node of this class with these fields."""
     identity = (cls, *fields)
-    found = _nodes.get(identity)
+    found = _nodes.find(identity)
     if found is None:
         made = object.__new__(cls)
         made._set(*fields)
-        with _lock:
-            found = _nodes.setdefault(identity, made)
+        found = _nodes.add(identity, made)
     return cast(E, found)
 
 
@@ -285,7 +282,7 @@ class Sum(Expr):
     @staticmethod
     def find(terms: Terms, offset: int) -> Expr | None:
         """The node if it exists already, and so was simplified when it was made."""
-        return _nodes.get((Sum, terms, offset))
+        return _nodes.find((Sum, terms, offset))
 
     def _set(self, terms: Terms, offset: int) -> None:
         self.terms = terms

@@ -7,15 +7,14 @@ argument are one object: structural equality is identity. Use the named construc
 from __future__ import annotations
 
 import itertools
-import weakref
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
-from lazygrad import forks
 from lazygrad.dtype import DType, Scalar
 from lazygrad.errors import DeviceError, location_text, user_line, user_location
 from lazygrad.index.expr import Dim, dim_max, dim_product
 from lazygrad.index.variable import Variable
+from lazygrad.interned import Interned
 from lazygrad.ir.op import (
     Arg,
     AxesArg,
@@ -40,8 +39,7 @@ from lazygrad.ir.op import (
 from lazygrad.ir.signature import Shape, index_dtype, own_variables, signature
 
 _Key = tuple[Op, DType | None, tuple[int, ...], Arg | None]
-_nodes: weakref.WeakValueDictionary[_Key, Node] = weakref.WeakValueDictionary()
-_interning = forks.lock()
+_nodes: Interned[_Key, Node] = Interned()
 _uids = itertools.count(1)
 _A = TypeVar("_A", bound=Arg)
 
@@ -85,7 +83,7 @@ def node(
 ) -> Node:
     """The node of `op` over `src`. `dtype` is given for sources and casts, `shape` for BUFFER only."""
     key = (op, dtype, tuple(map(id, src)), arg)
-    found = _nodes.get(key)
+    found = _nodes.find(key)
     if found is not None:
         return found
     new = Node()
@@ -94,11 +92,7 @@ def node(
     new.device = _device(op, src, arg)
     new.variables = _variables(op, src, arg, new.shape)
     new.location = user_location()
-    with _interning:  # another thread may have made it meanwhile: all have to hold the same one
-        found = _nodes.get(key)
-        if found is None:
-            _nodes[key] = new
-    return new if found is None else found
+    return _nodes.add(key, new)  # another thread may have made it meanwhile: all have to hold the same one
 
 
 def _device(op: Op, src: tuple[Node, ...], arg: Arg | None) -> str | None:

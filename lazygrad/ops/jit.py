@@ -135,6 +135,8 @@ class Jit(Generic[P, R]):
             result: R = recorder.run(self.function, args, kwargs)
         finally:
             _recording.now = False
+        if recorder.lost:  # the next call is a first one again
+            return result
         reads.add(recorder.reads)
         guard = Guard(reads, self.function, leaves)
         with self.lock:

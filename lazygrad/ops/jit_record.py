@@ -17,6 +17,7 @@ from lazygrad.engine.tracing import tracing
 from lazygrad.errors import user_line
 from lazygrad.ops.core import Core
 from lazygrad.ops.jit_code import Names, Path, home_of, home_of_class, names_in
+from lazygrad.ops.mode import mode
 
 UNKNOWN = object()
 _NO_ANSWER = (bool, int, float, complex, str, bytes, type(None), tuple, list, dict, set, frozenset, Core)
@@ -44,7 +45,7 @@ _ENVIRONMENT = frozenset({"__getitem__", "__setitem__", "__delitem__", "__contai
 # The parts of lazygrad that know nothing of users' objects, and run at some calls alone.
 _BELOW = tuple(f"lazygrad.{room}." for room in ("engine", "index", "schedule", "tile", "render", "runtime"))
 OPERATIONS = ("lazygrad.ops.", "lazygrad.tensor", "lazygrad.autograd")  # whose objects are tensors
-_BESIDE = ("lazygrad.ops.jit", "lazygrad.ir.")  # these call users' code
+_BESIDE = ("lazygrad.ops.jit", "lazygrad.ir.", "lazygrad.interned")  # these call users' code
 _REPORTS = frozenset({"logging", "warnings", "traceback", "linecache", "contextlib"})
 
 
@@ -123,19 +124,27 @@ class Recorder:
         self._names: dict[int, Names | Callable[[FrameType], None] | None] = {}
         self._kept: list[CodeType] = []  # so that an identity stays that of one
         self._followed: set[tuple[int, ...]] = set()
+        # Whether the reports ended early: `function` set another profiler, or an interrupt came where Python drops it.
+        self.lost = False
         self._over = False
         self._below: FrameType | None = None  # the frame that called what users' objects are unknown to
 
     def run(self, function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
-        """What `function` returns; whatever it runs is recorded."""
-        before, event = sys.getprofile(), self._event
+        """What `function` returns; whatever it runs is recorded, unless that is `lost`."""
+        before, event, modes = sys.getprofile(), self._event, mode.state()
         try:
             tracing.observer = event
             sys.setprofile(event)
-            return function(*args, **kwargs)
-        finally:  # an interrupt may come, too, but not before the next line is done
-            sys.setprofile(None)
+            result = function(*args, **kwargs)
+            self.lost = sys.getprofile() is not event
+            return result
+        except BaseException:
+            # An interrupt can come while the interpreter reports that `__exit__` of no_grad is called: before it is.
+            mode.restore(modes)
+            raise
+        finally:  # an interrupt may come here, too: in the first call, so what is no call goes before it
             self._over, tracing.observer = True, None
+            sys.setprofile(None)
             if before is not None and not hasattr(before, "enable"):
                 sys.setprofile(before)
             elif before is not None:  # a profiler in C is not set as a function is

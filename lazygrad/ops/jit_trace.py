@@ -120,7 +120,7 @@ class Tracer:
         leaves, structure = flatten(given)
         containers = list(containers_in(given))
         self.guard.before()
-        enabled, recorder = mode.enabled, Recorder()
+        modes, enabled, recorder = mode.state(), mode.enabled, Recorder()
         try:
             tracing.watch = watch
             watched.append(watch)
@@ -129,7 +129,7 @@ class Tracer:
             tracing.watch = None
             watched[:] = [w for w in watched if w is not watch]
         if mode.enabled is not enabled:
-            mode.enabled = enabled
+            mode.restore(modes)
             raise JitError("jit: the function leaves no_grad or enable_grad on; leave it inside, or enter it outside")
         reads = recorder.reads
         if reads.impure:
@@ -142,7 +142,7 @@ class Tracer:
                 f"jit: {self.guard.iterators[0]} is an iterator or a file that was there before the call; a replay "
                 "would not advance it: take from it outside"
             )
-        if self.guard.reads.lacks(reads, self.guard.seen.__contains__):
+        if recorder.lost or self.guard.reads.lacks(reads, self.guard.seen.__contains__):
             raise IncompleteError(reads)
         now, after = flatten((args, kwargs))
         if after != structure or len(now) != len(leaves) or any(a is not b for a, b in zip(now, leaves)):

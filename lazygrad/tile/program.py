@@ -33,6 +33,7 @@ from typing import Any, TypeVar, cast
 
 from lazygrad.dtype import DType
 from lazygrad.index.expr import Dim, Expr, Var
+from lazygrad.interned import Interned, comparable
 from lazygrad.ir.op import Combine, Op
 
 from .array import Array as Array
@@ -41,7 +42,6 @@ from .array import Kind as Kind
 from .array import Scope as Scope
 from .array import compute_dtype as compute_dtype
 from .collective import ZERO, Copy, Done, Let, Mma, Open, Release, Wait
-from .interned import Interned, comparable
 
 
 class Value:
@@ -97,7 +97,7 @@ class Ref(Value):
 
 EMPTY: Mapping[Any, Any] = MappingProxyType({})
 V = TypeVar("V", bound=Value)
-_values = Interned()
+_values: Interned[Any, Value] = Interned()
 _NO_VARS: frozenset[Var] = frozenset()
 _NO_ACCS: frozenset[Accumulator] = frozenset()
 

@@ -9,6 +9,7 @@ WAY is how: a signal of a timer (`signal`), or an exception that another thread 
 from __future__ import annotations
 
 import ctypes
+import faulthandler
 import random
 import signal
 import sys
@@ -150,6 +151,7 @@ def kinds(device: str) -> list[Kind]:
 
 
 def main(device: str, seed: int, rounds: int, way: str) -> None:
+    faulthandler.dump_traceback_later(240 + rounds / 5, exit=True)  # one that hangs says where
     chance = random.Random(seed)
     interrupter, all_kinds = Interrupter(way, chance), kinds(device)
     hits: Counter[int] = Counter()
@@ -160,8 +162,8 @@ def main(device: str, seed: int, rounds: int, way: str) -> None:
             kind.values = first(kind.tensors)
         hits[number] += interrupter.attempt(kind.work, kind.seconds)
         assert not tracing.watched and sys.getprofile() is None
+        assert is_grad_enabled()
         kind.check()
-    assert is_grad_enabled()
     print(sum(hits.values()), "interrupts", dict(hits))
     assert len(hits) == len(all_kinds)
 
