@@ -15,7 +15,7 @@ from lazygrad.index.expr import Dim, Expr, dim_product
 from lazygrad.ir.build import size_value
 from lazygrad.ir.elements import from_storage
 from lazygrad.ir.node import Node, cast, contiguous, copy, detach, new_uid
-from lazygrad.ops.aliases import give_back, remember_order
+from lazygrad.ops.aliases import remember_order
 from lazygrad.ops.attention import Attention
 from lazygrad.ops.casting import Casting
 from lazygrad.ops.combining import Combining
@@ -28,6 +28,7 @@ from lazygrad.ops.differentiate import Differentiate
 from lazygrad.ops.fitting import fitted
 from lazygrad.ops.loss import Loss
 from lazygrad.ops.operands import not_a_tensor
+from lazygrad.ops.passing_on import take_memory
 from lazygrad.ops.text import tensor_text
 
 if TYPE_CHECKING:
@@ -207,7 +208,11 @@ class Tensor(Loss, Attention, Conv, Combining, Casting, Copying, Differentiate):
 
     @property
     def data(self) -> Self:
-        """`detach()`; assigning to it exchanges the value, whose gradients go on gathering here.
+        """`detach()`; what is written to it changes this tensor, too, and no gradient sees it.
+
+        Assigning another tensor to it, of the same shape, dtype and device, makes this one that one's elements, while
+        gradients go on gathering here. OperandError for what is no tensor, ShapeError, DTypeError and DeviceError for
+        one that does not fit.
 
         >>> w = Tensor([1.0, 2.0], requires_grad=True)
         >>> w.data -= 0.5
@@ -218,10 +223,12 @@ class Tensor(Loss, Attention, Conv, Combining, Casting, Copying, Differentiate):
 
     @data.setter
     def data(self, value: Tensor) -> None:
-        if not isinstance(value, Tensor):
-            fail(DTypeError, f"data: a tensor is assigned, not {type(value).__name__}; see fill_ and assign")
-        give_back(self, value)
-        self.assign(value)
+        self._same_device("data", value)
+        if value.shape != self.shape:
+            fail(ShapeError, f"data: a tensor of shape {list(value.shape)} is assigned to one of {list(self.shape)}")
+        if value.dtype is not self.dtype:
+            fail(DTypeError, f"data: a tensor of {value.dtype} is assigned to one of {self.dtype}; .cast() it first")
+        take_memory(self, value)
 
     # ---- as Python values ----
 

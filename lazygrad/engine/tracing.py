@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 import weakref
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 if TYPE_CHECKING:
@@ -29,6 +29,12 @@ class Watch(Protocol):
 
     def changes(self, tensor: Any) -> None:
         """A tensor, or its gradient, is about to be changed."""
+
+    def changes_together(self, tensors: Sequence[Any]) -> list[Any]:
+        """Tensors, the same elements, are about to take one value; those that have to take it now."""
+
+    def rebinds(self, tensor: Any, others: Sequence[Any]) -> None:
+        """A tensor is about to be the elements of another one, and no more those that `others` are part of."""
 
     def uploaded(self, storage: Storage) -> None:
         """Data came from the host."""

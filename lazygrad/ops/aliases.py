@@ -3,7 +3,9 @@
 Views are values here, where PyTorch's share memory. So that no program means one thing there and another one here,
 every tensor knows its *family*: those that PyTorch would keep in one piece of memory. An in-place write to a tensor
 
-- is refused while an older member lives that PyTorch would change too (its base, or what its base was a view of);
+- reaches the members that are the same elements in the same order (`detach`, `.data`, a reshape of the whole): they
+  take the value as well;
+- is refused while a member that is older than all of those lives that PyTorch would change too (the base of a slice);
 - makes every younger member that PyTorch would change lose its value: reading one afterwards is an error.
 
 `x[0] += 1` is a write to the view x[0] and then one to x. So the operators (+=, ...) are not refused: they make the
@@ -17,7 +19,7 @@ from __future__ import annotations
 
 import sys
 import weakref
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NamedTuple, NoReturn, TypeVar
 
 from lazygrad.engine.lost import LostStorage, fail_to_read
 from lazygrad.engine.run import live
@@ -48,11 +50,14 @@ class Family(Memory):
 class Alias:
     """One member of a family: a view of its `parent` by `change`, or the first one of all, which has no parent."""
 
-    __slots__ = ("argument", "change", "depth", "family", "layout", "number", "parent")
+    __slots__ = ("argument", "change", "depth", "family", "graph", "layout", "number", "parent")
 
-    def __init__(self, family: Family, parent: Alias | None, change: Change, argument: Any) -> None:
+    def __init__(
+        self, family: Family, parent: Alias | None, change: Change, argument: Any, detached: bool = True
+    ) -> None:
         self.family, self.parent, self.change, self.argument = family, parent, change, argument
         self.number = family.members
+        self.graph: int = self.number if parent is None or detached else parent.graph  # members that share gradients
         family.members += 1
         self.layout: Layout | None = None
         self.depth: int = 0 if parent is None else parent.depth + 1
@@ -66,7 +71,10 @@ class Alias:
                 self.layout = layout.whole(self.family, self.family.shape)
             else:
                 before = self.parent.find_layout()
-                self.layout = before if before.strides is None else self.change(before, self.argument)
+                if before.strides is None and self.change not in _OF_ALL:
+                    self.layout = layout.unknown(before, before.shape)
+                else:
+                    self.layout = self.change(before, self.argument)
             self.parent, self.argument, self.depth = None, None, 0
         return self.layout
 
@@ -77,13 +85,15 @@ class Member:
     __slots__ = ("_alias", "device", "node")
     node: Node  # its value as a graph
     device: str  # where it is (to be) computed
+    _requires: bool  # whether gradients are recorded for it
     _alias: Alias | None  # its place in its family; None: nobody else's
 
 
 def view_of(base: Member, view: T, change: Change, argument: Any = None) -> T:
     """`view`, known to be a view of `base` by `change`."""
     alias = alias_of(base)
-    view._alias = Alias(alias.family, alias, change, argument)
+    detached = change is layout.detached or base._requires is not view._requires  # the latter: inside no_grad
+    view._alias = Alias(alias.family, alias, change, argument, detached)
     return view
 
 
@@ -115,44 +125,68 @@ def first_of(shape: Shape, row_major: bool) -> Alias:
     return Alias(Family(shape, row_major), None, layout.same, None)
 
 
+_OF_ALL = (layout.same, layout.detached)
 _reordered: weakref.WeakKeyDictionary[Node, None] = weakref.WeakKeyDictionary()  # stored values
 _ALONE = sys.getrefcount(first_of((), True).family)  # references where there is one member
 
 
-def refuse_lost_write(t: Member) -> list[Member]:
-    """ViewError where a write to `t` would have to reach an older tensor; the younger ones that it would change."""
-    touched = _touched(t)
-    if touched and _number(touched[0]) < _number(t):
-        _refuse(t, touched[0])
-    return touched
+class Reach(NamedTuple):
+    """What a write to one tensor means for others.
+
+    Attributes:
+        alike: those that are the same elements in the same order, and take the new value as well.
+        outdated: those that lose their value, unless an assignment of `by` gives it back, because of `reason`.
+    """
+
+    alike: list[Member]
+    outdated: list[Member]
+    reason: str = ""
+    by: Member | None = None
+
+    def forget_values(self) -> None:
+        """Make them outdated."""
+        for t in self.outdated:
+            remedy = _AGAIN if self.by is None else _remedy(self.by)
+            taken = "this view" if self.by is None else "this tensor"
+            _lose(t, f"{taken} {list(t.node.shape)} {self.reason}: {remedy}", self.by)
 
 
-def note_write(t: Member, by_operator: bool = False, part: Slices | None = None) -> None:
-    """Before `t`, or a `part` of it, changes: ViewError where an older tensor would have to change as well, and younger
-    ones lose their value.
+def reach(t: Member, by_operator: bool = False, part: Slices | None = None) -> Reach:
+    """What changes with `t`, or a `part` of it. ViewError where an older tensor would have to, and cannot.
 
     Operators like += may change a view of a living tensor: then all that should change as well lose their value, until
     an assignment `base[index] = t` gives it back.
     """
-    touched = _touched(t, part)
+    touched = touched_by(t, part)
     if not touched:
-        return
-    if _number(touched[0]) > _number(t):
-        was = f"of a tensor {list(t.node.shape)} was taken before that was changed{_here()}"
-        for other in touched:
-            _lose(other, f"this view {list(other.node.shape)} {was}: {_AGAIN}")
-    elif not by_operator:
-        _refuse(t, touched[0])
-    else:
-        was = f"was changed through a view of it {list(t.node.shape)}{_here()}"
-        for other in touched:
-            _lose(other, f"this tensor {list(other.node.shape)} {was}: {_remedy(t)}", t)
+        return _NOTHING
+    assert t._alias is not None
+    mine = t._alias.find_layout()
+    alike, others = list[Member](), list[Member]()
+    for m in touched:
+        same = m.node.dtype is t.node.dtype and layout.alike(mine, _place(m))
+        (alike if same else others).append(m)
+    if not others:
+        return Reach(alike, others)
+    if _number(others[0]) > min(map(_number, (t, *alike))):
+        return Reach(alike, others, f"of a tensor {list(t.node.shape)} was taken before that was changed{_here()}")
+    if not by_operator:
+        _refuse(t, others[0])
+    return Reach([], touched, f"was changed through a view of it {list(t.node.shape)}{_here()}", t)
+
+
+def is_alike(a: Member, b: Member) -> bool:
+    """Whether a write to either changes both in the same way, and both have their values."""
+    if a._alias is None or b._alias is None or a._alias.family is not b._alias.family:
+        return False
+    same = a.node.dtype is b.node.dtype and layout.alike(_place(a), _place(b))
+    return same and not is_outdated(a) and not is_outdated(b)
 
 
 def give_back(t: Member, view: Member) -> None:
     """Before `view` is assigned to a part of `t`: what was lost to that view is as it was before."""
     if t._alias is not None and view._alias is not None and view._alias.family is t._alias.family:
-        for other in _touched(view):
+        for other in touched_by(view):
             lost = _lost(other.node)
             if lost is not None and lost.by is view._alias:
                 other.node = lost.kept
@@ -166,11 +200,12 @@ def is_outdated(t: Member) -> bool:
     return lost is not None
 
 
-_KEEP_ORDER = (Op.CONTIGUOUS, Op.DETACH, Op.EXPAND, Op.FLIP, Op.RESHAPE, Op.SHRINK, Op.STORE)
+_NOTHING = Reach([], [])
+_KEEP_ORDER = (Op.CALL, Op.CONTIGUOUS, Op.DETACH, Op.EXPAND, Op.FLIP, Op.RESHAPE, Op.SHRINK, Op.STORE)
 _AGAIN = "take the view again after the change; or take a copy, view.clone(), before it, to keep the old values"
 
 
-def _touched(t: Member, part: Slices | None = None) -> list[Member]:
+def touched_by(t: Member, part: Slices | None = None) -> list[Member]:
     """The other living tensors that PyTorch would change with `t` (with a `part` of it), oldest first."""
     alias = t._alias
     if alias is None:
@@ -179,7 +214,7 @@ def _touched(t: Member, part: Slices | None = None) -> list[Member]:
         family, mine = alias.family, alias.find_layout()
         mine = mine if part is None or mine.strides is None else layout.taken(mine, part)
         members = [m for m in live if m._alias is not None and m._alias.family is family and m is not t]
-        touched = [m for m in members if layout.overlap(mine, m._alias.find_layout())]
+        touched = [m for m in members if layout.overlap(mine, _place(m))]
         if touched or part is not None:
             return sorted(touched, key=_number)
     if alias.number or not alias.family.row_major:  # nobody shares its elements: it starts a family of its own
@@ -192,7 +227,7 @@ def _touched(t: Member, part: Slices | None = None) -> list[Member]:
 def _may_be_reordered(n: Node) -> bool:
     """Whether PyTorch may keep these elements in another order than row-major: what an elementwise operation gives has
     the order of its inputs."""
-    waiting = [n]
+    waiting, seen = [n], {n}
     for _ in range(REACH):
         if not waiting:
             return False
@@ -201,13 +236,20 @@ def _may_be_reordered(n: Node) -> bool:
             return True
         is_sum = n.op is Op.REDUCE and n.src[0].op is not Op.MUL  # a product of matrices has an order of its own
         if is_sum or n.op in ELEMENTWISE or n.op in _KEEP_ORDER:
-            waiting.extend(n.src)
+            new = [s for s in n.src if s not in seen and any(size != 1 for size in s.shape)]  # numbers have no order
+            waiting += new
+            seen.update(new)
     return True
 
 
 def _number(t: Member) -> int:
     assert t._alias is not None
     return t._alias.number
+
+
+def _place(t: Member) -> Layout:
+    assert t._alias is not None
+    return t._alias.find_layout()
 
 
 def _refuse(t: Member, base: Member) -> NoReturn:

@@ -10,7 +10,7 @@ from lazygrad.ir.node import Node, contiguous, detach, new_uid
 from lazygrad.ops.aliases import copy_family, view_of
 from lazygrad.ops.core import Core, fail
 from lazygrad.ops.creation import leaf
-from lazygrad.ops.layout import same
+from lazygrad.ops.layout import detached
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -31,7 +31,7 @@ class Copying(Core):
 
     def __copy__(self) -> Self:
         """Another tensor of the same memory, as PyTorch has it: the value, not the gradient."""
-        return view_of(self, leaf(type(self), self._value(), self.device, self.requires_grad), same)
+        return view_of(self, leaf(type(self), self._value(), self.device, self.requires_grad), detached)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         """The value and the gradient stored anew. GradientError for what was computed and requires a gradient."""

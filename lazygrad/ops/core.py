@@ -22,7 +22,7 @@ from lazygrad.ir.op import Op
 from lazygrad.ir.signature import Shape
 from lazygrad.ops.aliases import Member, view_of
 from lazygrad.ops.fitting import RangeError, constant, fitted, fitting
-from lazygrad.ops.layout import Change, same
+from lazygrad.ops.layout import Change, detached
 from lazygrad.ops.mode import mode
 from lazygrad.ops.operands import array_node, not_a_tensor
 
@@ -126,17 +126,21 @@ class Core(Member):
         >>> Tensor([1.0], requires_grad=True).detach().requires_grad
         False
         """
-        return view_of(self, self._new(detach(self.node) if self._requires else self.node), same)
+        return view_of(self, self._new(detach(self.node) if self._requires else self.node), detached)
 
     def _take(self, value: Node) -> None:
         """Have another node from now on. Graphs of a leaf's earlier values still give it their gradients."""
         if (watch := watch_here()) is not None:
             watch.changes(self)
+        self._remember()
+        self.node = value
+
+    def _remember(self) -> None:
+        """Before a leaf has another node."""
         if self._requires and self._leaf:
             if self._earlier is None:
                 self._earlier = weakref.WeakKeyDictionary()
             self._earlier[self.node] = None
-        self.node = value
 
     def _nodes(self) -> list[Node]:
         """Every node that is, or was, this leaf's value: what gradients by it are found at."""

@@ -1,4 +1,5 @@
-"""In-place operations: the tensor takes a new value. Nothing changes under another tensor: see `aliases` for views."""
+"""In-place operations: the tensor takes a new value, and so do those that are the same elements. Nothing changes under
+another tensor: see `aliases` for views."""
 
 from __future__ import annotations
 
@@ -7,31 +8,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lazygrad.dtype import Scalar, category
-from lazygrad.engine.lost import LostStorage
-from lazygrad.engine.run import own, realized
 from lazygrad.errors import DTypeError, GradientError, ShapeError
-from lazygrad.ir.node import Node, cast, store
-from lazygrad.ir.op import BufferArg, Op, StorageLike, StoreArg
-from lazygrad.ops.aliases import note_write
+from lazygrad.ir.node import cast, detach
+from lazygrad.ops.aliases import reach
 from lazygrad.ops.core import Core, Operand, fail, scalar
 from lazygrad.ops.fitting import fitted
 from lazygrad.ops.layout import Slices
 from lazygrad.ops.mode import mode
+from lazygrad.ops.passing_on import pass_on
 from lazygrad.ops.reduce import Reduce
 
 if TYPE_CHECKING:
     from typing_extensions import Self
-
-
-def storage_behind(n: Node) -> StorageLike | None:
-    """The storage that holds the value of `n`, or will when it is computed; None where there is none yet."""
-    if n.op is Op.STORE:
-        return n.argument(StoreArg).storage
-    stored = realized(n)
-    if stored is None:
-        return None
-    storage = (stored.src[0] if stored.op is Op.RESHAPE else stored).argument(BufferArg).storage
-    return None if isinstance(storage, LostStorage) else storage
 
 
 class InPlace(Reduce):
@@ -52,15 +40,9 @@ class InPlace(Reduce):
             fail(ShapeError, f"in-place: the result has shape {list(new.shape)}, the tensor {list(self.shape)}")
         if category(new.dtype) > category(self.dtype):
             fail(DTypeError, f"in-place: a result of {new.dtype} does not fit into a tensor of {self.dtype}")
-        value, storage = cast(new.node, self.dtype), storage_behind(self.node)
-        if self._alias is not None:
-            note_write(self, by_operator, part)
-        if storage is not None:
-            self._take(store(value, storage))
-        else:  # a leaf's node is its own
-            self._take(own(value) if self.requires_grad and self._leaf else value)
-        if new.requires_grad:
-            self._requires, self._leaf = True, False
+        others = None if self._alias is None else reach(self, by_operator, part)
+        value = cast(new.node if mode.enabled or not new.requires_grad else detach(new.node), self.dtype)
+        pass_on(self, value, others, new.requires_grad and mode.enabled)
         return self
 
     def _check_writable(self) -> None:

@@ -86,4 +86,5 @@ class Trace:
     result: Any  # see jit_result; its tensors are Made or Known
     uses_given: bool = False  # whether it has containers of the arguments
     kept: frozenset[int] = frozenset()  # places whose tensors are needed after the run
+    rebound: frozenset[int] = frozenset()  # places whose tensors are no more the elements that they were
     relations: list[Relation] = field(default_factory=list)  # what results share memory with

@@ -10,15 +10,16 @@ from lazygrad.engine import run
 from lazygrad.engine.launch import memory_of
 from lazygrad.engine.whole import set_all
 from lazygrad.errors import JitError, user_line
-from lazygrad.ir.node import Node, buffer
+from lazygrad.ir.node import Node, buffer, reshape
 from lazygrad.ir.op import Op
 from lazygrad.ir.variables import Names, Renamed, renamed_shape
-from lazygrad.ops.aliases import note_write, refuse_lost_write
+from lazygrad.ops.aliases import reach
 from lazygrad.ops.core import Core, make
 from lazygrad.ops.jit_places import Draw, Known, Made, Trace
 from lazygrad.ops.jit_result import Size, containers_in, unpack
 from lazygrad.ops.jit_trace import is_realized, realize_all
 from lazygrad.ops.jit_views import relate
+from lazygrad.ops.passing_on import give, holder
 from lazygrad.runtime.base import Storage
 
 
@@ -41,9 +42,11 @@ class Call:
         trace, names = self.trace, self.names
         for place, _ in trace.values:
             if (t := self.found[place]) is not None:
-                lost = refuse_lost_write(t)
-                if any(other is used for used in self.found for other in lost):
-                    raise UnfitError  # the function may read it before the write, or after it, which is an error
+                others = [*(reached := reach(t)).alike, *reached.outdated]
+                if others and place in trace.rebound:
+                    raise UnfitError  # what the function wrote to these before it let go of them is not known
+                if any(other is used for used in self.found for other in others):
+                    raise UnfitError  # the function may read it before the write, or after it
         inputs = self._inputs()
         read = set(map(id, inputs))
         storages = self._storages(inputs)
@@ -122,8 +125,13 @@ class Call:
         """Give every tensor that the function changes its new value."""
         for place, root in self.trace.values:
             if (t := self.found[place]) is not None:
-                note_write(t)
-                t._take(run.own(self.nodes[root]) if t.requires_grad else self.nodes[root])
+                if place in self.trace.rebound:
+                    t._alias = None
+                reached = reach(t)
+                reached.forget_values()
+                together: list[Any] = [t, *reached.alike]
+                first = holder(together)
+                give(together, first, reshape(self.nodes[root], first.shape))
         for place, new in self.trace.gradients:
             if (t := self.found[place]) is not None:
                 t.grad = None if new is None else self._part(new)

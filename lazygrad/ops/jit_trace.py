@@ -72,7 +72,7 @@ class Tracer:
         del outside, gradients
         try:
             packed = self._call(watch, given)
-            effects = (*self._effects(held), relations_of(self.aliases, held, self._place))
+            effects = (*self._effects(held, watch), relations_of(self.aliases, held, self._place))
         finally:
             at_once(restoring)
         if name := self.guard.changed():
@@ -183,7 +183,9 @@ class Tracer:
             self.aliases.append(t._alias)
         return self.made[id(t)]
 
-    def _effects(self, held: list[Held]) -> tuple[list[tuple[int, int]], list[tuple[int, Made | Known | None]]]:
+    def _effects(
+        self, held: list[Held], watch: Watching
+    ) -> tuple[list[tuple[int, int]], list[tuple[int, Made | Known | None]]]:
         """What the function did to tensors that were there."""
         values: list[tuple[int, int]] = []
         gradients: list[tuple[int, Made | Known | None]] = []
@@ -194,27 +196,8 @@ class Tracer:
             if t.grad is not h.grad:
                 gradients.append((self._place(h.place), None if t.grad is None else self._tensor(t.grad)))
             if not is_outdated(t):
-                self._check(h)
+                watch.check(h)
         return values, gradients
-
-    @staticmethod
-    def _check(h: Held) -> None:
-        t, shape = h.tensor, list(h.tensor.shape)
-        if t.node is not h.node and not t._leaf:
-            raise JitError(
-                f"jit: a tensor of shape {shape} from outside is changed in place to a value that "
-                "requires a gradient; a replay has no graph to give it: return the value instead"
-            )
-        if t.grad is not h.grad and not h.leaf:
-            raise JitError(
-                f"jit: a gradient flows into a tensor of shape {shape} that was computed outside the "
-                "function; compute it inside, or pass tensor.detach()"
-            )
-        if t._requires is not h.requires or t.device != h.device or t.dtype is not h.node.dtype:
-            raise JitError(
-                f"jit: requires_grad, the device or the dtype of a tensor of shape {shape} from outside is changed by "
-                "the function; change it outside"
-            )
 
     # ---- after ----
 
@@ -245,11 +228,12 @@ class Tracer:
         kept = {place for place, _ in (*values, *gradients)} | {x.place for x in parts if isinstance(x, Known)}
         kept |= {relation.base for relation in relations}
         uses_given = any(isinstance(x, Given) for x in parts)
+        rebound = frozenset(self._place(h.place) for h in self.held.values() if id(h.tensor) in watch.rebound)
         self.held.clear()
         watch.check_escapes()
         places = list(self.places)
         draws, always = watch.draws, frozenset(kept)
-        return Trace(replay, places, sources, values, gradients, draws, packed, uses_given, always, relations)
+        return Trace(replay, places, sources, values, gradients, draws, packed, uses_given, always, rebound, relations)
 
     def _source(self, storage: Storage, watch: Watching) -> Source:
         number = id(storage)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import gc
 import weakref
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -15,6 +15,7 @@ from lazygrad.engine.tracing import Watch
 from lazygrad.errors import JitError, user_line
 from lazygrad.ir.node import Node, topological
 from lazygrad.ir.op import Op
+from lazygrad.ops.aliases import touched_by
 from lazygrad.ops.core import Core
 from lazygrad.ops.jit_places import Draw, Place
 from lazygrad.runtime.base import Storage
@@ -59,6 +60,8 @@ class Watching(Watch):
         self.uploads: dict[int, Storage] = {}
         self.draws: list[Draw] = []
         self.words: dict[int, int] = {}  # which draw filled a storage
+        self.rebound: set[int] = set()  # tensors whose `.data` was exchanged, by identity
+        self.left: list[Any] = []  # the families that those were of
 
     def refuse(self, what: str) -> NoReturn:
         """JitError for what a replay could not do."""
@@ -81,6 +84,33 @@ class Watching(Watch):
             self.refuse(
                 f"a tensor of shape {list(tensor.shape)} is changed that is held where jit does not find it again"
             )
+        if tensor._alias is not None and any(tensor._alias.family is family for family in self.left):
+            self.refuse("a view is changed of what a tensor was before its .data was exchanged")
+
+    def changes_together(self, tensors: Sequence[Core]) -> list[Core]:
+        """Those that the trace knows. A replay passes on to the others what it gives to one that was there before.
+
+        JitError where there is none, and where there are several, which need not be the same elements at the next call.
+        """
+        known = {id(t) for t in tensors if id(t) in self.known}
+        if len(known) > 1:
+            self.refuse("a tensor is changed of which another one from outside is a view; use one of them inside")
+        if not known:
+            for t in tensors:
+                self.changes(t)
+        found = [t for t in tensors if id(t) in self.known or id(t) in self.own]
+        for t in found:
+            self.changes(t)
+        return found
+
+    def rebinds(self, tensor: Core, others: Sequence[Core]) -> None:
+        """JitError where a tensor that was there before may see what the function wrote until now."""
+        if id(tensor) in self.known:
+            if any(id(t) not in self.own for t in others):
+                self.refuse("the .data of a tensor is exchanged, of which there are views")
+            self.rebound.add(id(tensor))
+            if tensor._alias is not None:
+                self.left.append(tensor._alias.family)
 
     def uploaded(self, storage: Storage) -> None:
         """Data of the trace's own."""
@@ -103,6 +133,30 @@ class Watching(Watch):
                     f"a gradient flows into a tensor of shape {list(n.shape)} that was computed outside the function "
                     "(compute it inside, or pass tensor.detach())"
                 )
+
+    def check(self, h: Held) -> None:
+        """JitError where a replay could not do what was done to a tensor that was there before."""
+        t, shape = h.tensor, list(h.tensor.shape)
+        if id(t) in self.rebound and touched_by(t):
+            raise JitError(
+                f"jit: the .data of a tensor of shape {shape} becomes a tensor that lives on, which a replay would not "
+                "share with it; assign a clone of that"
+            )
+        if t.node is not h.node and not t._leaf:
+            raise JitError(
+                f"jit: a tensor of shape {shape} from outside is changed in place to a value that "
+                "requires a gradient; a replay has no graph to give it: return the value instead"
+            )
+        if t.grad is not h.grad and not h.leaf:
+            raise JitError(
+                f"jit: a gradient flows into a tensor of shape {shape} that was computed outside the "
+                "function; compute it inside, or pass tensor.detach()"
+            )
+        if t._requires is not h.requires or t.device != h.device or t.dtype is not h.node.dtype:
+            raise JitError(
+                f"jit: requires_grad, the device or the dtype of a tensor of shape {shape} from outside is changed by "
+                "the function; change it outside"
+            )
 
     def check_escapes(self) -> None:
         """JitError where a tensor of the trace is still held."""

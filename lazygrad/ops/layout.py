@@ -25,13 +25,15 @@ class Memory:
 class Layout(NamedTuple):
     """Element i of `shape` is at `offset` + sum(i * strides) of the elements of `memory`, counted in row-major order.
 
-    `strides` is None where sizes are not known yet: such a view may touch everything.
+    `strides` is None where sizes are not known yet: such a view may touch everything. `way` is what only it and its
+    like have, where nobody knows for certain which elements these are.
     """
 
     memory: Memory
     offset: int
     shape: Shape
     strides: tuple[int, ...] | None
+    way: object = None
 
     @property
     def is_row_major(self) -> bool:
@@ -61,13 +63,18 @@ def whole(memory: Memory, shape: Shape) -> Layout:
 
 
 def same(layout: Layout, _: None) -> Layout:
-    """`detach`."""
+    """The same elements, as another type say."""
+    return layout
+
+
+def detached(layout: Layout, _: None) -> Layout:
+    """`detach`, `.data` and `copy.copy`: the same elements in a tensor that gradients tell from this one."""
     return layout
 
 
 def unknown(layout: Layout, shape: Shape) -> Layout:
     """Some of the elements: which, the device alone knows."""
-    return layout._replace(shape=shape, strides=None)
+    return layout._replace(shape=shape, strides=None, way=object())
 
 
 def contiguous(layout: Layout, _: None) -> Layout:
@@ -119,6 +126,7 @@ def reshaped(layout: Layout, shape: Shape) -> Layout:
     found = [(n, stride) for n, stride in zip(layout.shape, _strides(layout)) if isinstance(n, int) and n != 1]
     if any(n == 0 for n, _ in found):
         return layout._replace(shape=shape, strides=(0,) * len(shape))
+    certain = layout.memory.row_major or [n for n, _ in found] == [n for n in new if n != 1]
     strides: list[int] = []
     step, left = 1, 1
     for n in reversed(new):
@@ -130,7 +138,8 @@ def reshaped(layout: Layout, shape: Shape) -> Layout:
             return _copied(layout, shape)
         strides.append(step)
         step, left = step * n, left // n
-    return layout._replace(shape=shape, strides=tuple(reversed(strides)))
+    way = layout.way if certain else object()
+    return layout._replace(shape=shape, strides=tuple(reversed(strides)), way=way)
 
 
 def _copied(layout: Layout, shape: Shape) -> Layout:
@@ -148,6 +157,26 @@ def overlap(a: Layout, b: Layout) -> bool:
         return np.shares_memory(_bytes_at(a), _bytes_at(b), max_work=WORK)  # type: ignore[arg-type]
     except RuntimeError:  # TooHardError, which older versions of NumPy keep elsewhere
         return True
+
+
+def alike(a: Layout, b: Layout) -> bool:
+    """Whether both certainly are the same elements in the same order, whatever their shapes."""
+    if a.memory is not b.memory or a.way is not b.way or a.offset != b.offset:
+        return False
+    if a.strides is None or b.strides is None:
+        return a.strides is b.strides and a.shape == b.shape
+    return _runs(a) == _runs(b)
+
+
+def _runs(layout: Layout) -> list[tuple[Dim, int]]:
+    """Sizes and strides of as few dimensions as walk through the elements in the same order."""
+    runs: list[tuple[Dim, int]] = []
+    for n, stride in zip(layout.shape, _strides(layout)):
+        if runs and runs[-1][1] == n * stride:
+            runs[-1] = (runs[-1][0] * n, stride)
+        elif n != 1:
+            runs.append((n, stride))
+    return runs
 
 
 class _Place:

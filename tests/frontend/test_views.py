@@ -43,7 +43,6 @@ def set_item(x: Tensor, index: Any, value: Any = 7.0) -> None:
 REFUSED: dict[str, tuple[Callable[[], Tensor], Callable[[Tensor], Any], str]] = {
     "x[0][1] = 7": (lambda: zeros(2, 2), lambda x: set_item(x[0], 1), "all indices in one bracket"),
     "x[1:][0] = 7": (lambda: zeros(3), lambda x: set_item(x[1:], 0), "all indices in one bracket"),
-    "x[..., None][0] = 7": (lambda: zeros(3), lambda x: set_item(x[..., None], 0), "all indices in one bracket"),
     "x[np.int64(0)].zero_()": (lambda: zeros(3, 2), lambda x: x[np.int64(0)].zero_(), "all indices in one bracket"),
     "x[Tensor(1)].zero_()": (lambda: zeros(3, 2), lambda x: x[Tensor(1)].zero_(), "x.assign"),
     "w[0].fill_(0)": (parameter, in_no_grad(lambda w: w[0].fill_(0)), "all indices in one bracket"),
@@ -51,14 +50,7 @@ REFUSED: dict[str, tuple[Callable[[], Tensor], Callable[[Tensor], Any], str]] = 
     "x.T.zero_()": (lambda: zeros(2, 3), lambda x: x.T.zero_(), "x[index] = value"),
     "x.T[0] = 7": (lambda: zeros(2, 3), lambda x: set_item(x.T, 0), "x[index] = value"),
     "x.t().add_(1)": (lambda: zeros(2, 3), lambda x: x.t().add_(1), "x[index] = value"),
-    "x.t() of a vector": (lambda: zeros(3), lambda x: x.t().add_(1), "x[index] = value"),
     "x.mT.mul_(2)": (lambda: zeros(2, 3), lambda x: x.mT.mul_(2), "x[index] = value"),
-    "x.view(2, 2)[0] = 1": (lambda: zeros(4), lambda x: set_item(x.view(2, 2), 0), "x[index] = value"),
-    "x.reshape(-1)[0] = 1": (lambda: zeros(2, 2), lambda x: set_item(x.reshape(-1), 0), "x[index] = value"),
-    "x.flatten().clamp_()": (lambda: zeros(2, 2), lambda x: x.flatten().clamp_(1), "x[index] = value"),
-    "x.unflatten()": (lambda: zeros(4), lambda x: x.unflatten(0, (2, 2)).sub_(1), "x[index] = value"),
-    "x.squeeze()": (lambda: zeros(2, 1), lambda x: x.squeeze().div_(2), "x[index] = value"),
-    "x.unsqueeze(0)": (lambda: zeros(2), lambda x: x.unsqueeze(0).copy_(Tensor([1.0, 2.0])), "x[index] = value"),
     "x.permute(1, 0)": (lambda: zeros(2, 3), lambda x: x.permute(1, 0).fill_(1), "x[index] = value"),
     "x.movedim(0, 1)": (lambda: zeros(2, 3), lambda x: x.movedim(0, 1).fill_(1), "x[index] = value"),
     "x.transpose(0, 1)": (lambda: zeros(2, 3), lambda x: x.transpose(0, 1).fill_(1), "x[index] = value"),
@@ -70,11 +62,6 @@ REFUSED: dict[str, tuple[Callable[[], Tensor], Callable[[Tensor], Any], str]] = 
     "x.diagonal().fill_(1)": (lambda: zeros(2, 2), lambda x: x.diagonal().fill_(1), "x[index] = value"),
     "einsum ii->i": (lambda: zeros(2, 2), lambda x: x.einsum("ii->i").fill_(1), "x[index] = value"),
     "x.bitcast()": (lambda: zeros(2), lambda x: x.bitcast(dtypes.int32).fill_(1), "the tensor itself"),
-    "x.contiguous()": (lambda: zeros(2), lambda x: x.contiguous().fill_(1), "x[index] = value"),
-    "x.detach().zero_()": (lambda: zeros(2), lambda x: x.detach().zero_(), "inside `with no_grad():`"),
-    "w.detach().zero_()": (parameter, lambda w: w.detach().zero_(), "inside `with no_grad():`"),
-    "w.data.zero_()": (parameter, lambda w: w.data.zero_(), "inside `with no_grad():`"),
-    "x.T.T.zero_()": (lambda: zeros(2, 3), lambda x: x.T.T.zero_(), "x[index] = value"),
     "x.T[0].reshape(-1)[0] = 1": (lambda: zeros(2, 3), lambda x: set_item(x.T[0].reshape(-1), 0), "x[index] = value"),
     "x[0] of a jitted write": (lambda: zeros(2, 2), lambda x: jit(lambda v: v.zero_())(x[0]), "in one bracket"),
 }  # fmt: skip
@@ -98,13 +85,15 @@ def test_the_base_is_named_with_the_line_that_made_it() -> None:
         x[0][1] = 7
 
 
-def test_a_state_of_a_module_is_not_written_to() -> None:
+def test_a_state_of_a_module_is_what_the_module_has() -> None:
     net = nn.Linear(2, 2)
     state = net.state_dict()
+    state["weight"].zero_()
+    net.state_dict()["bias"][0] = 1
+    assert net.weight.tolist() == [[0, 0], [0, 0]]
+    assert net.bias is not None and net.bias.tolist()[0] == 1
     with pytest.raises(ViewError, match=r"of shape \[2, 2\]"):
-        state["weight"].zero_()
-    with pytest.raises(ViewError, match=r"of shape \[2\]"):
-        net.state_dict()["bias"][0] = 1
+        state["weight"][0].add_(1)
 
 
 # What writes to its own tensor, or through a view of one that is gone: (program for both frameworks)
@@ -230,9 +219,9 @@ def test_a_view_is_out_of_date_once_its_base_changes(device: str) -> None:
         x = zeros(2, 2)
         row, other, copied, flat, value = x[0], x[1], x[0].clone(), x.detach(), x[0] * 1
         change(x)
-        for view in (row, flat):
-            with pytest.raises(ViewError, match=r"test_views.py:.*take the view again.*read at test_views.py"):
-                view.numpy()
+        with pytest.raises(ViewError, match=r"test_views.py:.*take the view again.*read at test_views.py"):
+            row.numpy()
+        assert flat.tolist() == x.tolist(), "all of it, in its order, changes with it"
         assert x[0].tolist() == x.numpy()[0].tolist(), "a new view has the new values"
         assert copied.tolist() == value.tolist() == [0, 0]
         assert other.shape == (2,)
@@ -271,9 +260,8 @@ def test_operators_on_data(device: str) -> None:
     (w * w).sum().backward()
     assert w.grad is not None
     assert w.grad.tolist() == [2.0, 6.0]
-    w.grad.data.mul(2)
-    with pytest.raises(ViewError):
-        w.grad.data.zero_()
+    w.grad.data.mul_(2)
+    assert w.grad.tolist() == [4.0, 12.0]
 
 
 def test_leaves_keep_their_own_error() -> None:
