@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 if TYPE_CHECKING:
+    from lazygrad.index.expr import Expr
     from lazygrad.ir.node import Node
     from lazygrad.runtime.base import Storage
 
@@ -35,6 +36,9 @@ class Watch(Protocol):
 
     def rebinds(self, tensor: Any, others: Sequence[Any]) -> None:
         """A tensor is about to be the elements of another one, and no more those that `others` are part of."""
+
+    def needs(self, size: Expr, what: str, dim: int) -> None:
+        """`what` is defined for a dimension `dim` of this `size` unless that is 0."""
 
     def uploaded(self, storage: Storage) -> None:
         """Data came from the host."""

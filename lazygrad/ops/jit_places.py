@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import weakref
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from lazygrad.engine.generator import Generator
 from lazygrad.engine.replay import Replay
+from lazygrad.index.expr import Expr
 from lazygrad.ops.core import Core
 from lazygrad.ops.layout import Change, Layout
 from lazygrad.runtime.base import Storage
@@ -87,4 +89,5 @@ class Trace:
     uses_given: bool = False  # whether it has containers of the arguments
     kept: frozenset[int] = frozenset()  # places whose tensors are needed after the run
     rebound: frozenset[int] = frozenset()  # places whose tensors are no more the elements that they were
+    needed: Sequence[tuple[Expr, str]] = ()  # sizes that must not be 0, and what to say where one is
     relations: list[Relation] = field(default_factory=list)  # what results share memory with

@@ -9,7 +9,7 @@ from typing import Any
 from lazygrad.engine import run
 from lazygrad.engine.launch import memory_of
 from lazygrad.engine.whole import set_all
-from lazygrad.errors import JitError, user_line
+from lazygrad.errors import JitError, ShapeError, user_line
 from lazygrad.ir.node import Node, buffer, reshape
 from lazygrad.ir.op import Op
 from lazygrad.ir.variables import Names, Renamed, renamed_shape
@@ -40,6 +40,10 @@ class Call:
     def replay(self, args: Any, kwargs: Any) -> Any:
         """Do what the function would. UnfitError, before anything is done, where this trace cannot."""
         trace, names = self.trace, self.names
+        sizes = {new: int(v) for v, new in names.items()}
+        for size, message in trace.needed:
+            if not size.evaluate(sizes):
+                raise ShapeError(message)
         for place, _ in trace.values:
             if (t := self.found[place]) is not None:
                 others = [*(reached := reach(t)).alike, *reached.outdated]
@@ -66,7 +70,7 @@ class Call:
         gradients = [(t, "grad", t.grad) for t in owners if id(t.grad) in read]
         try:
             set_all((t, "grad", None) for t in owners)  # new ones may take the memory of those not read
-            trace.replay.run(storages, {new: int(v) for v, new in names.items()}, keep)
+            trace.replay.run(storages, sizes, keep)
         except BaseException:
             if not kept:
                 set_all(gradients)

@@ -232,8 +232,10 @@ class Tracer:
         self.held.clear()
         watch.check_escapes()
         places = list(self.places)
-        draws, always = watch.draws, frozenset(kept)
-        return Trace(replay, places, sources, values, gradients, draws, packed, uses_given, always, rebound, relations)
+        draws, always, needed = watch.draws, frozenset(kept), watch.needed
+        return Trace(
+            replay, places, sources, values, gradients, draws, packed, uses_given, always, rebound, needed, relations
+        )
 
     def _source(self, storage: Storage, watch: Watching) -> Source:
         number = id(storage)

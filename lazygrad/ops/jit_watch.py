@@ -13,6 +13,7 @@ from lazygrad.engine.generator import Generator
 from lazygrad.engine.replay import base_buffer, storage_argument
 from lazygrad.engine.tracing import Watch
 from lazygrad.errors import JitError, user_line
+from lazygrad.index.expr import Expr
 from lazygrad.ir.node import Node, topological
 from lazygrad.ir.op import Op
 from lazygrad.ops.aliases import touched_by
@@ -60,6 +61,7 @@ class Watching(Watch):
         self.uploads: dict[int, Storage] = {}
         self.draws: list[Draw] = []
         self.words: dict[int, int] = {}  # which draw filled a storage
+        self.needed: list[tuple[Expr, str]] = []  # sizes that must not be 0, and what to say where one is
         self.rebound: set[int] = set()  # tensors whose `.data` was exchanged, by identity
         self.left: list[Any] = []  # the families that those were of
 
@@ -111,6 +113,12 @@ class Watching(Watch):
             self.rebound.add(id(tensor))
             if tensor._alias is not None:
                 self.left.append(tensor._alias.family)
+
+    def needs(self, size: Expr, what: str, dim: int) -> None:
+        """Replays whose variables make it 0 are refused."""
+        line = user_line()
+        message = f"{what}: a size of 0 has no elements along dim {dim}" + (f" ({line})" if line else "")
+        self.needed.append((size, message))
 
     def uploaded(self, storage: Storage) -> None:
         """Data of the trace's own."""

@@ -38,7 +38,7 @@ class Normalize(Activation, Reduce):
         """`softmax` along the last dimension, but 0 where all elements are -inf."""
         if self.shape[-1] == 0:
             return self
-        largest = self.detach().amax(-1, keepdim=True)
+        largest = self.detach()._reduce(Combine.MAX, -1, keepdim=True)
         nothing = largest.eq(-math.inf)
         exponential = (self - nothing._choose(0.0, largest)).exp()
         return exponential / nothing._choose(1.0, exponential.sum(-1, keepdim=True))

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lazygrad import Tensor, Variable, dtypes
+from lazygrad import Tensor, Variable, cat, dtypes, jit
 from lazygrad.errors import BoundsError, LazygradError, ShapeError
 from lazygrad.settings import settings
 from tests.frontend.test_op_table import Arrays, close, samples, tensors, varies
@@ -234,3 +234,47 @@ def test_sizes_are_numbers_beside_tensors(device: str) -> None:
     assert ((n + 1) - x).tolist() == [3.0, 2.0]
     assert (Tensor([7, 8]) // n).tolist() == [2, 2]
     assert (n - Tensor([7, 8])).dtype is dtypes.int64
+
+
+# What is not defined for no elements, over the dimension whose size is a variable.
+UNDEFINED_FOR_NOTHING: dict[str, Callable[[Tensor], Any]] = {
+    "amax": lambda x: x.amax(0), "amin": lambda x: x.amin(0), "argmax": lambda x: x.argmax(0),
+    "argmin": lambda x: x.argmin(0), "max": lambda x: x.max(0).values, "min": lambda x: x.min(0).indices,
+    "amax of all": lambda x: x.amax(), "amin of several": lambda x: x.amin((0, 1)), "max of all": lambda x: x.max(),
+    "argmax of all": lambda x: x.argmax(), "argmin of all": lambda x: x.argmin(), "norm": lambda x: x.norm(np.inf),
+    "-norm": lambda x: x.norm(-np.inf, 0), "twice as many": lambda x: cat([x, x]).amax(0),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", UNDEFINED_FOR_NOTHING)
+def test_a_variable_of_0_is_the_error_that_a_known_0_is(name: str) -> None:
+    with settings.override(device="OPENCL" if name in ("amin", "argmax") else "NUMPY"):
+        check_nothing(name)
+
+
+def check_nothing(name: str) -> None:
+    call, n = UNDEFINED_FOR_NOTHING[name], Variable("n", 0, 4)
+    x = Tensor(np.arange(12, dtype=np.float32).reshape(4, 3))
+    for empty in (x[:0], x[: n.bind(0)]):
+        with pytest.raises(ShapeError, match=r"a(rg)?(max|min): .*no elements along dim 0 .*test_variable_sizes"):
+            call(empty)
+    assert np.isfinite(call(x[: n.bind(2)]).numpy()).all()
+    for jitted in (jit(lambda t: call(t)), jit(lambda m: call(x[:m]))):
+        for size in (2, 3, 4, 0, 2):
+            given: Any = x[: n.bind(size)] if jitted.function.__code__.co_varnames[0] == "t" else n.bind(size)
+            if size:
+                assert jitted(given).tolist() == call(x[:size]).tolist()
+            else:
+                with pytest.raises(ShapeError, match=r"a(rg)?(max|min): .*no elements along dim 0 .*test_variable_siz"):
+                    jitted(given)
+
+
+def test_what_is_defined_for_nothing_stays_so(device: str) -> None:
+    n = Variable("n", 0, 4).bind(0)
+    x = Tensor(np.ones((4, 3), np.float32))[:n]
+    assert x.sum(0).tolist() == [0, 0, 0]
+    assert x.any(0).tolist() == [False] * 3
+    assert x.logsumexp(0).tolist() == [-np.inf] * 3
+    assert x.amax(1).numpy().shape == x.softmax(0).numpy().shape[:1] == (0,)
+    query = Tensor(np.ones((1, 2, 3), np.float32))
+    assert query.scaled_dot_product_attention(x.unsqueeze(0), x.unsqueeze(0)).tolist() == [[[0.0] * 3] * 2]
