@@ -12,7 +12,7 @@ from lazygrad.engine.whole import set_all
 from lazygrad.errors import JitError, ShapeError, user_line
 from lazygrad.ir.node import Node, buffer, reshape
 from lazygrad.ir.op import Op
-from lazygrad.ir.variables import Names, Renamed, renamed_shape
+from lazygrad.ir.variables import Names, Renamed, Sizes, renamed_shape
 from lazygrad.ops.aliases import reach
 from lazygrad.ops.core import Core, make
 from lazygrad.ops.jit_places import Draw, Known, Made, Trace
@@ -40,7 +40,7 @@ class Call:
     def replay(self, args: Any, kwargs: Any) -> Any:
         """Do what the function would. UnfitError, before anything is done, where this trace cannot."""
         trace, names = self.trace, self.names
-        sizes = {new: int(v) for v, new in names.items()}
+        sizes: Sizes = {new: int(v) for v, new in names.items()}
         for size, message in trace.needed:
             if not size.evaluate(sizes):
                 raise ShapeError(message)
