@@ -41,16 +41,7 @@ class Call:
         """Do what the function would. UnfitError, before anything is done, where this trace cannot."""
         trace, names = self.trace, self.names
         sizes: Sizes = {new: int(v) for v, new in names.items()}
-        for size, message in trace.needed:
-            if not size.evaluate(sizes):
-                raise ShapeError(message)
-        for place, _ in trace.values:
-            if (t := self.found[place]) is not None:
-                others = [*(reached := reach(t)).alike, *reached.outdated]
-                if others and place in trace.rebound:
-                    raise UnfitError  # what the function wrote to these before it let go of them is not known
-                if any(other is used for used in self.found for other in others):
-                    raise UnfitError  # the function may read it before the write, or after it
+        self._check(sizes)
         inputs = self._inputs()
         read = set(map(id, inputs))
         storages = self._storages(inputs)
@@ -80,6 +71,19 @@ class Call:
         for relation in trace.relations:
             relate(relation, self.found[relation.base] if relation.base >= 0 else None, self.made)
         return result
+
+    def _check(self, sizes: Sizes) -> None:
+        """ShapeError for sizes of 0 that the function has no value for, UnfitError for tensors that share elements."""
+        for size, message in self.trace.needed:
+            if not size.evaluate(sizes):
+                raise ShapeError(message)
+        for place, _ in self.trace.values:
+            if (t := self.found[place]) is not None:
+                others = [*(reached := reach(t)).alike, *reached.outdated]
+                if others and place in self.trace.rebound:
+                    raise UnfitError  # what the function wrote to these before it let go of them is not known
+                if any(other is used for used in self.found for other in others):
+                    raise UnfitError  # the function may read it before the write, or after it
 
     def _inputs(self) -> list[Core | None]:
         """The tensor behind each source; None for data and random numbers."""

@@ -7,16 +7,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, overload
 
 from lazygrad.dtype import DTypeLike, as_dtype, dtypes
-from lazygrad.engine.tracing import watch_here
 from lazygrad.errors import ArgumentError, DTypeError, ShapeError
-from lazygrad.index.expr import Dim, Expr, as_dim, dim_product, maximum
-from lazygrad.index.variable import variables
+from lazygrad.index.expr import Dim, as_dim, dim_product, maximum
 from lazygrad.ir import node as graph
 from lazygrad.ir.build import positions, put_back, total
 from lazygrad.ir.op import Combine
 from lazygrad.ops.core import Core, fail
 from lazygrad.ops.functions import Functions
-from lazygrad.ops.minmax import MinMax
+from lazygrad.ops.minmax import MinMax, need_elements
 from lazygrad.ops.movement import Movement
 
 if TYPE_CHECKING:
@@ -83,18 +81,8 @@ class Reduce(Functions, Movement):
         >>> Tensor([[1, 5], [7, 3]]).amax(1).tolist()
         [5, 7]
         """
-        self._need_elements("amax", dim)
+        need_elements("amax", self.shape, self._axes(dim))
         return self._reduce(Combine.MAX, dim, keepdim)
-
-    def _need_elements(self, what: str, dim: Dims) -> None:
-        """ShapeError where there is nothing along `dim`; for variables without a value, when a replay gives them 0."""
-        for i in self._axes(dim):
-            n = self.shape[i]
-            if isinstance(n, Expr) and variables(n) and any(v.bound is None for v in variables(n)):
-                if n.lo < 1 and (watch := watch_here()) is not None:
-                    watch.needs(n, what, i)
-            elif int(n) == 0:
-                fail(ShapeError, f"{what}: shape {list(self.shape)} has no elements along dim {i}")
 
     def amin(self, dim: Dims = None, keepdim: bool = False) -> Self:
         """The smallest element, nan if there is one; equal ones share the gradient. ShapeError for no elements.
@@ -102,7 +90,7 @@ class Reduce(Functions, Movement):
         >>> Tensor([[1, 5], [7, 3]]).amin(1).tolist()
         [1, 3]
         """
-        self._need_elements("amin", dim)
+        need_elements("amin", self.shape, self._axes(dim))
         return self._reversed()._reduce(Combine.MAX, dim, keepdim)._reversed()
 
     def _reversed(self) -> Self:
@@ -156,14 +144,14 @@ class Reduce(Functions, Movement):
         [1, 0]
         """
         if dim is None:
-            self._need_elements("argmax", dim)
+            need_elements("argmax", self.shape, range(self.ndim))
             place = self.detach().flatten().argmax(0) if self.ndim else self._new(graph.const(0, dtypes.int64))
             return place.reshape((1,) * self.ndim) if keepdim else place
         axis = self._axis(dim)
         if not self.ndim:
             return self._new(graph.const(0, dtypes.int64))
         x = self.detach()
-        self._need_elements("argmax", axis)
+        need_elements("argmax", self.shape, (axis,))
         largest = put_back(x._reduce(Combine.MAX, axis, keepdim=False).node, (axis,), self.shape)
         found = x.eq(self._new(largest))
         if self.dtype.is_float:
@@ -178,7 +166,7 @@ class Reduce(Functions, Movement):
         >>> Tensor([4, 1, 1]).argmin().item()
         1
         """
-        self._need_elements("argmin", dim)
+        need_elements("argmin", self.shape, self._axes(dim))
         return self.detach()._reversed().argmax(dim, keepdim)
 
     def any(self, dim: Dims = None, keepdim: bool = False) -> Self:
