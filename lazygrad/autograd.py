@@ -106,8 +106,12 @@ def _same(n: Node, g: Node) -> Node:
     return g
 
 
-def _zero(n: Node, g: Node) -> None:
+def _none(n: Node, g: Node) -> None:
     return None
+
+
+def _zeros(n: Node, g: Node) -> Node:
+    return filled_like(g, 0)
 
 
 def _mul_left(n: Node, g: Node) -> Node:
@@ -127,10 +131,14 @@ def _div_right(n: Node, g: Node) -> Node:
 
 
 def _mod_right(n: Node, g: Node) -> Node:
-    """-floor(a/b), which is (n - a) / b; but where n is infinite, b is and has the other sign, so that it is 1."""
+    """-floor(a/b), which is (n - a) / b; but where n is infinite, b is and has the other sign, so that it is 1.
+
+    Where n is nan because a is infinite or b is 0, a/b is what its floor is.
+    """
     a, b = n.src
     finite = alu(Op.NE, alu(Op.MAX, n, scaled(n, -1)), filled_like(n, math.inf))
-    return mul(g, where(finite, alu(Op.DIV, sub(n, a), b), filled_like(n, 1)))
+    whole = alu(Op.DIV, where(alu(Op.NE, n, n), scaled(a, -1), sub(n, a)), b)
+    return mul(g, where(finite, whole, filled_like(n, 1)))
 
 
 def _max_share(mine: Node, other: Node, g: Node) -> Node:
@@ -147,7 +155,7 @@ def _max_right(n: Node, g: Node) -> Node:
     return _max_share(n.src[1], n.src[0], g)
 
 
-def _pow_base(n: Node, g: Node) -> Node | None:
+def _pow_base(n: Node, g: Node) -> Node:
     """b * a**(b-1); with a zero exponent 0 also at a = 0, where a**-1 is inf."""
     a, b = n.src
     power = constant_value(b)
@@ -155,7 +163,7 @@ def _pow_base(n: Node, g: Node) -> Node | None:
         lower = where(alu(Op.NE, b, filled_like(b, 0)), add(b, filled_like(b, -1)), filled_like(b, 0))
         return mul(g, mul(b, alu(Op.POW, a, lower)))
     if power in (0, 1):
-        return g if power == 1 else None
+        return g if power == 1 else filled_like(g, 0)
     return mul(g, scaled(a if power == 2 else alu(Op.POW, a, filled_like(a, power - 1)), power))
 
 
@@ -264,10 +272,10 @@ RULES: dict[Op, tuple[Rule, ...]] = {
     Op.COS: (_cos,),
     Op.SQRT: (_sqrt,),
     Op.ERF: (_erf,),
-    Op.TRUNC: (_zero,),
-    Op.WHERE: (_zero, _where_then, _where_else),
+    Op.TRUNC: (_zeros,),
+    Op.WHERE: (_none, _where_then, _where_else),
     Op.CAST: (_cast,),
-    Op.BITCAST: (_zero,),
+    Op.BITCAST: (_none,),
     Op.REDUCE: (reduce_gradient,),
     Op.SCAN: (scan_gradient,),
     Op.RESHAPE: (_reshape,),
@@ -276,8 +284,8 @@ RULES: dict[Op, tuple[Rule, ...]] = {
     Op.PAD: (_pad,),
     Op.SHRINK: (_shrink,),
     Op.FLIP: (_flip,),
-    Op.GATHER: (gather_gradient, _zero),
-    Op.SCATTER: (scatter_base_gradient, _zero, scatter_updates_gradient),
+    Op.GATHER: (gather_gradient, _none),
+    Op.SCATTER: (scatter_base_gradient, _none, scatter_updates_gradient),
     Op.CONTIGUOUS: (_same,),
     Op.STORE: (_same,),
     Op.COPY: (_copy,),

@@ -55,6 +55,14 @@ def _loss(name: str, target: float) -> Function:
     return call
 
 
+def _between(name: str) -> Function:
+    def call(x: Any, target: Any) -> Any:
+        given = (target,) if isinstance(x, Tensor) else (x, target)
+        return getattr(x if isinstance(x, Tensor) else F, name)(*given, reduction="none")
+
+    return call
+
+
 def _logistic_slope(x: Any) -> Any:
     small = np.exp(-np.abs(x))
     return small / (1 + small) ** 2
@@ -77,7 +85,6 @@ def _larger(x: Any, value: float) -> Any:
     return x.maximum(_filled(x, value))
 
 
-_AT_NAN = (np.isnan, "PyTorch passes the gradient at nan in some dtypes and functions, and stops it in others")
 _TAILS = (lambda x: (x < -5) & np.isfinite(x), "1 + tanh(z) has lost its low bits in PyTorch; sigmoid(2 z) has not")
 _ONE_PLUS_ERF = (lambda x: (x < -5) & np.isfinite(x), "1 + erf(x) has lost its low bits, in PyTorch too")
 _METHODS = "exp exp2 log log2 log10 log1p sqrt rsqrt square sin erf reciprocal"
@@ -87,22 +94,30 @@ UNARY: dict[str, Row] = {
     **{name: Row(lambda x, name=name: getattr(x, name)(), exact=True) for name in _EXACT.split()},
     "silu": Row(lambda x: x.silu(), F.silu),
     "gelu": Row(lambda x: x.gelu(), F.gelu, slopes_differ=_ONE_PLUS_ERF),
-    "relu6": Row(lambda x: x.relu6(), F.relu6, slopes_differ=_AT_NAN),
+    "relu6": Row(lambda x: x.relu6(), F.relu6),
     "expm1": Row(lambda x: x.expm1(), slope=np.exp),
     "sigmoid": Row(lambda x: x.sigmoid(), slope=_logistic_slope),
     "tanh": Row(lambda x: x.tanh(), slope=_tanh_slope),
     "softplus": Row(lambda x: x.softplus(), F.softplus),
-    "softplus_2": Row(lambda x: x.softplus(2.0), lambda x: F.softplus(x, 2.0)),
+    **{f"softplus_{b:g}": Row(lambda x, b=b: x.softplus(b), lambda x, b=b: F.softplus(x, b)) for b in (2.0, 3.0, 1e9)},
     "logsigmoid": Row(lambda x: x.logsigmoid(), F.logsigmoid),
-    "sign": Row(lambda x: x.sign(), values_differ=(np.isnan, "the sign of nan is nan as in NumPy")),
-    "relu": Row(lambda x: x.relu(), slopes_differ=_AT_NAN),
-    "elu": Row(lambda x: x.elu(), F.elu, slopes_differ=_AT_NAN),
-    "elu_2": Row(lambda x: x.elu(2.0), lambda x: F.elu(x, 2.0), slopes_differ=_AT_NAN),
+    "sign": Row(lambda x: x.sign(), exact=True),
+    "relu": Row(lambda x: x.relu()),
+    "elu": Row(lambda x: x.elu(), F.elu),
+    "elu_2": Row(lambda x: x.elu(2.0), lambda x: F.elu(x, 2.0)),
     "leaky_relu": Row(lambda x: x.leaky_relu(), F.leaky_relu),
-    "hardtanh": Row(lambda x: x.hardtanh(), F.hardtanh, slopes_differ=_AT_NAN),
+    "hardtanh": Row(lambda x: x.hardtanh(), F.hardtanh),
+    "hardtanh_2": Row(lambda x: x.hardtanh(-0.5, 6.0), lambda x: F.hardtanh(x, -0.5, 6.0)),
+    "leaky_relu_0": Row(lambda x: x.leaky_relu(0.0), lambda x: F.leaky_relu(x, 0.0)),
+    "round_2": Row(lambda x: x.round(decimals=2)),
     "gelu_tanh": Row(_gelu_tanh, values_differ=_TAILS, slopes_differ=_TAILS),
-    "clamp": Row(lambda x: x.clamp(-1, 1), slopes_differ=_AT_NAN),
-    "clamp_min": Row(lambda x: x.clamp(min=0), slopes_differ=_AT_NAN),
+    "clamp": Row(lambda x: x.clamp(-1, 1)),
+    "clamp_min": Row(lambda x: x.clamp(min=0)),
+    "clamp_max": Row(lambda x: x.clamp(max=0.5)),
+    "clamp_nan": Row(lambda x: x.clamp(_filled(x, math.nan), _filled(x, 1.0))),
+    "clamp_crossed": Row(lambda x: x.clamp(1.0, -1.0)),
+    "div_trunc_3": Row(lambda x: x.div(3.0, rounding_mode="trunc"), exact=True),
+    "div_floor_3": Row(lambda x: x.div(3.0, rounding_mode="floor"), exact=True),
     "lerp": Row(lambda x: x.lerp(_filled(x, 2.0), 0.25)),
     **{f"pow_{e:g}": Row(lambda x, e=e: x**e) for e in (0, 1, 2, 3, -1, -2, 0.5, 2.5, -1.5, 1 / 3)},
     "pow_-0.5": Row(
@@ -118,7 +133,7 @@ UNARY: dict[str, Row] = {
     **{f"maximum_{s}": Row(lambda x, s=s: _larger(x, s), exact=True) for s in (0.0, math.inf, math.nan)},
     **{f"mse_loss_{t}": Row(_loss("mse_loss", t)) for t in (0.0, 0.3)},
     **{f"l1_loss_{t}": Row(_loss("l1_loss", t)) for t in (0.0, 0.3)},
-    **{f"huber_loss_{t}": Row(_loss("huber_loss", t), slopes_differ=_AT_NAN) for t in (0.0, 0.3)},
+    **{f"huber_loss_{t}": Row(_loss("huber_loss", t)) for t in (0.0, 0.3)},
     **{
         f"binary_cross_entropy_{t}": Row(_loss("binary_cross_entropy", t), domain=lambda x: (x >= 0) & (x <= 1))
         for t in (0.0, 0.3, 1.0)
@@ -139,9 +154,13 @@ UNARY: dict[str, Row] = {
         for t in (0.0, 0.3, 1.0)
     },
 }
-_BY_ZERO = (
-    lambda a, b: (b == 0) | np.isinf(a) | (np.abs(a / b) > 1e6),
-    "the gradient by the divisor is (remainder - a) / b, exact, and nan where the remainder is; PyTorch rounds a / b",
+_ROUNDED_QUOTIENT = (
+    lambda a, b: np.isfinite(a) & (b != 0) & (np.abs(a / b) > 1e6),
+    "the gradient by the divisor is (remainder - a) / b, exact; PyTorch rounds a / b before it takes the whole part",
+)
+_NO_REMAINDER = (
+    lambda a, b: _ROUNDED_QUOTIENT[0](a, b) | np.isinf(a),
+    f"{_ROUNDED_QUOTIENT[1]}; of infinity, whose remainder is nan, it is -a / b here and in PyTorch's fmod",
 )
 _SUBNORMAL_DIVISOR = (lambda a, b: (a == 0) & (np.abs(b) < 1e-38), "1 / b overflows on the way to a / b**2")
 BINARY: dict[str, Row] = {
@@ -151,9 +170,17 @@ BINARY: dict[str, Row] = {
     "div": Row(lambda a, b: a / b, slopes_differ=_SUBNORMAL_DIVISOR),
     "div_trunc": Row(lambda a, b: a.div(b, rounding_mode="trunc"), exact=True),
     "floor_divide": Row(_floored, exact=True),
-    "remainder": Row(lambda a, b: a % b, slopes_differ=_BY_ZERO),
-    "fmod": Row(lambda a, b: a.fmod(b), slopes_differ=_BY_ZERO),
+    "remainder": Row(lambda a, b: a % b, slopes_differ=_NO_REMAINDER),
+    "fmod": Row(lambda a, b: a.fmod(b), slopes_differ=_ROUNDED_QUOTIENT),
     "pow": Row(lambda a, b: a**b),
+    "div_floor": Row(lambda a, b: a.div(b, rounding_mode="floor"), exact=True),
+    "lerp_to": Row(lambda a, b: a.lerp(b, 0.25)),
+    "where": Row(lambda a, b: a.where(a < b, b)),
+    "clamp_from": Row(lambda a, b: a.clamp(min=b)),
+    "clamp_to": Row(lambda a, b: a.clamp(max=b)),
+    "huber_loss": Row(_between("huber_loss")),
+    "mse_loss": Row(_between("mse_loss")),
+    "l1_loss": Row(_between("l1_loss")),
     "maximum": Row(lambda a, b: a.maximum(b)),
     "minimum": Row(lambda a, b: a.minimum(b)),
     **{name: Row(lambda a, b, name=name: getattr(a, name)(b)) for name in ("lt", "le", "eq", "ne", "ge", "gt")},

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
+from lazygrad.ir.build import filled_like
 from lazygrad.ir.node import Node, topological, with_sources
 from lazygrad.ir.op import CallArg, Op
 
@@ -21,6 +22,18 @@ class UserFunction(ABC):
         `by_outputs`: the gradients by the outputs, by number; those that are missing are zero.
         """
 
+
+class Flat(UserFunction):
+    """A function of one input whose gradient is zero wherever it is."""
+
+    name = "flat"
+
+    def gradients(self, inputs: Sequence[Node], by_outputs: Mapping[int, Node]) -> Sequence[Node | None]:
+        """Zeros."""
+        return [filled_like(x, 0) for x in inputs]
+
+
+FLAT = Flat()
 
 _Application = tuple[UserFunction, tuple[Node, ...]]
 

@@ -23,7 +23,8 @@ def reduce_gradient(n: Node, g: Node) -> Node:
         return mul(spread, _products_over(x, arg.axes))
     loses = alu(Op.NE, x, put_back(n, arg.axes, x.shape))
     ties = reduce(where(loses, filled_like(x, 0), filled_like(x, 1)), Combine.ADD, arg.axes)
-    return where(loses, filled_like(x, 0), put_back(alu(Op.DIV, g, ties), arg.axes, x.shape))
+    shares = (alu(Op.DIV, total, ties) for total in (filled_like(g, 0), g))  # nan where nothing equals the maximum, nan
+    return where(loses, *(put_back(share, arg.axes, x.shape) for share in shares))
 
 
 def _products_over(x: Node, axes: tuple[int, ...]) -> Node:

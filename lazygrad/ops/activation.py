@@ -20,12 +20,12 @@ class Activation(Functions):
     __slots__ = ()
 
     def relu(self) -> Self:
-        """The element where it is positive, else 0 (nan stays). The gradient at 0 is 0.
+        """The element where it is positive, else 0 (nan stays, with its gradient). The gradient at 0 is 0.
 
         >>> Tensor([-1.0, 2.0]).relu().tolist()
         [0.0, 2.0]
         """
-        return (self > 0)._choose(self, self.detach().maximum(0))
+        return ((self > 0) | self.isnan())._choose(self, 0)
 
     def relu6(self) -> Self:
         """`relu`, at most 6.
@@ -33,7 +33,7 @@ class Activation(Functions):
         >>> Tensor([-1.0, 2.0, 9.0]).relu6().tolist()
         [0.0, 2.0, 6.0]
         """
-        return (self < 6)._choose(self.relu(), self.detach().clamp(0, 6))
+        return self.hardtanh(0, 6)
 
     def leaky_relu(self, negative_slope: float = 0.01) -> Self:
         """The element where it is positive, else `negative_slope` times it.
@@ -50,8 +50,8 @@ class Activation(Functions):
         >>> Tensor([-1.0, 2.0]).elu()
         tensor([-0.6321,  2.0000])
         """
-        positive = self > 0
-        return positive._choose(self, positive._choose(0.0, self).expm1() * alpha)
+        bent = self <= 0
+        return bent._choose(bent._choose(self, 0.0).expm1() * alpha, self)
 
     @in_float
     def silu(self) -> Self:
@@ -85,9 +85,9 @@ class Activation(Functions):
         >>> Tensor([0.0, 1.0]).softplus()
         tensor([0.6931, 1.3133])
         """
-        x = self if beta == 1 else self * beta
-        result = (x < 0)._choose(0.0, x) + x._decay(1).log1p()  # both parts bend at 0 in the same way
-        return result if beta == 1 else result / beta
+        x = self if beta == 1 else self * beta  # may overflow; what is added to the logarithm must not
+        curve = x._decay(1).log1p()
+        return (x < 0)._choose(0.0, self) + (curve if beta == 1 else curve / beta)  # both bend at 0 in the same way
 
     @in_float
     def logsigmoid(self) -> Self:

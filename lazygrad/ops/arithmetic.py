@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from lazygrad.dtype import dtypes, promote_scalar
 from lazygrad.errors import ArgumentError, DTypeError
 from lazygrad.ir.build import mul
-from lazygrad.ir.node import cast, const, node
+from lazygrad.ir.call import FLAT
+from lazygrad.ir.node import call, cast, const, node
 from lazygrad.ir.op import Op
 from lazygrad.ops.core import Core, Operand, fail, promote_shaped
 from lazygrad.ops.fitting import RangeError, fitting
@@ -253,7 +254,8 @@ def _divide(a: T, other: Operand, rounding: str | None) -> T:
     if rounding is None:
         kind = x.dtype if x.dtype.is_float else dtypes.float32
         return a._out(node(Op.DIV, (cast(x, kind), cast(y, kind))), *others)
-    return a._out(floor_quotient(x, y) if rounding == "floor" else truncated_quotient(x, y), *others)
+    quotient = floor_quotient(x, y) if rounding == "floor" else truncated_quotient(x, y)
+    return a._out(call(quotient, (x, y), FLAT) if quotient.dtype.is_float else quotient, *others)
 
 
 def _short_power(a: T, exponent: float) -> T | None:

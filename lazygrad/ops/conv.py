@@ -152,11 +152,13 @@ class Conv(Matmul):
     ) -> Self:
         """The largest element of every window over the last two dimensions; `stride` is the window's size unless given.
 
+        Of equal elements of a window the first one gets the gradient.
+
         >>> Tensor.arange(16).reshape(1, 4, 4).max_pool2d(2).tolist()
         [[[5, 7], [13, 15]]]
         """
         view, _ = self._pool("max_pool2d", 2, kernel_size, stride, padding, dilation, self.dtype.min)
-        return view.amax((-2, -1))
+        return view._extreme(view.amax((-2, -1)), (-2, -1), first=True)
 
     def avg_pool2d(
         self, kernel_size: Sizes, stride: Sizes | None = None, padding: Sizes = 0, count_include_pad: bool = True

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 from lazygrad.dtype import dtypes, promote_scalar
 from lazygrad.index.expr import Expr
+from lazygrad.ir.call import FLAT
+from lazygrad.ir.node import call
 from lazygrad.ir.op import Op
 from lazygrad.ops.arithmetic import Arithmetic
 from lazygrad.ops.core import Core, Operand, scalar
@@ -178,34 +180,38 @@ class Functions(Arithmetic):
         return (self < 0)._choose(self * rate, self * -rate).exp()
 
     def sign(self) -> Self:
-        """-1, 0 or 1 (nan for nan), in the dtype of this tensor. The gradient is zero.
+        """-1, 0 or 1 (0 for nan), in the dtype of this tensor. The gradient is zero.
 
         >>> Tensor([-2.0, 0.0, 3.0]).sign().tolist()
         [-1.0, 0.0, 1.0]
         """
         if self.dtype.is_bool:
             return self._apart()
-        rest = self * 0 if self.dtype.is_float else 0  # nan stays
-        return (self > 0)._choose(1, (self < 0)._choose(-1, rest)).cast(self.dtype)
+        value = (self > 0).cast(self.dtype) - (self < 0).cast(self.dtype)
+        return self._out(call(value.node, (self._in(),), FLAT, 0)) if self.dtype.is_float else value
 
     def clamp(self, min: Operand | None = None, max: Operand | None = None) -> Self:
         """Elements below `min` become `min`, those above `max` become `max`; nan stays, and limits of nan give nan.
 
         None is no limit. Numbers beyond what the dtype holds limit nothing, or are refused where all would exceed them.
 
-        The gradient passes where the element is within the limits, they included.
+        The gradient passes where the element is within the limits, they included; not where it is nan.
 
         >>> Tensor([1.0, 5.0, 9.0]).clamp(2, 6).tolist()
         [2.0, 5.0, 6.0]
         """
-        result = self
+        result = self._without_slope_at_nan()
         if min is not None and not self._always("ge", min):
-            low = self._beside(min)
+            low = self._beside(min)._without_slope_at_nan()
             result = (result < low)._or_nan(min, low)._choose(low, result)
         if max is not None and not self._always("le", max):
-            high = self._beside(max)
+            high = self._beside(max)._without_slope_at_nan()
             result = (high < result)._or_nan(max, high)._choose(high, result)
         return result
+
+    def _without_slope_at_nan(self) -> Self:
+        """This tensor, whose gradient stops where it is nan."""
+        return self.isnan()._choose(self.detach(), self) if self._requires else self
 
     def _or_nan(self, given: Operand, limit: Self) -> Self:
         """This condition, or that `limit`, the tensor of what was `given`, is nan: numbers are looked at here."""

@@ -73,9 +73,7 @@ def _as_index(item: Any, owner: Core) -> Core | np.ndarray[Any, Any]:
         owner._same_device("index", item)
         return item
     array = np.asarray(item)
-    if array.dtype == object and all(
-        type(i) is int for i in array.flat
-    ):  # larger ones than NumPy has types for
+    if array.dtype == object and all(type(i) is int for i in array.flat):  # larger ones than NumPy has types for
         array = np.clip(array, dtypes.int64.min, dtypes.int64.max).astype(np.int64)
     if array.size and array.dtype.kind not in "iu":
         fail(DTypeError, f"index: an index array is {array.dtype}; it must be integer or bool")

@@ -11,7 +11,7 @@ from lazygrad.index.expr import Dim
 from lazygrad.ir.build import add, filled_like, mul, scaled, sub
 from lazygrad.ir.call import UserFunction
 from lazygrad.ir.node import Node, alu, as_index, call, gather
-from lazygrad.ir.op import Op
+from lazygrad.ir.op import Combine, Op
 from lazygrad.ops.core import Core, fail
 from lazygrad.ops.inside import inside
 from lazygrad.ops.joining import Joining
@@ -48,8 +48,8 @@ class Loss(Normalize, Joining):
 
         Args:
             target: integer classes, in this tensor's shape without the class dimension; BoundsError for others, when a
-                value is read, if not before.
-            weight: (classes,), how much each class counts.
+                value is read, if not before. Or floats in this tensor's shape: the probability of each class.
+            weight: (classes,), how much each class counts; the mean over probabilities takes no notice of it.
             ignore_index: targets of this value count nothing, and are left out of the mean.
             label_smoothing: how much of the target is spread over all classes.
             dim: the class dimension. None finds it from the shape of `target`: PyTorch's place (1, or 0 for a vector),
@@ -58,24 +58,43 @@ class Loss(Normalize, Joining):
         >>> logits = Tensor([[2.0, 0.0, 0.0], [0.0, 0.0, 0.0]])
         >>> logits.cross_entropy(Tensor([0, 2]), reduction="none")
         tensor([0.2395, 1.0986])
+        >>> logits.cross_entropy(Tensor([[0.5, 0.5, 0.0], [0.0, 0.0, 1.0]]), reduction="none")
+        tensor([1.2395, 1.0986])
         """
         axis = self._class_axis("cross_entropy", target, dim)
+        what = "cross_entropy"
         if self.dtype.is_half:
             wide = self.cast(dtypes.float32)
             return wide.cross_entropy(target, weight, ignore_index, reduction, label_smoothing, axis).cast(self.dtype)
-        target = self._classes("cross_entropy", target, axis, ignore_index)
-        total = self.logsumexp(axis)
-        loss = (total - self._picked(target, axis)).mul(1 - label_smoothing) if label_smoothing < 1 else total * 0
+        if target.dtype.is_float:
+            return self._cross_entropy_of_shares(target, weight, axis, label_smoothing)._reduced(what, reduction)
+        target = self._classes(what, target, axis, ignore_index)
+        largest = self.detach()._reduce(Combine.MAX, axis, keepdim=True)
+        shifted = self - largest  # logits are compared before anything that is not as large is added to them
+        total = shifted.exp().sum(axis, keepdim=True).log()
+        loss = total.squeeze(axis) - (self._picked(target, axis) - largest.squeeze(axis))
+        loss = loss.mul(1 - label_smoothing) if label_smoothing < 1 else total.squeeze(axis) * 0
         weights = None if weight is None else self._class_weights(weight, target, self.shape[axis])
         if weights is not None:
             loss = loss * weights
         if label_smoothing:
-            spread = total.unsqueeze(axis) - self
-            if weight is not None:
-                shape = tuple(-1 if i == axis else 1 for i in range(self.ndim))
-                spread = spread * self._beside(weight).reshape(shape)
+            spread = self._by_class(total - shifted, weight, axis)
             loss = loss + spread.sum(axis) * label_smoothing / self.shape[axis]
-        return loss._over_targets("cross_entropy", target, weights, ignore_index, reduction)
+        return loss._over_targets(what, target, weights, ignore_index, reduction)
+
+    def _cross_entropy_of_shares(self, target: Core, weight: Core | None, axis: int, label_smoothing: float) -> Self:
+        """`cross_entropy` of probabilities, for each sample."""
+        shares = self._beside(target).cast(self.dtype)
+        if label_smoothing:
+            shares = shares * (1 - label_smoothing) + self._beside(self.shape[axis]).reciprocal() * label_smoothing
+        return -self._by_class(self.log_softmax(axis) * shares, weight, axis).sum(axis)
+
+    def _by_class(self, values: Self, weight: Core | None, axis: int) -> Self:
+        """`values`, of this tensor's shape, times the weights of their classes."""
+        if weight is None:
+            return values
+        self._check_weights(weight, self.shape[axis])
+        return values * self._beside(weight).reshape(tuple(-1 if i == axis else 1 for i in range(self.ndim)))
 
     def nll_loss(
         self,
@@ -99,6 +118,8 @@ class Loss(Normalize, Joining):
         return loss._over_targets("nll_loss", target, weights, ignore_index, reduction)
 
     def _class_axis(self, what: str, target: Core, dim: int | None) -> int:
+        if isinstance(target, Core) and target.dtype.is_float and target.shape == self.shape and what != "nll_loss":
+            return min(1, self.ndim - 1) if dim is None else self._axis(dim)
         self._check_index(what, target)
         if dim is not None:
             candidates = [self._axis(dim)]
@@ -124,10 +145,13 @@ class Loss(Normalize, Joining):
         return self._out(gather(self._in(), target.unsqueeze(axis).node, axis)).squeeze(axis)
 
     def _class_weights(self, weight: Core, target: Self, count: Dim) -> Self:
-        if weight.shape != (count,):
-            fail(ShapeError, f"the weights of {count} classes are a vector of them, not of shape {list(weight.shape)}")
+        self._check_weights(weight, count)
         w = self._beside(weight)
         return w._out(gather(w._in(), target.reshape(-1).node, 0)).reshape(target.shape)
+
+    def _check_weights(self, weight: Core, count: Dim) -> None:
+        if weight.shape != (count,):
+            fail(ShapeError, f"the weights of {count} classes are a vector of them, not of shape {list(weight.shape)}")
 
     def _over_targets(self, what: str, target: Self, weights: Self | None, ignore_index: int, reduction: str) -> Self:
         """The losses of the targets that count, reduced; the mean is over their weights."""
@@ -173,7 +197,7 @@ class Loss(Normalize, Joining):
         distance = self._distance("huber_loss", target)
         distance._need_float("huber_loss")
         size = distance.abs()
-        small = (size < delta)._choose(size, delta)
+        small = (size > delta)._choose(delta, size)  # nan is not smaller, either
         loss = small * (size - small * 0.5)
         return loss._reduced("huber_loss", reduction)
 

@@ -1,15 +1,22 @@
-"""Extremes: the pair that `max(dim)` and `min(dim)` give, and what they need."""
+"""Extremes: the pair that `max(dim)` and `min(dim)` give, what they need, and whose gradient an extreme is."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TypeVar
 
+from lazygrad.dtype import dtypes
 from lazygrad.engine.tracing import watch_here
 from lazygrad.errors import ShapeError, fail
-from lazygrad.index.expr import Expr
+from lazygrad.index.expr import Expr, as_dim, dim_product
 from lazygrad.index.variable import variables
-from lazygrad.ir.signature import Shape
+from lazygrad.ir.build import add, filled_like, mul, positions, put_back, size_value
+from lazygrad.ir.call import UserFunction
+from lazygrad.ir.node import Node, alu, const, flip, reduce, reshape, where
+from lazygrad.ir.op import Combine, Op
+from lazygrad.ir.signature import Shape, index_dtype
+from lazygrad.ops.compare import equal
 
 T = TypeVar("T")
 
@@ -43,3 +50,40 @@ def need_elements(what: str, shape: Shape, axes: Iterable[int]) -> None:
                 watch.needs(n, what, i)
         elif int(n) == 0:
             fail(ShapeError, f"{what}: shape {list(shape)} has no elements along dim {i}")
+
+
+@dataclass(frozen=True)
+class Extreme(UserFunction):
+    """The largest or smallest element over `axes`; its inputs are the elements and that extreme.
+
+    Of equal elements `first` gets all of the gradient, or all of them share it. A nan is more extreme than any number.
+    """
+
+    axes: tuple[int, ...]
+    first: bool
+    name = "extreme"
+
+    def gradients(self, inputs: Sequence[Node], by_outputs: Mapping[int, Node]) -> Sequence[Node | None]:
+        """By the elements."""
+        x, extreme = inputs
+        g = by_outputs[0]
+        found = alu(Op.OR, equal(x, put_back(extreme, self.axes, x.shape)), alu(Op.NE, x, x))
+        if self.first:
+            left = _places_left(x, self.axes)
+            most = reduce(where(found, left, filled_like(left, -1)), Combine.MAX, self.axes)
+            found = equal(left, put_back(most, self.axes, x.shape))
+        else:
+            ties = reduce(where(found, filled_like(x, 1), filled_like(x, 0)), Combine.ADD, self.axes)
+            g = alu(Op.DIV, g, reshape(ties, g.shape))
+        return where(found, put_back(g, self.axes, x.shape), filled_like(x, 0)), None
+
+
+def _places_left(x: Node, axes: tuple[int, ...]) -> Node:
+    """How many places over `axes`, row by row, come after each element's."""
+    kind = index_dtype(dtypes.int32, dim_product(x.shape[axis] for axis in axes))
+    left, inside = const(0, kind, x.shape), as_dim(1)
+    for axis in reversed(axes):
+        here = flip(positions(x.shape, axis, kind), [axis])
+        left = add(left, mul(here, size_value(inside, kind, x.shape)))
+        inside = as_dim(inside * x.shape[axis])
+    return left

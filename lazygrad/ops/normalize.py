@@ -12,13 +12,13 @@ from lazygrad.ir.op import Combine
 from lazygrad.ops.activation import Activation
 from lazygrad.ops.core import Core, fail
 from lazygrad.ops.precision import in_float
-from lazygrad.ops.reduce import Reduce
+from lazygrad.ops.statistics import Statistics
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
 
-class Normalize(Activation, Reduce):
+class Normalize(Activation, Statistics):
     """Softmax, layer normalization and relatives. Gradients flow through the statistics."""
 
     __slots__ = ()
@@ -64,7 +64,8 @@ class Normalize(Activation, Reduce):
         self._need_float("layernorm")
         x = self.cast(dtypes.float32) if self.dtype.is_half else self
         distance = x - x.mean(dim, keepdim=True)
-        scale = (distance.square().mean(dim, keepdim=True) + eps).rsqrt()
+        variance = distance.square().mean(dim, keepdim=True)
+        scale = (variance + (variance - variance).detach() + eps).rsqrt()  # nan, not 0, where the squares overflow
         return (distance * scale)._affine(weight, bias).cast(self.dtype)
 
     def layer_norm(

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, overload
 
 from lazygrad.dtype import DTypeLike, as_dtype, dtypes
-from lazygrad.errors import ArgumentError, DTypeError, ShapeError
-from lazygrad.index.expr import Dim, as_dim, dim_product, maximum
+from lazygrad.errors import DTypeError
+from lazygrad.index.expr import Dim, dim_product
 from lazygrad.ir import node as graph
 from lazygrad.ir.build import positions, put_back, total
 from lazygrad.ir.op import Combine
 from lazygrad.ops.core import Core, fail
 from lazygrad.ops.functions import Functions
-from lazygrad.ops.minmax import MinMax, need_elements
+from lazygrad.ops.minmax import Extreme, MinMax, need_elements
 from lazygrad.ops.movement import Movement
 
 if TYPE_CHECKING:
@@ -76,7 +75,8 @@ class Reduce(Functions, Movement):
             fail(DTypeError, f"{what}: not defined for {self.dtype}; cast first, e.g. .float()")
 
     def amax(self, dim: Dims = None, keepdim: bool = False) -> Self:
-        """The largest element, nan if there is one; equal ones share the gradient. ShapeError for no elements.
+        """The largest element, nan if there is one; equal ones share the gradient (nan: all have). ShapeError for no
+        elements.
 
         >>> Tensor([[1, 5], [7, 3]]).amax(1).tolist()
         [5, 7]
@@ -85,7 +85,8 @@ class Reduce(Functions, Movement):
         return self._reduce(Combine.MAX, dim, keepdim)
 
     def amin(self, dim: Dims = None, keepdim: bool = False) -> Self:
-        """The smallest element, nan if there is one; equal ones share the gradient. ShapeError for no elements.
+        """The smallest element, nan if there is one; equal ones share the gradient (nan: all have). ShapeError for no
+        elements.
 
         >>> Tensor([[1, 5], [7, 3]]).amin(1).tolist()
         [1, 3]
@@ -106,16 +107,25 @@ class Reduce(Functions, Movement):
     def max(self, dim: int | Core | None = None, keepdim: bool = False) -> Self | MinMax[Self]:
         """The largest element of all; with `dim`, the pair (values, indices) along it; with a tensor, `maximum`.
 
+        Of equal elements all share the gradient, but along `dim`, where the one at the index gets it.
+
         >>> Tensor([[1, 5], [7, 3]]).max().item()
         7
         >>> Tensor([[1, 5], [7, 3]]).max(1).indices.tolist()
         [1, 0]
         """
-        if dim is None:
-            return self.amax()
         if isinstance(dim, Core):
             return self.maximum(dim)
-        return MinMax(self.amax(dim, keepdim), self.argmax(dim, keepdim))
+        largest = self.amax(dim, keepdim)
+        if dim is None:
+            return self._extreme(largest, None)
+        return MinMax(self._extreme(largest, dim, first=True), self.argmax(dim, keepdim))
+
+    def _extreme(self, value: Self, dim: Dims, first: bool = False) -> Self:
+        """`value`, the extreme over `dim`, whose gradient the `first` such element gets, or all of them share."""
+        if not (self.dtype.is_float and self.ndim):
+            return value
+        return self._out(graph.call(value.node, (self._in(), value.node), Extreme(self._axes(dim), first)))
 
     @overload
     def min(self, dim: None = None, keepdim: bool = False) -> Self: ...
@@ -126,14 +136,17 @@ class Reduce(Functions, Movement):
     def min(self, dim: int | Core | None = None, keepdim: bool = False) -> Self | MinMax[Self]:
         """The smallest element of all; with `dim`, the pair (values, indices) along it; with a tensor, `minimum`.
 
+        Of equal elements all share the gradient, but along `dim`, where the one at the index gets it.
+
         >>> Tensor([[1, 5], [7, 3]]).min(0).values.tolist()
         [1, 3]
         """
-        if dim is None:
-            return self.amin()
         if isinstance(dim, Core):
             return self.minimum(dim)
-        return MinMax(self.amin(dim, keepdim), self.argmin(dim, keepdim))
+        smallest = self.amin(dim, keepdim)
+        if dim is None:
+            return self._extreme(smallest, None)
+        return MinMax(self._extreme(smallest, dim, first=True), self.argmin(dim, keepdim))
 
     def argmax(self, dim: int | None = None, keepdim: bool = False) -> Self:
         """Where the largest element (or the first nan) is along `dim`, int64; the first of equal ones.
@@ -187,85 +200,6 @@ class Reduce(Functions, Movement):
 
     def _truth(self, value: Self) -> Self:
         return value.cast(dtypes.uint8) if self.dtype is dtypes.uint8 else value
-
-    def var(self, dim: Dims = None, keepdim: bool = False, correction: float | None = 1) -> Self:
-        """The variance: squared distances from the mean, over the number of elements less `correction`.
-
-        >>> Tensor([1.0, 2.0, 3.0]).var().item()
-        1.0
-        """
-        self._need_float("var")
-        if self.dtype.is_half:
-            return self.cast(dtypes.float32).var(dim, keepdim, correction).cast(self.dtype)
-        distance = self - self.mean(self._axes(dim), keepdim=True)
-        total = distance.square().sum(self._axes(dim), keepdim)
-        count, less = self._count(dim), 1 if correction is None else correction
-        if isinstance(count, int):
-            return total / max(count - less, 0)  # 0 / 0 where there are too few
-        if isinstance(less, float) and not less.is_integer():
-            fail(ShapeError, f"var: a correction of {less} needs known sizes; {count} is not known yet")
-        return total / as_dim(maximum(count - int(less), 0))
-
-    def std(self, dim: Dims = None, keepdim: bool = False, correction: float | None = 1) -> Self:
-        """The standard deviation, the square root of `var`; its gradient is zero where it is zero.
-
-        >>> Tensor([1.0, 2.0, 3.0]).std().item()
-        1.0
-        """
-        return self.var(dim, keepdim, correction)._root()
-
-    def norm(self, p: float | str | None = 2, dim: Dims = None, keepdim: bool = False) -> Self:
-        """The p-norm, (sum |x|^p)^(1/p), of any order p: also 0 (how many are not 0), inf and -inf (the largest and the
-        smallest size); "fro" is 2. Its gradient is zero where it is zero. ShapeError for no elements with p < 0 or inf.
-
-        >>> Tensor([3.0, 4.0]).norm().item(), Tensor([3.0, -4.0]).norm(-float("inf")).item()
-        (5.0, 3.0)
-        """
-        self._need_float("norm")
-        p = 2 if p is None or p == "fro" else p
-        if isinstance(p, str):
-            fail(ArgumentError, f"norm: {p!r} is no order; it is a number, or 'fro'")
-        if self.dtype.is_half:
-            return self.cast(dtypes.float32).norm(p, dim, keepdim).cast(self.dtype)
-        if p == 2:
-            return self.square().sum(dim, keepdim)._root()
-        if p == math.inf:
-            return self.abs().amax(dim, keepdim)
-        if p == -math.inf:
-            return self.abs().amin(dim, keepdim)
-        if p < 0 and self._count(dim) == 0:
-            fail(ShapeError, f"norm: shape {list(self.shape)} has no elements for a norm of order {p}")
-        if p == 0:
-            return self.ne(0).sum(dim, keepdim).cast(self.dtype)
-        if p == 1:
-            return self.abs().sum(dim, keepdim)
-        return self._power_from_0(p).sum(dim, keepdim)._power_from_0(1 / p)
-
-    def _root(self) -> Self:
-        """The square root, whose gradient at 0 counts as 0."""
-        zero = self.eq(0)
-        return zero._choose(0.0, zero._choose(1.0, self).sqrt())
-
-    def _power_from_0(self, p: float) -> Self:
-        """The absolute value to the power `p`; the gradient at 0 counts as 0."""
-        zero = self.eq(0)
-        power = zero._choose(1.0, self).abs() ** p
-        return zero._choose(0.0 if p > 0 else math.inf, power)
-
-    def logsumexp(self, dim: Dims = None, keepdim: bool = False) -> Self:
-        """log(sum(exp(self))), without overflow.
-
-        >>> Tensor([1.0, 1.0]).logsumexp(0)
-        tensor(1.6931)
-        """
-        if self.dtype.is_half or not self.dtype.is_float:
-            result = self.cast(dtypes.float32).logsumexp(dim, keepdim)
-            return result.cast(self.dtype) if self.dtype.is_float else result
-        axes = self._axes(dim)
-        largest = self.detach()._reduce(Combine.MAX, axes, keepdim=True)
-        largest = largest.isinf()._choose(0.0, largest)  # inf - inf would be nan
-        total = (self - largest).exp().sum(axes, keepdim=True).log() + largest
-        return total if keepdim else total.reshape(tuple(n for i, n in enumerate(self.shape) if i not in axes))
 
     # ---- prefixes ----
 

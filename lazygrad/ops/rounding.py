@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from lazygrad.errors import DTypeError
 from lazygrad.ir.build import add, sub
-from lazygrad.ir.node import Node, cast, const, node
+from lazygrad.ir.node import Node, cast, const, detach, node
 from lazygrad.ir.op import Op
 from lazygrad.ops.compare import Compare, equal
 from lazygrad.ops.core import fail
@@ -96,4 +96,4 @@ class Rounding(Compare):
         >>> Tensor([1.5, -1.5]).frac().tolist()
         [0.5, -0.5]
         """
-        return self._out(sub(self._in(), truncate(self._in())))
+        return self._out(sub(self._in(), detach(truncate(self._in()))))

@@ -32,7 +32,6 @@ REFUSED = {
     "nn.functional.batch_norm": "training",
     "nn.functional.binary_cross_entropy": "weight",
     "nn.functional.binary_cross_entropy_with_logits": "weight",
-    "nn.functional.cross_entropy": "the index is float",
     "nn.functional.group_norm": _SIZES_OF_ZERO,
     "nn.functional.max_pool2d": "ceil_mode",
     **dict.fromkeys(_PADS, "positional arguments|string"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,16 +12,19 @@ import pytest
 from lazygrad import Tensor, autograd, dtypes
 from lazygrad.ir.build import add, filled_like, mul, sub
 from lazygrad.ir.node import Node, alu
-from lazygrad.ir.op import Op
+from lazygrad.ir.op import Combine, Op
 from lazygrad.ops import arithmetic
 from lazygrad.ops.activation import Activation
 from lazygrad.ops.functions import Functions
 from lazygrad.ops.loss import Loss
+from lazygrad.ops.minmax import Extreme
 from lazygrad.ops.normalize import Normalize
-from lazygrad.ops.reduce import Reduce
+from lazygrad.ops.statistics import Statistics
 from lazygrad.settings import settings
+from tests.extreme_lines import ROWS
 from tests.extremes import BINARY, UNARY, Row
 from tests.frontend import test_bends as bends
+from tests.frontend import test_extreme_lines as lines
 from tests.frontend import test_extremes as extremes
 
 Check = Callable[[], None]
@@ -42,6 +45,18 @@ def rows(*names: str) -> Check:
         cases = [extremes.case(n, table[n], "float32") for n in names]
         extremes.test_values(cases)
         extremes.test_gradients(cases)
+
+    return check
+
+
+@np.errstate(all="ignore")
+def along(*names: str) -> Check:
+    """The check that rows of the table of extreme lines agree with PyTorch."""
+
+    def check() -> None:
+        cases = [lines.case(n, ROWS[n], "float32") for n in names]
+        lines.test_values(cases)
+        lines.test_gradients(cases)
 
     return check
 
@@ -104,7 +119,7 @@ PLANTS: dict[str, Plant] = {
         lambda: bends.test_attention_that_sees_nothing_is_0("NUMPY", "bool"),
     ),
     "a norm with an infinite slope at 0": Plant(
-        Reduce,
+        Statistics,
         "_power_from_0",
         lambda right: lambda self, p: self.abs() ** p,
         lambda: bends.test_norms_have_a_slope_at_0(3.0),
@@ -138,6 +153,41 @@ PLANTS: dict[str, Plant] = {
         Op.MOD,
         lambda right: (right[0], lambda n, g: mul(g, alu(Op.DIV, sub(n, n.src[0]), n.src[1]))),
         lambda: slope_by_an_infinite_divisor(),
+    ),
+    "a relu that stops the gradient at nan": Plant(
+        Activation,
+        "relu",
+        lambda right: lambda self: (self > 0)._choose(self, self.detach().maximum(0)),
+        rows("relu"),
+    ),
+    "a clamp that passes the gradient at nan": Plant(
+        Functions, "_without_slope_at_nan", lambda right: lambda self: self, rows("clamp", "clamp_from")
+    ),
+    "a rounding without a gradient": Plant(autograd.RULES, Op.TRUNC, lambda right: (lambda n, g: None,), rows("floor")),
+    "a softplus of a product that overflows": Plant(
+        Activation,
+        "softplus",
+        lambda right: lambda self, beta=1.0: right(self * beta) / beta,
+        rows("softplus_1e+09"),
+    ),
+    "a deviation by way of the variance": Plant(
+        Statistics,
+        "std",
+        lambda right: lambda self, dim=None, keepdim=False, correction=1: self.var(dim, keepdim, correction)._root(),
+        along("std, 1"),
+    ),
+    "logits that are added to a logarithm": Plant(
+        Statistics,
+        "_reduce",
+        lambda right: (
+            lambda self, combine, dim, keepdim: (
+                right(self, combine, dim, keepdim) * (0 if combine is Combine.MAX and keepdim else 1)
+            )
+        ),
+        along("cross_entropy of 0"),
+    ),
+    "a maximum whose gradient equal elements share": Plant(
+        Extreme, "gradients", lambda right: lambda self, *args: right(replace(self, first=False), *args), along("max")
     ),
 }
 

@@ -224,5 +224,3 @@ def test_a_planted_bug_is_noticed(name: str, monkeypatch: pytest.MonkeyPatch) ->
     except pytest.fail.Exception:  # pytest.raises, where nothing was raised
         return
     pytest.fail(f"no check noticed that {name}")
-
-
