@@ -10,7 +10,7 @@ from typing import Any
 from lazygrad import forks
 from lazygrad.errors import DeviceError
 
-from . import host, pocl
+from . import driver_signals, host, pocl
 from .base import ByteCache, DeviceInfo
 
 GPU_VECTOR_BYTES = 16  # the widest load of one work-item
@@ -41,7 +41,7 @@ def list_devices() -> list[tuple[int, int, Any]]:
     cl = load_pyopencl()
     forks.start_driver("OPENCL")
     found = []
-    with pocl.environment():
+    with pocl.environment(), driver_signals.kept():
         try:
             platforms = cl.get_platforms()
         except cl.Error as error:

@@ -53,7 +53,8 @@ def _standard(filename: str) -> str:
 
 def home_of_class(kind: type) -> str:
     """The library that a class belongs to, as `home_of`."""
-    return home_of_name(getattr(kind, "__module__", "") or "")
+    module = getattr(kind, "__module__", "")  # which a class with such a slot has as a descriptor
+    return home_of_name(module) if isinstance(module, str) else ""
 
 
 def home_of_name(module: str) -> str:

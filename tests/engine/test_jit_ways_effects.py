@@ -359,7 +359,7 @@ def a_loop_over_an_iterator(wrap: Wrap) -> Any:
     return [g(x()) for _ in CALLS]
 
 
-@ways.refused("thread.start_new_thread")
+@ways.refused("thread.start_")  # _new_thread; from 3.13 on _joinable_thread
 def a_thread_that_is_started(wrap: Wrap) -> Any:
     def f(t: Tensor) -> Tensor:
         thread = threading.Thread(target=lambda: None)
