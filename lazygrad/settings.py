@@ -106,7 +106,7 @@ def _choice(*choices: str) -> Callable[[str], str]:
 
 def _cache_path(text: str) -> Path | None:
     try:
-        return Path(text).expanduser()
+        return Path(os.path.abspath(Path(text).expanduser()))  # as it is now: a program may change its folder
     except RuntimeError:  # ~name of a user that there is not
         raise ValueError(text) from None
 

@@ -1,8 +1,9 @@
 """Signals are the program's: what a driver does to them when it starts is kept from it.
 
 PoCL's compiler, LLVM, takes over some fifteen signals. It never passes SIGUSR1 on, and at Ctrl-C it removes the files
-that it is writing, so that the kernel at hand does not compile. PoCL's threads run the linker, and end the process where
-that fails: as it does when a signal reaches all processes of a group, from a terminal, a notebook or a batch system.
+that it is writing, so that the kernel at hand does not compile. PoCL's threads run the linker, and end the process
+where that fails: as it does when a signal reaches all processes of a group, from a terminal, a notebook or a batch
+system.
 """
 
 from __future__ import annotations

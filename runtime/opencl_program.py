@@ -89,8 +89,7 @@ class Builder:
     ) -> list[Executable]:
         """An executable for each source; those neither built before nor cached become one new program."""
         start = time.perf_counter()
-        if self._is_pocl:
-            pocl.make_room()
+        self._make_ready()
         flags = tuple(options)
         fresh: dict[str, KernelSource] = {}
         for source in sources:
@@ -110,6 +109,7 @@ class Builder:
         program = executable.program
         variant = (executable.source.entry, local, max(global_size) < pocl.SMALL_GRID)
         if program.folder is not None and variant not in program.variants:
+            self._make_ready()
             program.variants.add(variant)
             self.unsaved.add(program)
 
@@ -122,8 +122,14 @@ class Builder:
             new = files.keys() - program.files
             self.stats.compiled += sum(name.endswith(".so") for name in new)
             program.files.update(new)
-            if new:
+            if new and program.files <= files.keys():  # else somebody has removed some
                 self._store(program, pocl.pack(files, program.text, program.options))
+
+    def _make_ready(self) -> None:
+        """Before PoCL compiles: what would make it end the process is put right, or is a DeviceError."""
+        if self._is_pocl:
+            pocl_device.check_children()
+            pocl.make_room()
 
     def _load(self, source: KernelSource, prelude: str, options: tuple[str, ...]) -> bool:
         """Take a kernel from the cache; whether it was there."""

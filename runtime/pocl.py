@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import errno
 import functools
 import io
 import json
@@ -32,6 +33,9 @@ STALE_SECONDS = 60.0
 SMALL_GRID = 1 << 16  # PoCL compiles a kernel apart for grids that stay below this in every axis
 _PREFIX = "pocl-"
 _RECIPE = "recipe.json"
+_LOCK = "lock"
+LONGEST_PATH = 512  # bytes of a folder's name: PoCL puts files deep below it, and keeps their names in 1,024
+_held: list[Any] = []  # locks, for as long as the process lives
 
 
 @functools.cache
@@ -45,17 +49,25 @@ def private_folder() -> Path:
         raise DeviceError(
             f"PoCL has no folder to compile in ({error}); name one that can be written in LAZYGRAD_CACHE_DIR or TMPDIR"
         ) from error
-    atexit.register(_remove_private, os.getpid(), folder, _lock(folder))
+    atexit.register(_remove_private, os.getpid(), folder)
+    return _furnish(folder)
+
+
+def _furnish(folder: Path) -> Path:
+    """Lock the private folder; returns where in it PoCL is told to write."""
+    _held.append(_lock(folder))
     if os.name != "posix":
         return folder
-    (folder / "first").mkdir()
+    (folder / "first").mkdir(exist_ok=True)
     (folder / "kernels").symlink_to("first")
     return folder / "kernels"
 
 
 def make_room() -> None:
-    """Before something is compiled: where the disk is full, the private folder goes on in a temporary one."""
+    """Before something is compiled: the private folder is made again where somebody has removed it (PoCL would end the
+    process), and goes on in a temporary one where the disk is full. DeviceError where neither can be."""
     root = private_folder()
+    _restore(root)
     if not root.is_symlink() or shutil.disk_usage(root).free >= cache_folder.ROOM:
         return
     spare = cache_folder.temporary(settings.cache_dir, "its disk is full")
@@ -67,6 +79,25 @@ def make_room() -> None:
     link.symlink_to(moved)
     os.replace(link, root)  # at once: other threads may be compiling
     shutil.rmtree(root.with_name("first"), ignore_errors=True)
+
+
+def _restore(root: Path) -> None:
+    folder = root.parent if os.name == "posix" else root
+    try:
+        if not (root.is_dir() and (folder / _LOCK).exists()):
+            cache_folder.make(folder)
+            if root.is_symlink() or not root.exists():
+                root.unlink(missing_ok=True)  # it leads nowhere
+                _furnish(folder)
+            else:  # made by PoCL
+                _held.append(_lock(folder))
+        if not os.access(root, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(root))
+    except OSError as error:
+        raise DeviceError(
+            f"PoCL compiles in {folder}, which can no longer be used ({error}); make it free and writable, or start a "
+            "new process"
+        ) from error
 
 
 @contextlib.contextmanager
@@ -129,7 +160,7 @@ def _parent_folder() -> Path:
     """A folder whose files can be written and executed: the cache folder, else the system's temporary one."""
     if settings.cache:
         folder = cache_folder.usable(settings.cache_dir)
-        if folder is not None and _may_execute(folder):
+        if folder is not None and _may_execute(folder) and len(os.fsencode(folder)) <= LONGEST_PATH:
             return folder
     return Path(tempfile.gettempdir())
 
@@ -148,7 +179,7 @@ def _lock(folder: Path) -> Any:
 
     with contextlib.suppress(OSError):
         # Not through a link, which may lead to any file; it is held open until the process ends.
-        file = open(os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600), "w")  # noqa: SIM115
+        file = open(os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600), "w")  # noqa: SIM115
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -171,8 +202,8 @@ def _remove_stale(parent: Path) -> None:
                 held.close()
 
 
-def _remove_private(pid: int, folder: Path, lock: Any) -> None:
+def _remove_private(pid: int, folder: Path) -> None:
     if os.getpid() == pid:  # not in a forked child, which shares its parent's folder
-        if lock is not None:
+        for lock in filter(None, _held):
             lock.close()
         shutil.rmtree(folder, ignore_errors=True)

@@ -6,6 +6,7 @@ import ctypes
 import os
 import platform
 import shutil
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,15 @@ def check_linker() -> None:
         raise DeviceError(
             "PoCL links kernels with the program `ld`, which is not on the PATH; install binutils "
             "(`apt install binutils`, `dnf install binutils`), or run without OpenCL: LAZYGRAD_DEVICE=NUMPY"
+        )
+
+
+def check_children() -> None:
+    """DeviceError where the end of a child process is never told: PoCL waits for `ld`, and would end this process."""
+    if hasattr(signal, "SIGCHLD") and signal.getsignal(signal.SIGCHLD) is signal.SIG_IGN:
+        raise DeviceError(
+            "PoCL cannot compile while SIGCHLD is ignored, because it waits for the program `ld`: call "
+            "signal.signal(signal.SIGCHLD, signal.SIG_DFL), or run without OpenCL: LAZYGRAD_DEVICE=NUMPY"
         )
 
 

@@ -28,6 +28,7 @@ CODES: dict[str, DType] = {
 _CODE_OF = {dtype: code for code, dtype in CODES.items()}
 _METADATA = "__metadata__"
 _REMEDY = "fetch or save it again"
+_TRIES = 100  # of reading a file that others save to
 LONGEST_HEADER = 100_000_000  # bytes, by the format
 
 
@@ -85,12 +86,8 @@ def read_arrays(path: PathLike) -> tuple[dict[str, StoredArray], dict[str, str]]
     Raises:
         FileFormatError: absent, a folder, truncated, not safetensors, a name that occurs twice, an unknown dtype.
     """
-    _validate(path)
-    with open(path, "rb") as file:
-        length = int.from_bytes(file.read(8), "little")
-        header = parse_json(path, "header", file.read(length))
+    header, elements = _header_and_elements(path)
     metadata = header.pop(_METADATA, None) or {}  # null is as good as none
-    elements = np.memmap(path, dtype=np.uint8, mode="c")[8 + length :].view(np.ndarray)
     arrays = {}
     for name, entry in header.items():
         what, code, shape = f"tensor {name!r:.60}", entry["dtype"], entry["shape"]
@@ -102,6 +99,34 @@ def read_arrays(path: PathLike) -> tuple[dict[str, StoredArray], dict[str, str]]
         except ValueError as error:  # more dimensions than NumPy has, or sizes beyond 2**63 beside one of 0
             raise FileFormatError(path, f"{what} has shape {shape!s:.60}, which no array can have: {error}") from None
     return arrays, metadata
+
+
+def _header_and_elements(path: PathLike) -> tuple[dict[str, Any], npt.NDArray[np.uint8]]:
+    """The header of a valid file, and the bytes behind it, mapped: both of the one file that has been validated, though
+    others may be saved at `path` meanwhile."""
+    for _ in range(_TRIES):
+        before = _identity(path)
+        try:
+            _validate(path)
+            with open(path, "rb") as file:
+                length = int.from_bytes(file.read(8), "little")
+                header = parse_json(path, "header", file.read(length))
+                elements = np.memmap(file, dtype=np.uint8, mode="c")[8 + length :].view(np.ndarray)
+                if _identity(file.fileno()) == before:
+                    return header, elements
+        except (FileFormatError, OSError):
+            if _identity(path) == before:
+                raise
+    raise FileFormatError(path, "is replaced again and again while it is read; read it when nobody saves to it")
+
+
+def _identity(file: PathLike | int) -> tuple[int, ...]:
+    """What no two files have in common, nor one before and after it is written to; nothing where there is none."""
+    try:
+        status = os.stat(file)
+    except (OSError, ValueError):
+        return ()
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def stored_array(name: str, array: StoredArray | npt.NDArray[Any]) -> StoredArray:
