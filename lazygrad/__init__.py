@@ -5,9 +5,11 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from lazygrad import functions
 from lazygrad.device import Device, stats, synchronize
 from lazygrad.dtype import dtypes
 from lazygrad.engine.generator import manual_seed
+from lazygrad.functions import *
 from lazygrad.index.variable import Variable
 from lazygrad.ops.function import Function
 from lazygrad.ops.functional import grad, value_and_grad
@@ -42,6 +44,7 @@ __all__ = [
     "value_and_grad",
     "where",
 ]
+__all__ += functions.__all__
 
 _LATER = ("nn", "optim")  # imported when first used
 

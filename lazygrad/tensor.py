@@ -26,6 +26,7 @@ from lazygrad.ops.core import Core, fail
 from lazygrad.ops.creation import as_array, device_name, leaf
 from lazygrad.ops.differentiate import Differentiate
 from lazygrad.ops.fitting import fitted
+from lazygrad.ops.inplace_forms import InPlaceForms
 from lazygrad.ops.loss import Loss
 from lazygrad.ops.operands import not_a_tensor
 from lazygrad.ops.passing_on import take_memory
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from lazygrad.engine.explain import KernelView
 
 
-class Tensor(Loss, Attention, Conv, Combining, Casting, Copying, Differentiate):
+class Tensor(Loss, Attention, Conv, InPlaceForms, Combining, Casting, Copying, Differentiate):
     """An array of `dtype` on `device`, with PyTorch's methods.
 
     Args:

@@ -34,6 +34,7 @@ FLOORS = {
     "lazygrad.device": 7,
     "lazygrad.tensor": 7,
     "lazygrad.ops": 7,
+    "lazygrad.functions": 8,
     "lazygrad.nn": 8,
     "lazygrad.optim": 8,
     "lazygrad.io": 8,

@@ -1,6 +1,6 @@
 """Modules and layers, by PyTorch's names; their functional forms are methods of Tensor."""
 
-from lazygrad.nn import init
+from lazygrad.nn import functional, init
 from lazygrad.nn.activations import (
     ELU,
     GELU,
@@ -57,5 +57,6 @@ __all__ = [
     "Unflatten",
     "clip_grad_norm_",
     "clip_grad_value_",
+    "functional",
     "init",
 ]

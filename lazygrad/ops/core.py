@@ -25,6 +25,7 @@ from lazygrad.ops.fitting import RangeError, constant, fitted, fitting
 from lazygrad.ops.layout import Change, detached
 from lazygrad.ops.mode import mode
 from lazygrad.ops.operands import array_node, not_a_tensor
+from lazygrad.ops.spelling import spell_methods
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -145,6 +146,10 @@ class Core(Member):
     def _nodes(self) -> list[Node]:
         """Every node that is, or was, this leaf's value: what gradients by it are found at."""
         return [self.node, *(self._earlier or ())]
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        spell_methods(cls)
 
     # ---- inputs and results ----
 

@@ -43,7 +43,7 @@ RANDOM = frozenset({"dropout", "empty", "empty_like", "rand_like", "randint", "r
 # Functions of PyTorch's that have nothing in common with the method of that name here, which fills a new tensor.
 OTHERS = frozenset({"bernoulli", "normal", "uniform"})
 TOLERANCE = {"float64": 1e-8, "float32": 1e-4}  # by the dtype of a result; PyTorch itself rounds at other places
-FAMILIES = ("", "nn.functional.")  # those whose operations are methods here, by the last part of their name
+METHODS = ("", "nn.functional")  # families whose operations are methods here, where they are no functions
 
 
 @dataclass(frozen=True)
@@ -83,10 +83,15 @@ def operations() -> dict[str, Any]:
 
 
 def _ours(name: str) -> Call | None:
+    """What PyTorch's operation is here: a function of the same path, or else a method."""
     family, _, last = name.rpartition(".")
-    if (f"{family}." if family else "") not in FAMILIES or last in OTHERS:
-        return None
-    return SPELLED.get(last) or getattr(Tensor, last, None)
+    if last in OTHERS or last in SPELLED:
+        return SPELLED.get(last)
+    room: Any = lazygrad
+    for part in filter(None, family.split(".")):
+        room = getattr(room, part, None)
+    found = getattr(room, last, None)
+    return found if callable(found) or family not in METHODS else getattr(Tensor, last, None)
 
 
 def samples(name: str, dtype: torch.dtype = torch.float64) -> Iterator[Sample]:

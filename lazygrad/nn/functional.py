@@ -1,0 +1,76 @@
+"""`torch.nn.functional` here: methods of `Tensor` as functions, and those of `lazygrad.nn.functions`; no logic."""
+
+from lazygrad.functions.made import function
+from lazygrad.tensor import Tensor
+
+__all__ = [
+    "avg_pool2d",
+    "batch_norm",
+    "binary_cross_entropy",
+    "binary_cross_entropy_with_logits",
+    "conv1d",
+    "conv2d",
+    "cross_entropy",
+    "dropout",
+    "elu",
+    "gelu",
+    "group_norm",
+    "hardtanh",
+    "huber_loss",
+    "l1_loss",
+    "layer_norm",
+    "leaky_relu",
+    "linear",
+    "log_softmax",
+    "logsigmoid",
+    "max_pool2d",
+    "mse_loss",
+    "nll_loss",
+    "normalize",
+    "one_hot",
+    "pad",
+    "relu",
+    "relu6",
+    "rms_norm",
+    "scaled_dot_product_attention",
+    "sigmoid",
+    "silu",
+    "softmax",
+    "softplus",
+    "tanh",
+]
+
+avg_pool2d = function(Tensor.avg_pool2d)
+batch_norm = function(Tensor.batch_norm)
+binary_cross_entropy = function(Tensor.binary_cross_entropy)
+binary_cross_entropy_with_logits = function(Tensor.binary_cross_entropy_with_logits)
+conv1d = function(Tensor.conv1d)
+conv2d = function(Tensor.conv2d)
+cross_entropy = function(Tensor.cross_entropy)
+dropout = function(Tensor.dropout)
+elu = function(Tensor.elu)
+gelu = function(Tensor.gelu)
+group_norm = function(Tensor.group_norm)
+hardtanh = function(Tensor.hardtanh)
+huber_loss = function(Tensor.huber_loss)
+l1_loss = function(Tensor.l1_loss)
+layer_norm = function(Tensor.layer_norm)
+leaky_relu = function(Tensor.leaky_relu)
+linear = function(Tensor.linear)
+log_softmax = function(Tensor.log_softmax)
+logsigmoid = function(Tensor.logsigmoid)
+max_pool2d = function(Tensor.max_pool2d)
+mse_loss = function(Tensor.mse_loss)
+nll_loss = function(Tensor.nll_loss)
+normalize = function(Tensor.normalize)
+one_hot = function(Tensor.one_hot)
+pad = function(Tensor.pad)
+relu = function(Tensor.relu)
+relu6 = function(Tensor.relu6)
+rms_norm = function(Tensor.rms_norm)
+scaled_dot_product_attention = function(Tensor.scaled_dot_product_attention)
+sigmoid = function(Tensor.sigmoid)
+silu = function(Tensor.silu)
+softmax = function(Tensor.softmax)
+softplus = function(Tensor.softplus)
+tanh = function(Tensor.tanh)
