@@ -13,7 +13,8 @@ from lazygrad.index.expr import Expr
 from lazygrad.ir.node import Node, cast, const, node, where
 from lazygrad.ir.op import Op
 from lazygrad.ops.bits import Bits
-from lazygrad.ops.core import Core, Operand, broadcast_shape, broadcast_to, fail, promote_shaped, scalar
+from lazygrad.ops.broadcast import broadcast_shape, broadcast_to
+from lazygrad.ops.core import Core, Operand, fail, promote_shaped, scalar
 from lazygrad.ops.fitting import RangeError, fitted
 
 if TYPE_CHECKING:

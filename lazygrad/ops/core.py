@@ -15,12 +15,13 @@ from lazygrad.engine.run import live, own
 from lazygrad.engine.tracing import watch_here
 from lazygrad.errors import BoundsError, DeviceError, GradientError, ShapeError
 from lazygrad.errors import fail as fail  # operations find it here
-from lazygrad.index.expr import Dim, Expr
+from lazygrad.index.expr import Expr
 from lazygrad.ir.build import size_value
-from lazygrad.ir.node import Node, cast, detach, expand, node, reshape
+from lazygrad.ir.node import Node, cast, detach, node
 from lazygrad.ir.op import Op
 from lazygrad.ir.signature import Shape
 from lazygrad.ops.aliases import Member, view_of
+from lazygrad.ops.broadcast import broadcast_shape, broadcast_to
 from lazygrad.ops.fitting import RangeError, constant, fitted, fitting
 from lazygrad.ops.layout import Change, detached
 from lazygrad.ops.mode import mode
@@ -278,24 +279,3 @@ def promote_shaped(a: Node, b: Node) -> DType:
     if b.shape and not a.shape and category(a.dtype) <= category(b.dtype):
         return b.dtype
     return promote(a.dtype, b.dtype)
-
-
-def broadcast_shape(what: str, *shapes: Shape) -> Shape:
-    """The one shape that all `shapes` broadcast to, by NumPy's rule; ShapeError where there is none."""
-    result: list[Dim] = []
-    longest = max(len(s) for s in shapes)
-    for place in range(-longest, 0):
-        sizes = [s[place] for s in shapes if len(s) >= -place]
-        wide = [n for n in sizes if n != 1]
-        if any(n != wide[0] for n in wide):
-            both = " and ".join(str(list(s)) for s in shapes)
-            fail(ShapeError, f"{what}: shapes {both} do not broadcast: sizes {wide[0]} and {wide[-1]} at dim {place}")
-        result.append(wide[0] if wide else 1)
-    return tuple(result)
-
-
-def broadcast_to(x: Node, shape: Shape) -> Node:
-    """`x` with dimensions added in front, and those of size 1 repeated."""
-    if x.shape == shape:
-        return x
-    return expand(reshape(x, (1,) * (len(shape) - len(x.shape)) + x.shape), shape)

@@ -15,8 +15,9 @@ from lazygrad.ir.build import size_value
 from lazygrad.ir.node import Node, alu, const, gather, permute, reshape, scatter, where
 from lazygrad.ir.op import Combine, Op
 from lazygrad.ir.signature import Shape
+from lazygrad.ops.broadcast import broadcast_shape, broadcast_to
 from lazygrad.ops.compare import logical_not
-from lazygrad.ops.core import Core, broadcast_shape, broadcast_to, fail
+from lazygrad.ops.core import Core, fail
 from lazygrad.ops.index_plan import Plan
 from lazygrad.ops.inside import from_the_end
 

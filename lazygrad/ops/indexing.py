@@ -18,7 +18,8 @@ from lazygrad.ir.op import Combine
 from lazygrad.ir.signature import Shape, at_most
 from lazygrad.ops import layout
 from lazygrad.ops.aliases import give_back
-from lazygrad.ops.core import Core, Operand, broadcast_shape, broadcast_to, fail, scalar
+from lazygrad.ops.broadcast import broadcast_shape, broadcast_to
+from lazygrad.ops.core import Core, Operand, fail, scalar
 from lazygrad.ops.fitting import all_fitting, fitted
 from lazygrad.ops.index_arrays import IndexArrays
 from lazygrad.ops.index_plan import Added, Plan, consumed, is_mask, plan_index, put, spelled_out, take

@@ -14,7 +14,8 @@ from lazygrad.ir.node import Node, cast, permute, reshape
 from lazygrad.ir.signature import Shape
 from lazygrad.ops import layout
 from lazygrad.ops.aliases import view_of
-from lazygrad.ops.core import Core, broadcast_shape, broadcast_to, fail
+from lazygrad.ops.broadcast import broadcast_shape, broadcast_to
+from lazygrad.ops.core import Core, fail
 from lazygrad.ops.operands import not_a_tensor
 from lazygrad.ops.reduce import Reduce
 

@@ -10,7 +10,8 @@ from lazygrad.index.expr import Dim, Expr, as_dim, dim_product, maximum
 from lazygrad.ir import node as graph
 from lazygrad.ir.signature import Shape
 from lazygrad.ops import layout
-from lazygrad.ops.core import Core, broadcast_to, fail, scalar
+from lazygrad.ops.broadcast import broadcast_to
+from lazygrad.ops.core import Core, fail, scalar
 from lazygrad.ops.fitting import fitting
 from lazygrad.ops.operands import not_a_tensor
 

@@ -11,7 +11,8 @@ import numpy as np
 
 from lazygrad.dtype import DType, category, dtypes, of_numpy, promote, promote_scalar
 from lazygrad.index.expr import Expr
-from lazygrad.ops.core import Core, Operand, broadcast_shape, broadcast_to, scalar
+from lazygrad.ops.broadcast import broadcast_shape, broadcast_to
+from lazygrad.ops.core import Core, Operand, scalar
 
 P = ParamSpec("P")
 T = TypeVar("T", bound=Core)

@@ -17,7 +17,8 @@ from lazygrad.ir.elements import values_between
 from lazygrad.ir.node import Node, alu, cast, const, iota, reshape, shrink
 from lazygrad.ir.op import Op
 from lazygrad.ir.signature import Shape
-from lazygrad.ops.core import broadcast_to, fail
+from lazygrad.ops.broadcast import broadcast_to
+from lazygrad.ops.core import fail
 from lazygrad.ops.creation import Creation, device_name, leaf
 from lazygrad.ops.fitting import fitting
 from lazygrad.ops.movement import as_shape
