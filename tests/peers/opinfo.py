@@ -113,7 +113,7 @@ def compute(sample: Sample) -> Computed:
     """Both sides of a sample, ours not realized yet. RefusedError where lazygrad refuses it."""
     leaves: list[tuple[Tensor, torch.Tensor]] = []
     try:
-        arguments, options = _converted((sample.arguments, sample.options), leaves)
+        arguments, options = converted((sample.arguments, sample.options), leaves)
         ours = sample.ours(*arguments, **options)
     except LazygradError as error:
         raise RefusedError(str(error)) from error
@@ -124,10 +124,10 @@ def compute(sample: Sample) -> Computed:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         theirs = sample.theirs(*sample.arguments, **sample.options)
-    done = Computed(sample, [(f"result {i}", *pair) for i, pair in enumerate(zip(_flat(ours), _flat(theirs)))])
-    if len(_flat(ours)) != len(_flat(theirs)):
-        raise AssertionError(f"{sample}: {len(_flat(ours))} results, PyTorch gives {len(_flat(theirs))}")
-    done.pairs += _gradients(done, leaves)
+    done = Computed(sample, [(f"result {i}", *pair) for i, pair in enumerate(zip(flat(ours), flat(theirs)))])
+    if len(flat(ours)) != len(flat(theirs)):
+        raise AssertionError(f"{sample}: {len(flat(ours))} results, PyTorch gives {len(flat(theirs))}")
+    done.pairs += gradients(done, leaves)
     return done
 
 
@@ -150,13 +150,13 @@ def wrong_calls(name: str) -> Iterator[tuple[Sample, str]]:
 
 def call(sample: Sample) -> None:
     """lazygrad's side of a sample alone, values and all."""
-    arguments, options = _converted((sample.arguments, sample.options), [])
-    for result in _flat(sample.ours(*arguments, **options)):
+    arguments, options = converted((sample.arguments, sample.options), [])
+    for result in flat(sample.ours(*arguments, **options)):
         if isinstance(result, Tensor):
             result.numpy()
 
 
-def _gradients(done: Computed, leaves: list[tuple[Tensor, torch.Tensor]]) -> list[tuple[str, Any, Any]]:
+def gradients(done: Computed, leaves: list[tuple[Tensor, torch.Tensor]]) -> list[tuple[str, Any, Any]]:
     """The gradients of a weighted sum of the results, by every input that requires one on PyTorch's side."""
     wanted = [(x, t) for x, t in leaves if t.requires_grad]
     results = [(a, b) for _, a, b in done.pairs if isinstance(b, torch.Tensor) and b.requires_grad]
@@ -214,7 +214,7 @@ def _is_rounding(sample: Sample, k: int, ours: np.ndarray[Any, Any], theirs: np.
     value = compute(doubled).pairs[k][2]
     exact = np.zeros(ours.shape) if value is None else value.detach().double().numpy()
     same = np.array_equal(np.isfinite(ours), np.isfinite(theirs))
-    given = [t for t in _flat(sample.arguments) if isinstance(t, torch.Tensor) and t.numel() and t.is_floating_point()]
+    given = [t for t in flat(sample.arguments) if isinstance(t, torch.Tensor) and t.numel() and t.is_floating_point()]
     largest = max((float(t.detach().abs().max()) for t in given), default=0.0)
     allowed = max(4 * np.nanmax(np.abs(theirs - exact)), TOLERANCE["float32"] * largest)
     return same and bool(np.nanmax(np.abs(ours - exact)) <= allowed)
@@ -230,13 +230,13 @@ def _in_double(value: Any) -> Any:
     return value
 
 
-def _flat(result: Any) -> list[Any]:
+def flat(result: Any) -> list[Any]:
     if isinstance(result, (tuple, list)):
-        return [x for part in result for x in _flat(part)]
+        return [x for part in result for x in flat(part)]
     return [result]
 
 
-def _converted(value: Any, leaves: list[tuple[Tensor, torch.Tensor]]) -> Any:
+def converted(value: Any, leaves: list[tuple[Tensor, torch.Tensor]]) -> Any:
     """PyTorch's arguments as lazygrad's; the tensors among them are noted in `leaves`."""
     if isinstance(value, torch.Tensor):
         array = value.detach().to(torch.float32 if value.dtype is torch.bfloat16 else value.dtype).numpy().copy()
@@ -246,11 +246,11 @@ def _converted(value: Any, leaves: list[tuple[Tensor, torch.Tensor]]) -> Any:
     if isinstance(value, torch.dtype):
         return _dtype(value)
     if isinstance(value, dict):
-        return {k: _converted(v, leaves) for k, v in value.items() if k not in ("device", "layout")}
+        return {k: converted(v, leaves) for k, v in value.items() if k not in ("device", "layout")}
     if isinstance(value, torch.Size):
         return tuple(value)
     if isinstance(value, (tuple, list)):
-        return type(value)(_converted(v, leaves) for v in value)
+        return type(value)(converted(v, leaves) for v in value)
     return value
 
 

@@ -1,0 +1,149 @@
+"""Peers' own suites as scoreboards: `python -m extra.bench.conformance opinfo` (or `modules`, `optimizers`).
+
+Nothing is fetched: the suites are those of the installed PyTorch. Each entry is *whole* (every sample's values, dtypes
+and gradients are PyTorch's), *partly* right, *absent*, or *left out* for a reason that is printed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+import warnings
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from extra.bench import harness
+
+# Entries that make no sense here, by what their names match.
+LEFT_OUT = {
+    r"^(_|torch\.ops|torch\._|jiterator|native_|hash_tensor|fbgemm)": "PyTorch's own internals",
+    r"backward": "a gradient's kernel, which is no operation of its own here",
+    r"^(fft\.|stft|istft|H$|mH$|cfloat|cdouble|chalf|complex|conj|imag|polar)": "complex",
+    r"^(view_as_(real|complex)|resolve_)": "complex",
+    r"sparse|Sparse|_segment_reduce": "sparse tensors",
+    r"^(as_strided|empty_strided|new_empty_strided|alias_copy)": "strides: a value has no layout here",
+    r"^(resize_|resize_as_)": "changes how many elements a storage has",
+    r"^Lazy": "modules of unknown sizes",
+    r"^grid_sampler_[23]d|^i?lstsq_grad|^nn\.functional\.upsample": "an older name of another entry",
+}
+
+
+@dataclass
+class Entry:
+    """What became of one entry of a suite: samples that are right, of all, and why the others are not."""
+
+    name: str
+    right: int = 0
+    samples: int = 0
+    reasons: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def state(self) -> str:
+        if not self.samples:
+            return "absent"
+        return "whole" if self.right == self.samples else "partly"
+
+
+def reason_left_out(name: str) -> str | None:
+    """Why an entry is not counted, if it is not."""
+    return next((why for pattern, why in LEFT_OUT.items() if re.search(pattern, name)), None)
+
+
+def score(name: str, samples: Iterable[Any], compute: Callable[[Any], Any]) -> Entry:
+    """All samples of one entry that exists here."""
+    from tests.peers import opinfo
+
+    entry = Entry(name)
+    for sample in samples:
+        entry.samples += 1
+        try:
+            wrong = opinfo.compare(compute(sample))
+        except opinfo.RefusedError as error:
+            entry.reasons[f"refused: {str(error)[:100]}"] += 1
+        except Exception as error:  # noqa: BLE001 - a scoreboard goes on
+            entry.reasons[f"{type(error).__name__}: {str(error)[:100]}"] += 1
+        else:
+            entry.right += not wrong
+            entry.reasons.update(w.partition(": ")[2][:100] for w in wrong[:1])
+    return entry
+
+
+def operations() -> Iterable[Entry]:
+    """PyTorch's operators (`op_db`), those absent here too."""
+    from torch.testing._internal.common_methods_invocations import op_db
+
+    from tests.peers import opinfo
+
+    here = opinfo.operations()
+    for op in op_db:
+        name = f"{op.name}.{op.variant_test_name}".rstrip(".")
+        yield score(name, opinfo.samples(name), opinfo.compute) if name in here else Entry(name)
+
+
+def modules() -> Iterable[Entry]:
+    """PyTorch's modules (`module_db`)."""
+    from tests.peers import modules as suite
+
+    for name in suite.modules():
+        yield score(name, suite.samples(name), suite.compute) if suite.is_here(name) else Entry(name)
+
+
+def optimizers() -> Iterable[Entry]:
+    """PyTorch's optimizers (`optim_db`)."""
+    from tests.peers import optimizers as suite
+
+    for name in suite.optimizers():
+        yield score(name, suite.samples(name), suite.compute) if suite.is_here(name) else Entry(name)
+
+
+SUITES: dict[str, Callable[[], Iterable[Entry]]] = {
+    "opinfo": operations,
+    "modules": modules,
+    "optimizers": optimizers,
+}
+
+
+def table(entries: list[Entry], verbose: bool) -> str:
+    """The scoreboard as text."""
+    counted = [e for e in entries if reason_left_out(e.name) is None]
+    states = Counter(e.state for e in counted)
+    samples, right = sum(e.samples for e in counted), sum(e.right for e in counted)
+    lines = [
+        f"{len(entries)} entries, {len(entries) - len(counted)} left out, {len(counted)} counted: "
+        f"{states['whole']} whole, {states['partly']} partly, {states['absent']} absent",
+        f"samples of those present: {right} of {samples} right ({right / max(samples, 1):.4f})",
+        "left out: "
+        + "; ".join(
+            f"{n} {why}" for why, n in Counter(filter(None, (reason_left_out(e.name) for e in entries))).most_common()
+        ),
+    ]
+    if verbose:
+        lines += ["absent: " + " ".join(e.name for e in counted if e.state == "absent")]
+        for e in counted:
+            if e.state == "partly":
+                why = "; ".join(f"{n} x {text}" for text, n in e.reasons.most_common(3))
+                lines.append(f"  {e.name}: {e.right} of {e.samples}: {why}")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("suite", choices=SUITES)
+    parser.add_argument("--device", default="NUMPY", help="where lazygrad computes")
+    parser.add_argument("--only", default="", help="a regular expression for entries' names")
+    parser.add_argument("--verbose", action="store_true", help="every entry that is not whole, with reasons")
+    arguments = parser.parse_args()
+    sys.path.insert(0, str(harness.ROOT))  # the samples' adapter is shared with the tests
+    warnings.simplefilter("ignore")
+    from lazygrad.settings import settings
+
+    with settings.override(device=arguments.device):
+        entries = [e for e in SUITES[arguments.suite]() if re.search(arguments.only, e.name)]
+    print(table(entries, arguments.verbose))
+
+
+if __name__ == "__main__":
+    main()
