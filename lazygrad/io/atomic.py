@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
 import secrets
+import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,10 +24,11 @@ def atomic_write(path: PathLike) -> Iterator[BinaryIO]:
     """A binary file to write, which takes the name `path` only when the `with` block ends without an error.
 
     The bytes go to a new file in the same folder (made if absent), reach the disk, and are then renamed over
-    `path`, so that a reader, a crash or a `kill -9` at any moment meets a whole old file or a whole new one.
+    `path`, so that a reader, a crash or a `kill -9` at any moment meets a whole old file or a whole new one. The new one
+    has the old one's permissions.
 
     Raises:
-        ArgumentError: no file can have this name.
+        ArgumentError: no file can have this name, or what has it is a device, a pipe or the like.
         OSError: the folder or the file cannot be written; `path` is then as it was.
     """
     if "\0" in os.fspath(path):
@@ -33,10 +36,13 @@ def atomic_write(path: PathLike) -> Iterator[BinaryIO]:
     target = Path(os.path.realpath(path))  # through a symbolic link, as open() would write
     if target.is_dir():
         raise IsADirectoryError(f"{os.fspath(path)} is a folder; name a file inside it")
+    _require_replaceable(target)
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_name(f"{_prefix(target)}{secrets.token_hex(4)}{_SUFFIX}")
     try:
         with open(temporary, "xb") as file:
+            if target.exists():
+                shutil.copymode(target, temporary)
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -61,6 +67,16 @@ def remove_leftovers(path: PathLike) -> int:
     for entry in leftovers:
         entry.unlink(missing_ok=True)
     return len(leftovers)
+
+
+def _require_replaceable(target: Path) -> None:
+    """Raise where open() would not write, or would write elsewhere than to a file: a rename would put one there."""
+    if not target.exists():
+        return
+    if not target.is_file():  # such as /dev/null
+        raise ArgumentError(f"{target} is not a file but a pipe, a device or the like; name a file")
+    if not os.access(target, os.W_OK):
+        raise PermissionError(errno.EACCES, "is protected from writing", str(target))
 
 
 def _prefix(target: Path) -> str:
