@@ -101,8 +101,7 @@ def test_kill_while_writing_leaves_the_old_file_and_a_leftover_that_can_be_remov
     path = tmp_path / "a"
     path.write_bytes(b"old")
     program = (
-        "import os, sys; from lazygrad.errors import ArgumentError
-from lazygrad.io import atomic_write\n"
+        "import os, sys; from lazygrad.io import atomic_write\n"
         "with atomic_write(sys.argv[1]) as file:\n"
         "    file.write(b'new'); file.flush(); os.kill(os.getpid(), 9)"
     )
