@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Callable
 
 from lazygrad import forks
-from lazygrad.errors import DeviceError, LazygradError
+from lazygrad.errors import DeviceError, LazygradError, fail
 from lazygrad.settings import settings
 
 from .base import ByteCache, Runtime
@@ -31,13 +31,13 @@ def parse(name: str) -> tuple[str, tuple[int, ...]]:
     >>> parse("opencl:0:1"), parse("NUMPY")
     (('OPENCL', (0, 1)), ('NUMPY', ()))
     """
-    kind, *rest = name.strip().upper().split(":")
+    kind, *rest = str(name).strip().upper().split(":")
     if kind not in _MOST_INDICES:
         close = difflib.get_close_matches(kind, _MOST_INDICES, n=1)
         hint = f"; did you mean {close[0]}?" if close else "."
-        raise DeviceError(f"unknown device {name!r}{hint} Devices are {_NAMES}")
+        fail(DeviceError, f"unknown device {name!r}{hint} Devices are {_NAMES}")
     if len(rest) > _MOST_INDICES[kind] or not all(part.isdecimal() for part in rest):
-        raise DeviceError(f"bad device name {name!r}; write {_NAMES}")
+        fail(DeviceError, f"bad device name {name!r}; write {_NAMES}")
     return kind, tuple(int(part) for part in rest)
 
 

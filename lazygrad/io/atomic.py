@@ -24,8 +24,8 @@ def atomic_write(path: PathLike) -> Iterator[BinaryIO]:
     """A binary file to write, which takes the name `path` only when the `with` block ends without an error.
 
     The bytes go to a new file in the same folder (made if absent), reach the disk, and are then renamed over
-    `path`, so that a reader, a crash or a `kill -9` at any moment meets a whole old file or a whole new one. The new one
-    has the old one's permissions.
+    `path`, so that a reader, a crash or a `kill -9` at any moment meets a whole old file or a whole new one,
+    which has the old one's permissions.
 
     Raises:
         ArgumentError: no file can have this name, or what has it is a device, a pipe or the like.

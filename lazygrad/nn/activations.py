@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from lazygrad.errors import ArgumentError
+from lazygrad.errors import ArgumentError, fail
 from lazygrad.nn.module import Module
+from lazygrad.ops.arguments import number
 from lazygrad.tensor import Tensor
 
 
@@ -158,8 +159,9 @@ class Dropout(Module):
 
     def __init__(self, p: float = 0.5) -> None:
         super().__init__()
+        p = number("dropout", p)
         if not 0 <= p <= 1:
-            raise ArgumentError(f"dropout: p={p} is no probability")
+            fail(ArgumentError, f"dropout: p={p} is no probability")
         self.p = p
 
     def forward(self, x: Tensor) -> Tensor:

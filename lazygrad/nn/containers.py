@@ -35,7 +35,7 @@ class Numbered(Module):
     def _place(self, index: Any) -> int:
         count, place = len(self._children), operator.index(index)
         if not -count <= place < count:
-            raise BoundsError(f"{type(self).__name__}: index {place} is out of range; it holds {count} modules")
+            fail(BoundsError, f"{type(self).__name__}: index {place} is out of range; it holds {count} modules")
         return place % count
 
     def __len__(self) -> int:
@@ -122,12 +122,12 @@ class Sequential(Numbered):
 
     def __add__(self, other: Sequential) -> Sequential:
         if not isinstance(other, Sequential):
-            raise OperandError(f"Sequential + {describe(other)[0]}: only a Sequential can be added; see extend")
+            fail(OperandError, f"Sequential + {describe(other)[0]}: only a Sequential can be added; see extend")
         return Sequential(*self, *other)
 
     def __mul__(self, times: int) -> Sequential:
         if operator.index(times) < 1:
-            raise ArgumentError(f"Sequential * {times}: at least once")
+            fail(ArgumentError, f"Sequential * {times}: at least once")
         return Sequential(*self._modules() * times)
 
     __rmul__ = __mul__

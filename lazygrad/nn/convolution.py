@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 from lazygrad.dtype import DTypeLike, dtypes
-from lazygrad.errors import ArgumentError
+from lazygrad.errors import ArgumentError, fail
 from lazygrad.nn.linear import within
 from lazygrad.nn.module import Module
 from lazygrad.ops.conv import Sizes, each
@@ -33,7 +33,7 @@ class _Conv(Module):
     ) -> None:
         super().__init__()
         if groups < 1 or in_channels % groups or out_channels % groups:
-            raise ArgumentError(f"{in_channels} and {out_channels} channels do not divide among {groups} groups")
+            fail(ArgumentError, f"{in_channels} and {out_channels} channels do not divide among {groups} groups")
         self.in_channels, self.out_channels = in_channels, out_channels
         self.kernel_size = each("kernel_size", kernel_size, self._dims)
         self.stride, self.padding, self.dilation, self.groups = stride, padding, dilation, groups

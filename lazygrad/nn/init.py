@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from lazygrad.dtype import Scalar
-from lazygrad.errors import ArgumentError, ShapeError
+from lazygrad.errors import ArgumentError, ShapeError, fail
 from lazygrad.ops.mode import no_grad
 from lazygrad.tensor import Tensor
 
@@ -21,7 +21,7 @@ def calculate_gain(nonlinearity: str, a: float = 0.01) -> float:
     if nonlinearity == "leaky_relu":
         return math.sqrt(2 / (1 + a * a))
     if nonlinearity not in _GAINS:
-        raise ArgumentError(f"no gain is known for {nonlinearity!r}; use leaky_relu, {', '.join(_GAINS)}")
+        fail(ArgumentError, f"no gain is known for {nonlinearity!r}; use leaky_relu, {', '.join(_GAINS)}")
     return _GAINS[nonlinearity]
 
 
@@ -32,7 +32,7 @@ def fans(tensor: Tensor) -> tuple[int, int]:
     (75, 200)
     """
     if tensor.ndim < 2:
-        raise ShapeError(f"a weight of shape {list(tensor.shape)} has no fan; it needs two dimensions or more")
+        fail(ShapeError, f"a weight of shape {list(tensor.shape)} has no fan; it needs two dimensions or more")
     outputs, inputs, *window = (n for n in tensor.shape if isinstance(n, int))
     return inputs * math.prod(window), outputs * math.prod(window)
 
@@ -125,5 +125,5 @@ def kaiming_normal_(tensor: Tensor, a: float = 0.0, mode: str = "fan_in", nonlin
 
 def _kaiming_std(tensor: Tensor, a: float, mode: str, nonlinearity: str) -> float:
     if mode not in ("fan_in", "fan_out"):
-        raise ArgumentError(f"mode is 'fan_in' or 'fan_out', not {mode!r}")
+        fail(ArgumentError, f"mode is 'fan_in' or 'fan_out', not {mode!r}")
     return calculate_gain(nonlinearity, a) / math.sqrt(fans(tensor)[mode == "fan_out"])

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 
 from lazygrad.dtype import DTypeLike, dtypes
-from lazygrad.errors import BoundsError
+from lazygrad.errors import BoundsError, fail
 from lazygrad.nn.module import Module
+from lazygrad.ops.arguments import new_shape
 from lazygrad.tensor import Tensor
 
 
@@ -65,7 +66,7 @@ class Embedding(Module):
         weight = Tensor.randn(num_embeddings, embedding_dim, device=device, dtype=dtype)
         if padding_idx is not None:
             if not -num_embeddings <= padding_idx < num_embeddings:
-                raise BoundsError(f"padding_idx {padding_idx} is not a row of a table of {num_embeddings}")
+                fail(BoundsError, f"padding_idx {padding_idx} is not a row of a table of {num_embeddings}")
             padding_idx %= num_embeddings
             weight[padding_idx] = 0.0
         self.padding_idx = padding_idx
@@ -86,6 +87,7 @@ class Embedding(Module):
 
 def within(shape: tuple[int, ...], fan_in: int, dtype: DTypeLike, device: str | None) -> Tensor:
     """A parameter of uniform numbers within 1 / sqrt(fan_in); zeros where nothing comes in."""
+    new_shape(shape, "weight")
     if not fan_in:
         return Tensor.zeros(*shape, dtype=dtype, device=device, requires_grad=True)
     bound = 1 / math.sqrt(fan_in)

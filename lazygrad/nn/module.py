@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from lazygrad.dtype import DTypeLike, as_dtype, dtype_named
-from lazygrad.errors import ArgumentError
+from lazygrad.errors import ArgumentError, fail
 from lazygrad.nn.moving import move
 from lazygrad.nn.summary import summary_text
 from lazygrad.ops.jit import Jit
@@ -261,7 +261,7 @@ class Module:
                 problems.append(f"{name}: shape {list(state[name].shape)}, this module has {list(t.shape)}")
         if problems:
             what = f"load_state_dict: the state does not fit this {type(self).__name__}:\n  "
-            raise ArgumentError(what + "\n  ".join(problems))
+            fail(ArgumentError, what + "\n  ".join(problems))
         with no_grad():
             for name, t in own.items():
                 if name in state:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lazygrad.dtype import DTypeLike, dtypes
-from lazygrad.errors import ArgumentError, ShapeError
+from lazygrad.errors import ArgumentError, ShapeError, fail
 from lazygrad.index.expr import as_dim
 from lazygrad.nn.module import Module
 from lazygrad.ops.mode import no_grad
@@ -94,7 +94,7 @@ class GroupNorm(Module):
     ) -> None:
         super().__init__()
         if num_groups < 1 or num_channels % num_groups:
-            raise ArgumentError(f"GroupNorm: {num_channels} channels do not divide among {num_groups} groups")
+            fail(ArgumentError, f"GroupNorm: {num_channels} channels do not divide among {num_groups} groups")
         self.num_groups, self.num_channels, self.eps = num_groups, num_channels, eps
         self.weight = Tensor.ones(num_channels, device=device, dtype=dtype, requires_grad=True) if affine else None
         self.bias = Tensor.zeros(num_channels, device=device, dtype=dtype, requires_grad=True) if affine else None
@@ -137,12 +137,13 @@ class _BatchNorm(Module):
         """The same shape. In training, also moves the running statistics towards those of `x`."""
         if x.ndim not in self._dims or x.shape[1] != self.num_features:
             wanted = f"{' or '.join(map(str, self._dims))} dimensions and {self.num_features} channels (N, C, ...)"
-            raise ShapeError(f"{type(self).__name__}: needs {wanted}, not shape {list(x.shape)}")
+            fail(ShapeError, f"{type(self).__name__}: needs {wanted}, not shape {list(x.shape)}")
         if not self.training:
             return x.batch_norm(self.running_mean, self.running_var, self.weight, self.bias, self.eps)
         n = as_dim(x.numel() // self.num_features)
         if n == 1:
-            raise ShapeError(
+            fail(
+                ShapeError,
                 f"{type(self).__name__}: one value for each channel has no variance: shape {list(x.shape)}"
             )
         mean, variance = x.channel_statistics()

@@ -12,6 +12,7 @@ from lazygrad.ir.build import mul, total
 from lazygrad.ir.node import Node, cast, const, expand, pad, permute, reshape, shrink
 from lazygrad.ops.core import Core, fail
 from lazygrad.ops.matmul import Matmul, accumulation
+from lazygrad.ops.movement import as_shape
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -21,10 +22,10 @@ Sizes = int | Sequence[int]
 
 def each(what: str, value: Sizes, n: int) -> tuple[int, ...]:
     """One number for each of `n` spatial dimensions."""
-    values = (value,) * n if isinstance(value, int) else tuple(value)
+    values = tuple(value) if isinstance(value, (tuple, list)) else (value,) * n
     if len(values) != n:
         fail(ArgumentError, f"{what}: {list(values)} does not give one number for each of {n} dimensions")
-    return values
+    return as_shape(values, what)  # type: ignore[return-value]
 
 
 def _steps(what: str, name: str, value: Sizes, n: int) -> tuple[int, ...]:

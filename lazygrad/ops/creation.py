@@ -15,9 +15,9 @@ from lazygrad.ir.build import add, size_value
 from lazygrad.ir.elements import as_bools, cast_array, to_storage
 from lazygrad.ir.node import Node, alu, cast, const, flip, iota, where
 from lazygrad.ir.op import Op
-from lazygrad.ops.core import Core, fail, make, scalar
+from lazygrad.ops.arguments import new_shape, new_size, number
+from lazygrad.ops.core import Core, fail, make
 from lazygrad.ops.fitting import all_fitting, as_written, fitted, fitting
-from lazygrad.ops.movement import as_shape
 from lazygrad.ops.operands import describe
 from lazygrad.ops.reduce import Reduce
 from lazygrad.runtime.registry import canonical, default_device
@@ -103,9 +103,8 @@ class Creation(Reduce):
         >>> Tensor.full((2, 2), 7).tolist()
         [[7, 7], [7, 7]]
         """
-        shape = as_shape(size if isinstance(size, (tuple, list)) else (size,), "full")
-        given: Any = fill_value
-        fill_value = given.item() if isinstance(given, cls) else scalar("full", given)  # type: ignore[attr-defined]
+        shape = new_shape(size if isinstance(size, (tuple, list)) else (size,), "full")
+        fill_value = number("full", fill_value)
         kind = as_dtype(dtype, of_scalar(fill_value))
         return leaf(cls, fitted("full", fill_value, kind, shape), device_name(device), requires_grad)
 
@@ -118,7 +117,7 @@ class Creation(Reduce):
         >>> Tensor.zeros(2, 2).tolist()
         [[0.0, 0.0], [0.0, 0.0]]
         """
-        return leaf(cls, const(0, as_dtype(dtype), as_shape(shape, "zeros")), device_name(device), requires_grad)
+        return leaf(cls, const(0, as_dtype(dtype), new_shape(shape, "zeros")), device_name(device), requires_grad)
 
     @classmethod
     def ones(
@@ -129,7 +128,7 @@ class Creation(Reduce):
         >>> Tensor.ones(2, dtype=dtypes.int32).tolist()
         [1, 1]
         """
-        return leaf(cls, const(1, as_dtype(dtype), as_shape(shape, "ones")), device_name(device), requires_grad)
+        return leaf(cls, const(1, as_dtype(dtype), new_shape(shape, "ones")), device_name(device), requires_grad)
 
     @classmethod
     def empty(
@@ -163,6 +162,7 @@ class Creation(Reduce):
         first, last = (0, start) if end is None else (start, end)
         if isinstance(first, Expr) or isinstance(last, Expr):
             return cls._positions(first, last, step, dtype, device, requires_grad)
+        first, last, step = (number("arange", v) for v in (first, last, step))
         kind = as_dtype(
             dtype, dtypes.float32 if any(isinstance(v, float) for v in (first, last, step)) else dtypes.int64
         )
@@ -211,8 +211,7 @@ class Creation(Reduce):
         """
         if isinstance(steps, Expr):
             fail(ArgumentError, f"linspace: the number of steps must be a number; {steps} is not known yet")
-        if steps < 0:
-            fail(ArgumentError, f"linspace: the number of steps is {steps}, less than 0")
+        start, end, steps = number("linspace", start), number("linspace", end), new_size(steps, "linspace")
         dtype, name = as_dtype(dtype), device_name(device)
         if dtype.is_int:  # both ends are integers, as PyTorch has it; the steps between them need not be
             start, end = int(start), int(end)
@@ -243,7 +242,8 @@ class Creation(Reduce):
         >>> Tensor.eye(2).tolist()
         [[1.0, 0.0], [0.0, 1.0]]
         """
-        rows, columns = cls.arange(n, device=device), cls.arange(n if m is None else m, device=device)
+        sizes = new_shape([n, n if m is None else m], "eye")
+        rows, columns = (cls.arange(size, device=device) for size in sizes)
         value = rows.unsqueeze(1).eq(columns).cast(dtype).node
         return leaf(cls, value, rows.device, requires_grad)
 

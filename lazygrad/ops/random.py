@@ -17,11 +17,11 @@ from lazygrad.ir.elements import values_between
 from lazygrad.ir.node import Node, alu, cast, const, iota, reshape, shrink
 from lazygrad.ir.op import Op
 from lazygrad.ir.signature import Shape
+from lazygrad.ops.arguments import new_shape, number
 from lazygrad.ops.broadcast import broadcast_to
 from lazygrad.ops.core import fail
 from lazygrad.ops.creation import Creation, device_name, leaf
 from lazygrad.ops.fitting import fitting
-from lazygrad.ops.movement import as_shape
 from lazygrad.ops.random_integers import integers_below
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ class Random(Creation):
         """
         dtype = _float("rand", dtype)
         name = device_name(device)
-        first, second = random_words(as_shape(shape, "rand"), name)
+        first, second = random_words(new_shape(shape, "rand"), name)
         value = _unit(first, dtype)
         if dtype is dtypes.float64:  # 20 more bits below the first 32
             more = alu(Op.SHR, second, const(12, dtypes.uint32, second.shape))
@@ -113,11 +113,11 @@ class Random(Creation):
         True
         """
         dtype = _float("uniform", dtype)
-        kind = _at_least_32_bits(dtype)
+        kind, low, high = _at_least_32_bits(dtype), number("uniform", low), number("uniform", high)
         if not (low < high and math.isfinite(high - low)):
             fail(ArgumentError, f"uniform: low={low}, high={high}; the numbers lie in [low, high), a finite range")
-        for number, needed in ((low, dtype), (high, dtype), (high - low, kind)):
-            fitting("uniform", number, needed)
+        for value, needed in ((low, dtype), (high, dtype), (high - low, kind)):
+            fitting("uniform", value, needed)
         first, last = values_between(low, high, dtype)
         if first > last:
             fail(ArgumentError, f"uniform: no {dtype} lies in [{low}, {high})")
@@ -135,7 +135,7 @@ class Random(Creation):
         """
         dtype = _float("randn", dtype)
         name, kind = device_name(device), _at_least_32_bits(dtype)
-        first, second = (cls._of(w, name) for w in random_words(as_shape(shape, "randn"), name))
+        first, second = (cls._of(w, name) for w in random_words(new_shape(shape, "randn"), name))
         radius = (cls._of(_unit(first.node, kind, from_one=True), name).log() * -2).sqrt()
         angle = cls._of(_unit(second.node, kind), name) * (2 * math.pi)
         return leaf(cls, cast((radius * angle.cos()).node, dtype), name, requires_grad)
@@ -159,9 +159,11 @@ class Random(Creation):
         >>> Tensor.normal(3, mean=5.0, std=0.0).tolist()
         [5.0, 5.0, 5.0]
         """
-        dtype = _float("normal", dtype)
+        dtype, mean, std = _float("normal", dtype), number("normal", mean), number("normal", std)
         if not (math.isfinite(mean) and math.isfinite(std) and std >= 0):
             fail(ArgumentError, f"normal: mean={mean}, std={std}; both must be finite, and the deviation not negative")
+        for value in (mean, std):
+            fitting("normal", value, dtype)
         x = (cls.randn(*shape, dtype=_at_least_32_bits(dtype), device=device) * std + mean).cast(dtype)
         return leaf(cls, x.node, x.device, requires_grad)
 
@@ -177,13 +179,13 @@ class Random(Creation):
         >>> x.amin().item(), x.amax().item()
         (3, 4)
         """
-        dtype = as_dtype(dtype)
+        dtype, low, high = as_dtype(dtype), number("randint", low), number("randint", high)
         if not all(isinstance(v, int) for v in (low, high)) or low >= high:
             fail(ArgumentError, f"randint: low={low}, high={high}; the numbers lie in [low, high), from low on")
-        for number in (low, high - 1):
-            fitting("randint", number, dtype)
-            fitting("randint", number, dtypes.uint64 if dtype is dtypes.uint64 else dtypes.int64)
-        name, sizes = device_name(device), as_shape(shape, "randint")
+        for end in (low, high - 1):
+            fitting("randint", end, dtype)
+            fitting("randint", end, dtypes.uint64 if dtype is dtypes.uint64 else dtypes.int64)
+        name, sizes = device_name(device), new_shape(shape, "randint")
         words = [w for _ in range(1 if high - low <= 1 << 32 else 2) for w in random_words(sizes, name)]
         value = integers_below(high - low, words)
         shifted = alu(Op.ADD, value, const(low, dtypes.uint64, value.shape))  # modulo 2**64
@@ -198,6 +200,7 @@ class Random(Creation):
         >>> Tensor.bernoulli(3, p=1.0).tolist()
         [1.0, 1.0, 1.0]
         """
+        p = number("bernoulli", p)
         if not 0 <= p <= 1:
             fail(ArgumentError, f"bernoulli: p={p} is no probability")
         return cls.rand(*shape, device=device).lt(p).cast(dtype)
@@ -226,6 +229,7 @@ class Random(Creation):
         >>> Tensor([1.0, 2.0]).dropout(1.0).tolist(), Tensor([1.0, 2.0]).dropout(0.5, training=False).tolist()
         ([0.0, 0.0], [1.0, 2.0])
         """
+        p = number("dropout", p)
         if not 0 <= p <= 1:
             fail(ArgumentError, f"dropout: p={p} is no probability")
         if not training or p == 0:

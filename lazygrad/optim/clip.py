@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterable
 
 from lazygrad.engine.whole import set_all
-from lazygrad.errors import ArgumentError
+from lazygrad.errors import ArgumentError, fail
 from lazygrad.ops.mode import no_grad
 from lazygrad.ops.operands import not_a_tensor
 from lazygrad.tensor import Tensor
@@ -29,7 +29,7 @@ def clip_grad_norm_(parameters: Tensor | Iterable[Tensor], max_norm: float, norm
     """
     _check_limit("clip_grad_norm_", "max_norm", max_norm)
     if norm_type not in (2, math.inf):
-        raise ArgumentError(f"clip_grad_norm_: norm_type is 2 or inf, not {norm_type}")
+        fail(ArgumentError, f"clip_grad_norm_: norm_type is 2 or inf, not {norm_type}")
     owners = _with_gradients(parameters)
     if not owners:
         return Tensor(0.0)
@@ -60,7 +60,7 @@ def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -
 
 def _check_limit(what: str, name: str, limit: float) -> None:
     if math.isnan(limit) or limit < 0:  # infinite is no limit
-        raise ArgumentError(f"{what}: {name}={limit} must be a number that is not negative")
+        fail(ArgumentError, f"{what}: {name}={limit} must be a number that is not negative")
 
 
 def _with_gradients(parameters: Tensor | Iterable[Tensor]) -> list[tuple[Tensor, Tensor]]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from lazygrad.errors import ArgumentError
+from lazygrad.errors import ArgumentError, fail
 
 _NOT_NEGATIVE = frozenset({"lr", "weight_decay", "eps", "momentum"})
 
@@ -23,21 +23,21 @@ def check_setting(what: str, name: str, value: Any) -> None:
     >>> check_setting("SGD", "momentum", 0.9)
     """
     if name in _NOT_NEGATIVE and not (is_number(value) and value >= 0):
-        raise ArgumentError(f"{what}: {name}={value!r} must be a finite number that is not negative")
+        fail(ArgumentError, f"{what}: {name}={value!r} must be a finite number that is not negative")
     if name == "betas":
         fits = isinstance(value, (tuple, list)) and len(value) == 2
         if not fits or not all(is_number(beta) and 0 <= beta < 1 for beta in value):
-            raise ArgumentError(f"{what}: betas {value!r} must be two numbers in [0, 1)")
+            fail(ArgumentError, f"{what}: betas {value!r} must be two numbers in [0, 1)")
 
 
 def check_finite(what: str, **numbers: Any) -> None:
     """ArgumentError unless all `numbers` are finite, naming `what` takes them and which is not."""
     for name, value in numbers.items():
         if not is_number(value):
-            raise ArgumentError(f"{what}: {name}={value!r} must be a finite number")
+            fail(ArgumentError, f"{what}: {name}={value!r} must be a finite number")
 
 
 def check_steps(what: str, name: str, steps: Any, least: int) -> None:
     """ArgumentError unless `steps` is a whole number, at least `least`."""
     if isinstance(steps, bool) or not isinstance(steps, (int, np.integer)) or steps < least:
-        raise ArgumentError(f"{what}: {name}={steps!r} must be a whole number of steps, {least} or more")
+        fail(ArgumentError, f"{what}: {name}={steps!r} must be a whole number of steps, {least} or more")

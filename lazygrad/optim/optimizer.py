@@ -84,7 +84,7 @@ class Optimizer:
             fail(OperandError, f"{type(self).__name__}: its parameters are {describe(params)[0]}; {remedy}")
         given = list(params)
         if not given:
-            raise ArgumentError(f"{type(self).__name__}: no parameters")
+            fail(ArgumentError, f"{type(self).__name__}: no parameters")
         dicts = [g if isinstance(g, dict) else None for g in given]
         groups: list[Mapping[str, Any]] = [g for g in dicts if g is not None] if dicts[0] is not None else []
         groups = groups or [{"params": given}]
@@ -94,7 +94,7 @@ class Optimizer:
             settings = {**defaults, **group, "params": list(group["params"])}
             unknown = set(settings) - set(defaults) - {"params"}
             if unknown:
-                raise ArgumentError(f"{type(self).__name__}: no setting {', '.join(sorted(unknown))}")
+                fail(ArgumentError, f"{type(self).__name__}: no setting {', '.join(sorted(unknown))}")
             self._check(settings, seen)
             self.param_groups.append(Group(settings, type(self).__name__))
         self.state: dict[str, Tensor] = {}
@@ -104,16 +104,16 @@ class Optimizer:
     def _check(self, settings: Mapping[str, Any], seen: set[int]) -> None:
         what, params = type(self).__name__, settings["params"]
         if not params:
-            raise ArgumentError(f"{what}: a group has no parameters")
+            fail(ArgumentError, f"{what}: a group has no parameters")
         for p in params:
             if not isinstance(p, Tensor):
                 not_a_tensor(what, p, "Tensors as parameters")
             if not p.requires_grad or not p.is_leaf:
-                raise ArgumentError(f"{what}: a parameter of shape {list(p.shape)} is no leaf that requires a gradient")
+                fail(ArgumentError, f"{what}: a parameter of shape {list(p.shape)} is no leaf that requires a gradient")
             if id(p) in seen:
-                raise ArgumentError(f"{what}: a parameter of shape {list(p.shape)} is given twice")
+                fail(ArgumentError, f"{what}: a parameter of shape {list(p.shape)} is given twice")
             if p.device != params[0].device:
-                raise DeviceError(f"{what}: a group has parameters on {params[0].device} and {p.device}; split it")
+                fail(DeviceError, f"{what}: a group has parameters on {params[0].device} and {p.device}; split it")
             seen.add(id(p))
 
     # ---- for subclasses ----
@@ -204,7 +204,7 @@ class Optimizer:
                 problems.append(f"{name}: shape {list(state[name].shape)}, this optimizer has {list(t.shape)}")
         if problems:
             what = f"load_state_dict: the state does not fit this {type(self).__name__}:\n  "
-            raise ArgumentError(what + "\n  ".join(problems))
+            fail(ArgumentError, what + "\n  ".join(problems))
         rates = [float(Tensor(state[f"lr.{i}"], device=g.device).item()) for i, g in enumerate(self.param_groups)]
         for rate in rates:
             check_setting(type(self).__name__, "lr", rate)

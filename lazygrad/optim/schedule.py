@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 
-from lazygrad.errors import ArgumentError
+from lazygrad.errors import ArgumentError, fail
 from lazygrad.optim.limits import check_finite, check_setting, check_steps
 from lazygrad.optim.optimizer import Optimizer
 
@@ -55,7 +55,7 @@ class LRScheduler:
         """Continue where `state_dict` was taken. ArgumentError for another number of groups."""
         if set(state) != set(self.state_dict()):
             names = f"{sorted(state)} instead of {sorted(self.state_dict())}"
-            raise ArgumentError(f"{type(self).__name__}: the state has {names}")
+            fail(ArgumentError, f"{type(self).__name__}: the state has {names}")
         self._set(int(state["last_epoch"]), [state[f"base_lr.{i}"] for i in range(len(self.base_lrs))])
 
 
@@ -204,7 +204,7 @@ class WarmupCosineLR(LRScheduler):
 
     def __init__(self, optimizer: Optimizer, warmup: int, total: int, min_lr: float = 0.0) -> None:
         if not 0 <= warmup <= total:
-            raise ArgumentError(f"WarmupCosineLR: {warmup} steps of warm-up are not among {total} steps")
+            fail(ArgumentError, f"WarmupCosineLR: {warmup} steps of warm-up are not among {total} steps")
         check_finite("WarmupCosineLR", min_lr=min_lr)
         self.warmup, self.total, self.min_lr = warmup, total, min_lr
         super().__init__(optimizer)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lazygrad.errors import ArgumentError
+from lazygrad.errors import ArgumentError, fail
 from lazygrad.optim.optimizer import Group, Optimizer, Params
 from lazygrad.tensor import Tensor
 
@@ -26,7 +26,7 @@ class SGD(Optimizer):
         self, params: Params, lr: float = 0.01, momentum: float = 0.0, weight_decay: float = 0.0, nesterov: bool = False
     ) -> None:
         if nesterov and not momentum:
-            raise ArgumentError("SGD: nesterov needs a momentum")
+            fail(ArgumentError, "SGD: nesterov needs a momentum")
         super().__init__(params, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay, "nesterov": nesterov})
 
     def make_state(self, number: int, group: Group) -> None:
