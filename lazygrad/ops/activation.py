@@ -35,6 +35,7 @@ class Activation(Functions):
         """
         return self.hardtanh(0, 6)
 
+    @in_float
     def leaky_relu(self, negative_slope: float = 0.01) -> Self:
         """The element where it is positive, else `negative_slope` times it.
 

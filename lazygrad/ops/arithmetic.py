@@ -264,6 +264,9 @@ def _short_power(a: T, exponent: float) -> T | None:
         return a._apart()
     if a.dtype.is_float:
         x = a._in()
+        if exponent == 3 and x.dtype.is_half:  # rounded once
+            x = cast(x, dtypes.float32)
+            return a._out(cast(mul(mul(x, x), x), a.dtype))
         if exponent in (2, 3):
             return a._out(mul(x, x) if exponent == 2 else mul(mul(x, x), x))
         if exponent == 0.5:

@@ -132,8 +132,10 @@ class Conv(Matmul):
         right = reshape(view, (batch, groups, 1, math.prod(_ints(places)), size))
         product = mul(*(expand(v, (batch, groups, outputs, right.shape[3], size)) for v in (left, right)))
         value = reshape(total(product, (4,)), (batch, groups * outputs, *places))
-        result = self._out(cast(value, self.dtype), weight)
-        return result if bias is None else result + self._new(bias.node, bias.requires_grad).reshape((-1,) + (1,) * n)
+        result = self._out(value, weight)
+        if bias is not None:  # before 16 bits are rounded to
+            result = result + self._new(bias.node, bias.requires_grad).cast(wide).reshape((-1,) + (1,) * n)
+        return result.cast(self.dtype)
 
     def _check_conv(self, what: str, n: int, weight: Core, bias: Core | None, groups: int) -> None:
         self._same_device(what, weight, *(() if bias is None else (bias,)))

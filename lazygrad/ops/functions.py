@@ -243,7 +243,10 @@ class Functions(Arithmetic):
         >>> Tensor([0.0, 10.0]).lerp(Tensor([10.0, 20.0]), 0.5).tolist()
         [5.0, 15.0]
         """
-        return self + (self._beside(end) - self) * weight
+        last = self._beside(end)
+        if self.dtype.is_half and last.dtype is self.dtype:
+            return self.cast(dtypes.float32).lerp(last.cast(dtypes.float32), weight).cast(self.dtype)
+        return self + (last - self) * weight
 
 
 _LOG2_E = math.log2(math.e)

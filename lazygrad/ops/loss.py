@@ -196,6 +196,8 @@ class Loss(Normalize, Joining):
             fail(ArgumentError, f"huber_loss: delta is {delta}; it must be greater than 0")
         distance = self._distance("huber_loss", target)
         distance._need_float("huber_loss")
+        if distance.dtype.is_half:
+            return self.cast(dtypes.float32).huber_loss(target, reduction, delta).cast(distance.dtype)
         size = distance.abs()
         small = (size > delta)._choose(delta, size)  # nan is not smaller, either
         loss = small * (size - small * 0.5)

@@ -29,16 +29,18 @@ def accumulation(dtype: DType) -> DType:
 
 
 def contract(a: Node, b: Node) -> Node:
-    """sum over k of a[..., m, k] * b[..., n, k], the batch dimensions broadcast: shape (..., m, n)."""
-    dtype = a.dtype
-    a, b = cast(a, accumulation(dtype)), cast(b, accumulation(dtype))
+    """sum over k of a[..., m, k] * b[..., n, k], the batch dimensions broadcast: shape (..., m, n).
+
+    In the dtype of the sum: `accumulation`.
+    """
+    a, b = (cast(x, accumulation(x.dtype)) for x in (a, b))
     batch = broadcast_shape("matmul", a.shape[:-2], b.shape[:-2])
     m, n, k = a.shape[-2], b.shape[-2], a.shape[-1]
     rows = reshape(a, (*a.shape[:-2], m, 1, k))
     columns = reshape(b, (*b.shape[:-2], 1, n, k))
     shape = (*batch, m, n, k)
     product = mul(broadcast_to(rows, shape), broadcast_to(columns, shape))
-    return cast(total(product, (len(shape) - 1,)), dtype)
+    return total(product, (len(shape) - 1,))
 
 
 def last_two_exchanged(x: Node) -> Node:
@@ -71,7 +73,7 @@ class Matmul(Reduce):
                 f"matmul: shapes {list(a.shape)} @ {list(b.shape)}: the inner sizes {left.shape[-1]} and "
                 f"{right.shape[-1]} differ; transpose one of them with .mT?",
             )
-        value = contract(left, right)
+        value = cast(contract(left, right), a.dtype)
         shape: Shape = value.shape[:-2]
         shape += value.shape[-2:-1] if a.ndim > 1 else ()
         shape += value.shape[-1:] if b.ndim > 1 else ()
@@ -146,7 +148,9 @@ class Matmul(Reduce):
             fail(ShapeError, f"linear: an input {list(a.shape)} does not fit a weight (out, in) of {list(b.shape)}")
         value = contract(a if a.ndim > 1 else reshape(a, (1, *a.shape)), b)
         result = self._out(reshape(value, (*a.shape[:-1], b.shape[0])), weight)
-        return result if bias is None else result + bias
+        if isinstance(bias, Core) and bias.dtype is a.dtype:  # added before 16 bits are rounded to
+            return (result + bias.cast(result.dtype)).cast(a.dtype)
+        return result.cast(a.dtype) if bias is None else result.cast(a.dtype) + bias
 
     def einsum(self, formula: str, *others: Core) -> Self:
         """Einstein's summation over this tensor and `others`, as `torch.einsum(formula, self, *others)`.
@@ -169,6 +173,9 @@ class Matmul(Reduce):
         if not fits or not set(output) <= set(letters) <= set(string.ascii_letters):
             shapes = ", ".join(str(list(x.shape)) for x in tensors)
             fail(ShapeError, f"einsum: {formula!r} does not fit shapes {shapes}")
+        if self.dtype.is_half and all(x.dtype is self.dtype for x in others):
+            wide = self.cast(accumulation(self.dtype))  # products and their sums are rounded once
+            return wide.einsum(formula, *(x.cast(wide.dtype) for x in others)).cast(self.dtype)
         result: Self | None = None
         summed = [c for c in letters if c not in output]
         order = [*output, *summed]

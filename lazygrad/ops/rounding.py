@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lazygrad.dtype import dtypes
 from lazygrad.errors import DTypeError
 from lazygrad.ir.build import add, sub
 from lazygrad.ir.node import Node, cast, const, detach, node
@@ -86,9 +87,10 @@ class Rounding(Compare):
             return self._out(round_half_to_even(x))
         if not x.dtype.is_float:
             fail(DTypeError, f"round: {decimals} decimals of {x.dtype}; cast first, e.g. .float()")
+        x = cast(x, dtypes.float32) if x.dtype.is_half else x
         power = const(10.0 ** abs(decimals), x.dtype, x.shape)
         first, last = (Op.MUL, Op.DIV) if decimals > 0 else (Op.DIV, Op.MUL)
-        return self._out(node(last, (round_half_to_even(node(first, (x, power))), power)))
+        return self._out(cast(node(last, (round_half_to_even(node(first, (x, power))), power)), self.dtype))
 
     def frac(self) -> Self:
         """What `trunc` leaves, with the sign of the element.
