@@ -30,6 +30,7 @@ from lazygrad.ops.inplace_forms import InPlaceForms
 from lazygrad.ops.loss import Loss
 from lazygrad.ops.operands import not_a_tensor
 from lazygrad.ops.passing_on import take_memory
+from lazygrad.ops.products import Products
 from lazygrad.ops.text import tensor_text
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from lazygrad.engine.explain import KernelView
 
 
-class Tensor(Loss, Attention, Conv, InPlaceForms, Combining, Casting, Copying, Differentiate):
+class Tensor(Loss, Products, Attention, Conv, InPlaceForms, Combining, Casting, Copying, Differentiate):
     """An array of `dtype` on `device`, with PyTorch's methods.
 
     Args:

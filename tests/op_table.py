@@ -15,6 +15,7 @@ import torch
 from lazygrad import Tensor, where
 from lazygrad.errors import ArgumentError, BoundsError, DTypeError, ShapeError
 from tests.op_row import ALL, FLOATS, INTS, NUMBERS, In, Row, binary, unary
+from tests.op_table_products import PRODUCTS as MORE_PRODUCTS
 from tests.op_table_views import INDEXED, LAYERS, VIEWS
 
 _erf = np.vectorize(math.erf, otypes=[float])
@@ -432,5 +433,6 @@ PRODUCTS = [
 ]
 
 TABLE: dict[str, Row] = {
-    row.name: row for row in [*ELEMENTARY, *ARITHMETIC, *REDUCTIONS, *PRODUCTS, *VIEWS, *INDEXED, *LAYERS]
+    row.name: row
+    for row in [*ELEMENTARY, *ARITHMETIC, *REDUCTIONS, *PRODUCTS, *MORE_PRODUCTS, *VIEWS, *INDEXED, *LAYERS]
 }

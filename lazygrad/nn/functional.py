@@ -6,6 +6,7 @@ from lazygrad.tensor import Tensor
 __all__ = [
     "avg_pool2d",
     "batch_norm",
+    "bilinear",
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
     "conv1d",
@@ -42,6 +43,7 @@ __all__ = [
 
 avg_pool2d = function(Tensor.avg_pool2d)
 batch_norm = function(Tensor.batch_norm)
+bilinear = function(Tensor.bilinear)
 binary_cross_entropy = function(Tensor.binary_cross_entropy)
 binary_cross_entropy_with_logits = function(Tensor.binary_cross_entropy_with_logits)
 conv1d = function(Tensor.conv1d)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import string
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +12,6 @@ from lazygrad.ir.build import mul, total
 from lazygrad.ir.node import Node, cast, permute, reshape
 from lazygrad.ir.signature import Shape
 from lazygrad.ops import layout
-from lazygrad.ops.aliases import view_of
 from lazygrad.ops.broadcast import broadcast_shape, broadcast_to
 from lazygrad.ops.core import Core, fail
 from lazygrad.ops.operands import not_a_tensor
@@ -152,58 +150,12 @@ class Matmul(Reduce):
             return (result + bias.cast(result.dtype)).cast(a.dtype)
         return result.cast(a.dtype) if bias is None else result.cast(a.dtype) + bias
 
-    def einsum(self, formula: str, *others: Core) -> Self:
-        """Einstein's summation over this tensor and `others`, as `torch.einsum(formula, self, *others)`.
-
-        ShapeError for a formula that does not fit; `...` is not supported.
-
-        >>> Tensor([[1, 2], [3, 4]]).einsum("ij,j->i", Tensor([1, 1])).tolist()
-        [3, 7]
-        """
-        if not isinstance(self, Core):
-            not_a_tensor("einsum", self, "a Tensor before its formula, as in x.einsum('ij->ji')")
-        self._same_device("einsum", *others)
-        inputs, _, output = formula.replace(" ", "").partition("->")
-        terms = inputs.split(",")
-        letters = sorted(set("".join(terms)))
-        if "->" not in formula:
-            output = "".join(c for c in letters if inputs.count(c) == 1)
-        tensors: list[Core] = [self, *others]
-        fits = len(terms) == len(tensors) and all(len(t) == x.ndim for t, x in zip(terms, tensors))
-        if not fits or not set(output) <= set(letters) <= set(string.ascii_letters):
-            shapes = ", ".join(str(list(x.shape)) for x in tensors)
-            fail(ShapeError, f"einsum: {formula!r} does not fit shapes {shapes}")
-        if self.dtype.is_half and all(x.dtype is self.dtype for x in others):
-            wide = self.cast(accumulation(self.dtype))  # products and their sums are rounded once
-            return wide.einsum(formula, *(x.cast(wide.dtype) for x in others)).cast(self.dtype)
-        result: Self | None = None
-        summed = [c for c in letters if c not in output]
-        order = [*output, *summed]
-        for term, x in zip(terms, tensors):
-            factor = view_of(x, self._new(x.node, x.requires_grad), layout.same)._on_letters(term, order)
-            result = factor if result is None else result * factor
-        assert result is not None
-        kept = len(output)
-        return result.sum(tuple(range(kept, len(order))), dtype=result.dtype) if summed else result
-
-    def _on_letters(self, term: str, order: list[str]) -> Self:
-        """A factor with one dimension for every letter of `order`, of size 1 where `term` lacks it."""
-        x = self
-        for c in sorted(set(term)):
-            while term.count(c) > 1:  # the diagonal of a repeated letter
-                first, second = term.index(c), term.rindex(c)
-                x = x.movedim(second, first + 1)._diagonal_at(first)
-                term = term[:second] + term[second + 1 :]
-        x = x.permute([term.index(c) for c in order if c in term]) if term else x
-        sizes = iter(x.shape)
-        return x.reshape(tuple(next(sizes) if c in term else 1 for c in order))
-
     def _diagonal_at(self, axis: int) -> Self:
         """The diagonal of dimensions axis and axis + 1, of size n each: every (n+1)-th element of the two as one."""
         n = self.shape[axis]
         if n != self.shape[axis + 1]:
-            fail(ShapeError, f"einsum: a repeated letter stands for sizes {n} and {self.shape[axis + 1]}")
-        n = self._known("einsum", axis)
+            fail(ShapeError, f"diagonal: sizes {n} and {self.shape[axis + 1]} differ")
+        n = self._known("diagonal", axis)
         before, after = self.shape[:axis], self.shape[axis + 2 :]
         flat = self.reshape((*before, n * n, *after))
         padded = flat.pad((0, 0) * len(after) + (0, n))

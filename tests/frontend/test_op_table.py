@@ -152,7 +152,7 @@ def test_views_as_inputs(row: Row) -> None:
     plain = row.call(*tensors(arrays)).numpy()
     for disguise in (_transposed, _reversed, _cut_out):
         disguised = [disguise(a) for a in arrays]
-        close(row.call(*disguised).numpy(), plain, 1e-15)
+        close(row.call(*disguised).numpy(), plain, 1e-14)  # BLAS adds in an order that depends on the strides
 
 
 def _transposed(a: np.ndarray[Any, Any]) -> Tensor:

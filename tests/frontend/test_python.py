@@ -403,7 +403,7 @@ REFUSED: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "Tensor({1})": (lambda: Tensor({1}), TypeError, "takes numbers, not a set"),
     "Tensor(len)": (lambda: Tensor(len), TypeError, "takes numbers, not the function len"),
     "Tensor(1j)": (lambda: Tensor([1j]), TypeError, "the complex number 1j"),
-    "einsum": (lambda: Tensor.einsum("ij,jk->ik"), TypeError, "formula"),  # type: ignore[call-arg, arg-type]
+    "einsum": (lambda: Tensor.einsum("ij,jk->ik"), TypeError, "equation"),  # type: ignore[call-arg, arg-type]
     "einsum first": (lambda: Tensor.einsum("i->i", Tensor([1])), TypeError, "a Tensor before its formula"),  # type: ignore[arg-type]
     "cat(x)": (lambda: lazygrad.cat(Tensor([1])), TypeError, r"one Tensor; put it in a list: \[x\]"),  # type: ignore[arg-type]
     "stack(None)": (lambda: lazygrad.stack(None), TypeError, "a list of Tensors, not None"),  # type: ignore[arg-type, type-var]

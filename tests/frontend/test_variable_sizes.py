@@ -23,6 +23,7 @@ NEED_NUMBERS = {  # rows that cut, count or index by a number what has a variabl
     "conv2d_2_4_6_6_groups=2_stride=(1, 3)": "does not fit",
     "diagonal": "must be a number",
     "einsum_ii->i": "must be a number",
+    "einsum_ijij,jk->ik": "must be a number",
     "gather": "for all values of n",
     "index_by_mask": "does not fit",
     "index_int": "for all values of n",
@@ -35,6 +36,7 @@ NEED_NUMBERS = {  # rows that cut, count or index by a number what has a variabl
     "scatter": "for all values of n",
     "scatter_add": "for all values of n",
     "scatter_scalar": "for all values of n",
+    "trace": "must be a number",
     "view": "cannot have shape",
 }
 ROWS = {name: row for name, row in TABLE.items() if row.inputs and any(n > 1 for n in row.inputs[0].shape)}

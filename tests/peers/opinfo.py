@@ -34,7 +34,7 @@ SPELLED: dict[str, Call] = {
     "bitwise_xor": operator.xor,
     "bitwise_left_shift": operator.lshift,
     "bitwise_right_shift": operator.rshift,
-    "einsum": lambda tensors, equation: tensors[0].einsum(equation, *tensors[1:]),
+    "einsum": lambda tensors, equation: lazygrad.einsum(equation, *tensors),
     "T": lambda x: x.T,
     "mT": lambda x: x.mT,
 }
