@@ -23,7 +23,8 @@ OTHERS = {"bernoulli", "normal", "parameter"}
 # In-place forms, what PyTorch has in both namespaces by accident, einsum, whose
 # function begins otherwise, and tile, whose name a package has.
 LEFT = {name for name in METHODS if name.endswith("_")} | {
-    "batch_norm", "bilinear", "binary_cross_entropy_with_logits", "conv1d", "conv2d", "dropout", "embedding", "group_norm",
+    "batch_norm", "bilinear", "binary_cross_entropy_with_logits", "conv1d", "conv2d", "dropout", "embedding",
+    "group_norm",
     "layer_norm", "max_pool2d", "rms_norm", "einsum", "tile",
 }  # fmt: skip
 
