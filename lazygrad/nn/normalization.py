@@ -143,8 +143,7 @@ class _BatchNorm(Module):
         n = as_dim(x.numel() // self.num_features)
         if n == 1:
             fail(
-                ShapeError,
-                f"{type(self).__name__}: one value for each channel has no variance: shape {list(x.shape)}"
+                ShapeError, f"{type(self).__name__}: one value for each channel has no variance: shape {list(x.shape)}"
             )
         mean, variance = x.channel_statistics()
         with no_grad():

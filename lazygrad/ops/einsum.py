@@ -10,7 +10,7 @@ from lazygrad.errors import ArgumentError, ShapeError
 from lazygrad.ops import layout
 from lazygrad.ops.aliases import view_of
 from lazygrad.ops.core import Core, fail
-from lazygrad.ops.matmul import Matmul
+from lazygrad.ops.matmul import Matmul, accumulation
 from lazygrad.ops.operands import not_a_tensor
 
 T = TypeVar("T", bound=Matmul)
@@ -55,6 +55,9 @@ def einsum(equation: Any, *operands: Any) -> Any:
     operands[0]._same_device("einsum", *operands[1:])
     terms, output = _parsed(equation, [x.ndim for x in operands], misfit)
     _check_sizes(terms, operands, misfit)
+    kind = operands[0].dtype
+    if kind.is_half and all(x.dtype is kind for x in operands):  # products and their sums are rounded once
+        return _contracted([x.cast(accumulation(kind)) for x in operands], terms, output).cast(kind)
     return _contracted([*operands], terms, output)
 
 

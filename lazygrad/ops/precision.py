@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from lazygrad.dtype import dtypes
 from lazygrad.ops.core import Core
@@ -24,5 +24,20 @@ def in_float(method: Callable[Concatenate[T, P], T]) -> Callable[Concatenate[T, 
         if dtype.is_half:
             return method(self.cast(dtypes.float32), *args, **kwargs).cast(dtype)
         return method(self if dtype.is_float else self.cast(dtypes.float32), *args, **kwargs)
+
+    return wide  # type: ignore[return-value]
+
+
+def rounded_once(method: Callable[Concatenate[T, P], T]) -> Callable[Concatenate[T, P], T]:
+    """Compute with tensors that are all of one 16-bit float in float32, so that the result is rounded once."""
+
+    @wraps(method)
+    def wide(self: T, *args: Any, **kwargs: Any) -> T:
+        dtype = self.node.dtype
+        if not dtype.is_half or any(isinstance(x, Core) and x.dtype is not dtype for x in (*args, *kwargs.values())):
+            return method(self, *args, **kwargs)
+        wider = [x.cast(dtypes.float32) if isinstance(x, Core) else x for x in (self, *args)]
+        named = {k: x.cast(dtypes.float32) if isinstance(x, Core) else x for k, x in kwargs.items()}
+        return method(*wider, **named).cast(dtype)  # type: ignore[arg-type]
 
     return wide  # type: ignore[return-value]

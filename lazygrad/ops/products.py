@@ -14,6 +14,8 @@ from lazygrad.ops.einsum import einsum
 from lazygrad.ops.joining import Joining, cat
 from lazygrad.ops.matmul import Matmul
 from lazygrad.ops.operands import not_a_tensor
+from lazygrad.ops.precision import rounded_once
+from lazygrad.ops.statistics import Statistics
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -21,13 +23,14 @@ if TYPE_CHECKING:
 Scale = bool | int | float
 
 
-class Products(Matmul, Joining):
+class Products(Statistics, Matmul, Joining):
     """Products of vectors, matrices and tensors."""
 
     __slots__ = ()
 
     # ---- added to this tensor ----
 
+    @rounded_once
     def addmm(self, mat1: Core, mat2: Core, *, beta: Scale = 1, alpha: Scale = 1) -> Self:
         """beta * self + alpha * (mat1 @ mat2), for matrices; self broadcasts, and with beta 0 is not looked at.
 
@@ -36,6 +39,7 @@ class Products(Matmul, Joining):
         """
         return self._plus("addmm", self._beside(mat1).mm(mat2), beta, alpha)
 
+    @rounded_once
     def addmv(self, mat: Core, vec: Core, *, beta: Scale = 1, alpha: Scale = 1) -> Self:
         """beta * self + alpha * (mat @ vec), as `addmm`; beside integers, the whole part of beta and alpha counts.
 
@@ -44,6 +48,7 @@ class Products(Matmul, Joining):
         """
         return self._plus("addmv", self._beside(mat).mv(vec), beta, alpha)
 
+    @rounded_once
     def baddbmm(self, batch1: Core, batch2: Core, *, beta: Scale = 1, alpha: Scale = 1) -> Self:
         """beta * self + alpha * (batch1 @ batch2), for batches of matrices, as `addmv`.
 
@@ -52,6 +57,7 @@ class Products(Matmul, Joining):
         """
         return self._plus("baddbmm", self._beside(batch1).bmm(batch2), beta, alpha)
 
+    @rounded_once
     def addbmm(self, batch1: Core, batch2: Core, *, beta: Scale = 1, alpha: Scale = 1) -> Self:
         """beta * self + alpha * the sum of batch1 @ batch2 over the batch, as `addmv`.
 
@@ -63,6 +69,7 @@ class Products(Matmul, Joining):
         joined = first.permute(1, 0, 2).flatten(1).mm(second.flatten(0, 1))  # the batch is summed over with the rest
         return self._plus("addbmm", joined, beta, alpha)
 
+    @rounded_once
     def addr(self, vec1: Core, vec2: Core, *, beta: Scale = 1, alpha: Scale = 1) -> Self:
         """beta * self + alpha * (vec1 outer vec2), as `addmm`, but of any dtypes, which promote.
 
@@ -134,6 +141,7 @@ class Products(Matmul, Joining):
             return self * other
         return self._contracted("inner", other, [self.ndim - 1], [other.ndim - 1])
 
+    @rounded_once
     def cross(self, other: Core, dim: int | None = None) -> Self:
         """The cross product of vectors of 3 elements along `dim`; None is the first dimension of size 3.
 
@@ -222,6 +230,7 @@ class Products(Matmul, Joining):
         product = left * right.reshape([k for size in b for k in (1, size)])
         return product.reshape([i * j for i, j in zip(a, b)])
 
+    @rounded_once
     def bilinear(self, input2: Core, weight: Core, bias: Core | None = None) -> Self:
         """y[..., o] = self[..., i] weight[o, i, j] input2[..., j] + bias[o], summed over i and j.
 
@@ -236,8 +245,8 @@ class Products(Matmul, Joining):
             fail(ShapeError, f"bilinear: {shapes}: all dimensions of the inputs but the last must be equal")
         outputs, n, m = weight.shape
         by_first = self.matmul(self._beside(weight).permute(1, 0, 2).reshape(n, outputs * m))
-        result = einsum("...om,...m->...o", by_first.reshape(*self.shape[:-1], outputs, m), input2)
-        return result if bias is None else result + bias  # type: ignore[no-any-return]
+        result: Self = einsum("...om,...m->...o", by_first.reshape(*self.shape[:-1], outputs, m), input2)
+        return result if bias is None else result + bias
 
     # ---- of many matrices ----
 
@@ -251,6 +260,7 @@ class Products(Matmul, Joining):
             not_a_tensor("einsum", self, "a Tensor before its formula, as in x.einsum('ij->ji')")
         return einsum(equation, self, *others)  # type: ignore[no-any-return]
 
+    @rounded_once
     def l2_normalize(self, dim: int = -1, eps: float = 1e-12) -> Self:
         """This tensor over its 2-norm along `dim`, or over `eps` where that is larger.
 
