@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, fields
 from typing import Any, NoReturn, TypeVar
 
+import numpy as np
+
 from lazygrad.errors import ArgumentError, FileFormatError
 from lazygrad.io.atomic import PathLike
 
@@ -143,6 +145,25 @@ class JsonTable:
 
     def _refuse(self, name: str, value: Any, wanted: str) -> NoReturn:
         raise FileFormatError(self.path, f"{name} in {self.what} is {_shown(value)}; it must be {wanted}")
+
+
+def make_plain(record: Any) -> None:
+    """Make what a frozen dataclass holds Python's own numbers, which a file gives back as they were.
+
+    ArgumentError for what is not of the field's type, and for numbers that no file holds.
+    """
+    for field in fields(record):
+        value: Any = getattr(record, field.name)
+        kind = str(field.type)
+        if isinstance(value, np.generic):
+            value = value.item()
+        types, words = _KINDS[kind]
+        fits = isinstance(value, types) and (kind == "bool" or not isinstance(value, bool))
+        if not fits:
+            raise ArgumentError(f"{field.name} is {value!r:.60}; it must be {words}")
+        if type(value) is int and abs(value) > LARGEST:
+            raise ArgumentError(f"{field.name} is {_shown(value)}; it must be at most 2**63 - 1")
+        object.__setattr__(record, field.name, float(value) if kind == "float" else value)
 
 
 def _shown(value: Any) -> str:

@@ -13,11 +13,13 @@ from lazygrad import nn
 from lazygrad.errors import ArgumentError, BoundsError, FileFormatError, ShapeError
 from lazygrad.index.expr import Dim, dim_max
 from lazygrad.index.variable import Variable
+from lazygrad.io.json_table import make_plain
 from lazygrad.ops.jit import jit
 from lazygrad.ops.mode import no_grad
 from lazygrad.tensor import Tensor
 from lazygrad.text.sampling import check_sampling, sample
 
+MOST_LAYERS = 4096  # more are a mistake, which would take all memory
 
 @dataclass(frozen=True)
 class GPTConfig:
@@ -40,12 +42,12 @@ class GPTConfig:
     bias: bool = False
 
     def __post_init__(self) -> None:
+        make_plain(self)
         for field in fields(self):
-            value = getattr(self, field.name)
-            if field.type == "int" and not isinstance(value, (int, np.integer)):
-                raise ArgumentError(f"{field.name} is {value!r}; a GPT needs an integer")
-            if field.type == "int" and value < 1:
-                raise ArgumentError(f"{field.name} is {value}; a GPT needs at least 1")
+            if field.type == "int" and getattr(self, field.name) < 1:
+                raise ArgumentError(f"{field.name} is {getattr(self, field.name)}; a GPT needs at least 1")
+        if self.layers > MOST_LAYERS:
+            raise ArgumentError(f"layers is {self.layers}; a GPT has at most {MOST_LAYERS}")
         if self.width % self.heads:
             raise ArgumentError(
                 f"width {self.width} does not divide among {self.heads} heads; "

@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-import numpy as np
-
 from lazygrad.errors import ArgumentError
+from lazygrad.io.json_table import make_plain
 
 MOST_WINDOWS = 1 << 16  # in a batch: more would be gigabytes of tokens
 
@@ -41,9 +40,8 @@ class TrainingPlan:
 
     def __post_init__(self) -> None:
         lowest = {"steps": 0, "batch": 1, "warmup": 0, "eval_every": 1, "eval_batches": 1, "seed": 0}
+        make_plain(self)
         for name, low in lowest.items():
-            if not isinstance(getattr(self, name), (int, np.integer)):
-                raise ArgumentError(f"{name} is {getattr(self, name)!r}; it must be an integer")
             if getattr(self, name) < low:
                 raise ArgumentError(f"{name} is {getattr(self, name)}; it must be at least {low}")
         if self.batch > MOST_WINDOWS:
