@@ -21,13 +21,17 @@ from lazygrad import Tensor, forks, manual_seed
 from lazygrad.engine import cache, execute
 from lazygrad.engine.generator import Generator, default_generator
 from lazygrad.errors import DeviceError
-from lazygrad.io import json_table
+from lazygrad.io import atomic, json_table
 from lazygrad.io import safetensors as files
 from lazygrad.runtime import cache_folder, host
 from lazygrad.runtime.opencl_launch import OpenCLPrepared
+from lazygrad.train import plan
 from tests.engine import test_interrupts as interrupts
+from tests.io import test_atomic as atomic_tests
 from tests.io import test_hostile_files as hostile_tests
+from tests.io import test_readers_beside_writers as readers
 from tests.runtime import test_cache_folder as folders
+from tests.train import test_plans as plans
 
 Plant = tuple[Any, str, Callable[[Any], Any], Callable[[], None]]  # owner, name, the wrong one of the right, its check
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
@@ -50,6 +54,11 @@ def full_disk(folder: Path) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(cache_folder, "_warned", [])
         folders.test_a_folder_that_can_no_longer_be_written(folder, patch, "ENOSPC")
+
+
+def saved_meanwhile(folder: Path) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        readers.test_what_is_read_is_one_file_though_others_are_saved_there(folder, patch)
 
 
 def names_said_twice(folder: Path) -> None:
@@ -193,6 +202,17 @@ PLANTS: dict[str, Plant] = {
     "a header is read as it comes": (
         files, "parse_json", lambda right: lambda path, what, text: json.loads(text),
         in_folder(names_said_twice),
+    ),
+    "what is read need not be what was validated": (
+        files, "_identity", lambda right: lambda file: (), in_folder(saved_meanwhile)
+    ),
+    "a file takes any place": (
+        atomic, "_require_replaceable", lambda right: lambda target: None,
+        in_folder(atomic_tests.test_what_is_no_file_is_not_replaced, "pipe"),
+    ),
+    "a plan keeps what it is given": (
+        plan, "make_plain", lambda right: lambda record: None,
+        in_folder(plans.test_what_is_taken_comes_back, plan.TrainingPlan),
     ),
     "true is an integer": (
         json_table.JsonTable, "_integer", lambda right: lambda self, name, value, low, high: int(value),
