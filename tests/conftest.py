@@ -8,10 +8,12 @@ import platform
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.many import Seeds
 
 IN_WORKER = "PYTEST_XDIST_WORKER" in os.environ
 POCL_IS_INSTALLED = sys.platform == "linux" and platform.machine() == "x86_64"
@@ -19,7 +21,7 @@ POCL_IS_INSTALLED = sys.platform == "linux" and platform.machine() == "x86_64"
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--kernel-cache", help="a folder that keeps compiled kernels from one run to the next")
-    parser.addoption("--seed", type=int, default=0, help="where random programs start: another seed makes others")
+    parser.addoption("--seed", type=int, default=0, help="where random programs start, if not where they do")
     parser.addoption("--breadth", type=int, default=1, help="how many times as many random programs; a night: 200")
 
 
@@ -58,6 +60,9 @@ def cuda_is_usable() -> bool:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if "seeds" in getattr(item, "fixturenames", ()):
+            item.add_marker("random")
     marked = [item for item in items if item.get_closest_marker("cuda")]
     if marked and not cuda_is_usable():
         for item in marked:
@@ -75,10 +80,10 @@ def _seeded() -> None:
 
 
 @pytest.fixture
-def seeds(request: pytest.FixtureRequest) -> Callable[[int], range]:
-    """The seeds of so many random programs, as `--seed` and `--breadth` ask for them."""
+def seeds(request: pytest.FixtureRequest) -> Seeds:
+    """The seeds of so many random programs, as `--seed` and `--breadth` ask for them (see `tests.many`)."""
     start, breadth = (request.config.getoption(name) for name in ("--seed", "--breadth"))
-    return lambda count: range(start, start + count * breadth)
+    return lambda count, first=0: range(start or first, (start or first) + count * breadth)
 
 
 @pytest.fixture(params=["NUMPY", "OPENCL"])

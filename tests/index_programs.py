@@ -212,15 +212,13 @@ def _gradients(mine: Tensor, theirs: torch.Tensor) -> tuple[Tensor, torch.Tensor
 
 
 def check(seeds: Sequence[int], device: str) -> None:
-    """Programs of these seeds on `device`, some at a time in one schedule."""
+    """Programs of these seeds on `device`, in one schedule."""
     with settings.override(device=device):
-        for first in range(0, len(seeds), TOGETHER):
-            programs = [random_program(seed) for seed in seeds[first : first + TOGETHER]]
-            found = [(p, mine_and_theirs(p)) for p in programs]
-            Tensor.realize(*(mine for _, pairs in found for _, mine, _ in pairs))
-            for p, pairs in found:
-                for what, mine, theirs in pairs:
-                    np.testing.assert_array_equal(mine.numpy(), theirs.detach().numpy(), f"{p}: {what}", strict=True)
+        found = [(p, mine_and_theirs(p)) for p in map(random_program, seeds)]
+        Tensor.realize(*(mine for _, pairs in found for _, mine, _ in pairs))
+        for p, pairs in found:
+            for what, mine, theirs in pairs:
+                np.testing.assert_array_equal(mine.numpy(), theirs.detach().numpy(), f"{p}: {what}", strict=True)
 
 
 def check_outside(seeds: Sequence[int], device: str) -> int:

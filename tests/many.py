@@ -1,41 +1,46 @@
-"""Running a comparison of random programs for as many seeds as one likes, from the command line."""
+"""Random programs, as few as `make test` has time for or as many as a night has.
+
+Every test of random programs takes `seeds` (see `tests.conftest`) and so listens to two options of pytest: `--breadth`,
+how many times as many programs, and `--seed`, where they start. All of them have the mark `random`:
+
+    python -m pytest -m random -n auto --breadth 200 --seed 1000000 -o faulthandler_timeout=0
+
+runs for hours (a test may then take longer than the 900 seconds after which one is taken to hang). What fails is
+named with its seed: `--seed` of that number and `-k` of that test make it again, first of all.
+"""
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable, Sequence
-
-from lazygrad.settings import settings
-
-Compare = Callable[[Sequence[int], int], None]  # of the programs of these seeds, of so many steps
+from typing import Protocol
 
 
-def main(compare: Compare, size: int, together: int = 10) -> None:
-    """Compare many programs, and print those that fail: `python -m tests.total_programs --first 0 --count 5000`.
+class Seeds(Protocol):
+    """So many seeds, from `first` on if none is asked for by option."""
 
-    LAZYGRAD_DEVICE and LAZYGRAD_TARGET choose where they run.
+    def __call__(self, count: int, first: int = 0) -> range: ...
+
+
+def every(compare: Callable[[Sequence[int]], object], seeds: Sequence[int], together: int = 1) -> None:
+    """Compare the programs of `seeds`, so many at a time; where that fails, each alone.
+
+    AssertionError with all seeds that fail, and what the first one said.
     """
-    parser = argparse.ArgumentParser(description=main.__doc__)
-    parser.add_argument("--first", type=int, default=0, help="the first seed")
-    parser.add_argument("--count", type=int, default=1000, help="how many seeds")
-    parser.add_argument("--size", type=int, default=size, help="steps of a program")
-    parser.add_argument("--together", type=int, default=together, help="programs in one schedule")
-    given = parser.parse_args()
-    end = given.first + given.count
     failed: list[int] = []
-    with settings.override(verify=True):
-        for first in range(given.first, end, given.together):
-            seeds = range(first, min(first + given.together, end))
-            if _fails(compare, seeds, given.size):
-                failed += [seed for seed in seeds if _fails(compare, [seed], given.size, report=True)] or [first]
-    print(f"{given.count} programs from {given.first} on; failed: {failed or 'none'}")
+    first: Exception | None = None
+    for start in range(0, len(seeds), together):
+        group = seeds[start : start + together]
+        if _error(compare, group) is None:
+            continue
+        alone = {seed: error for seed in group if (error := _error(compare, [seed])) is not None}
+        failed += alone or group
+        first = first or next(iter(alone.values()), None)
+    assert not failed, f"seeds {failed}; {type(first).__name__}: {first or 'fails together with others alone'}"
 
 
-def _fails(compare: Compare, seeds: Sequence[int], size: int, report: bool = False) -> bool:
+def _error(compare: Callable[[Sequence[int]], object], seeds: Sequence[int]) -> Exception | None:
     try:
-        compare(seeds, size)
+        compare(seeds)
     except Exception as error:  # noqa: BLE001 - a crash is a failure as well
-        if report:
-            print(f"seed {seeds[0]}: {type(error).__name__}: {error}", flush=True)
-        return True
-    return False
+        return error
+    return None

@@ -18,7 +18,6 @@ import torch
 from numpy.typing import NDArray
 
 from lazygrad import Tensor
-from tests.many import main
 
 Data = NDArray[Any]
 Step = Callable[..., Any]  # of tensors of either framework
@@ -285,7 +284,3 @@ def compare(seeds: Sequence[int], size: int = 8) -> None:
     for program, dtype, own in zip(programs, dtypes, rounds):
         results = {k: t.detach().numpy() for names, found in own for k, t in zip(names, found)}
         program.check(results, TOLERANCES[dtype])
-
-
-if __name__ == "__main__":
-    main(compare, 8)

@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 
 import lazygrad
 from lazygrad import Tensor, dtypes, jit, optim
-from tests.many import main
 
 Data = NDArray[Any]
 STEPS = 4
@@ -272,7 +271,3 @@ def compare(seeds: Sequence[int], size: int = 2) -> None:
         assert own.keys() == state.keys(), f"{t}: {sorted(own)} are not {sorted(state)}"
         for name, want in state.items():
             np.testing.assert_allclose(own[name].numpy(), want, TOLERANCE, TOLERANCE, err_msg=f"{t}: {name}")
-
-
-if __name__ == "__main__":
-    main(compare, 2, together=1)

@@ -16,7 +16,6 @@ import torch
 import lazygrad
 from lazygrad import Tensor, Variable
 from lazygrad.index.expr import lift
-from tests.many import main
 
 Pair = tuple[Tensor, torch.Tensor]
 Choose = Callable[[random.Random, int, int], int]  # a value for a variable of these bounds
@@ -244,12 +243,3 @@ def compare(seeds: Sequence[int], values: str, size: int = 7) -> None:
         for k, (x, want) in enumerate(b.made):
             text = "\n".join([*b.log, f"value {k}"])
             np.testing.assert_allclose(x.numpy(), want.numpy(), 1e-9, 1e-9, err_msg=text)
-
-
-def compare_all(seeds: Sequence[int], size: int) -> None:
-    for values in VALUES:
-        compare(seeds, values, size)
-
-
-if __name__ == "__main__":
-    main(compare_all, 7)

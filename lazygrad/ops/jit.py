@@ -23,10 +23,10 @@ from lazygrad import forks
 from lazygrad.engine.tracing import watch_here
 from lazygrad.ops.core import Core
 from lazygrad.ops.jit_guard import Guard, kind, variables_of
-from lazygrad.ops.jit_places import Trace
+from lazygrad.ops.jit_places import Trace, unique_tensors
 from lazygrad.ops.jit_record import Reads, Recorder
 from lazygrad.ops.jit_replay import Call, UnfitError
-from lazygrad.ops.jit_trace import IncompleteError, Tracer, unique_tensors
+from lazygrad.ops.jit_trace import IncompleteError, Tracer
 from lazygrad.ops.tree import flatten
 
 KINDS_KEPT = 256  # the oldest is forgotten
@@ -113,6 +113,7 @@ class Jit(Generic[P, R]):
         with self.lock:
             for found in self.kinds.get(key, ()):
                 if found.fits(arguments):
+                    found.guard.check_containers(args, kwargs)
                     try:
                         if found.trace is None:
                             found.trace = Tracer(self.function, found.guard).trace(leaves, structure, names)
@@ -189,7 +190,8 @@ def jit(function: Callable[P, R]) -> Jit[P, R]:
     Values cannot be read inside (`.item()`, `.numpy()`, `print` of a tensor). Results carry no graph: call `backward`
     inside. JitError for containers and arrays outside that are too large to be compared at every call. Numbers among
     the arguments are part of the kind; a `Variable` is not: one trace serves all of its values. `print` and logging
-    inside happen in the first two calls alone.
+    inside happen in the first two calls alone. Where a function asks for `id` or `hash`, each tensor among the arguments
+    is a kind of its own, and a list or a dict there a JitError. What is kept of a call keeps no tensor alive.
 
     What is not seen: what extension modules written in C keep to themselves, attributes of lazygrad's own modules that
     are set through `__dict__`, and tensors that are computed only later and are held by nothing but such a module.

@@ -34,6 +34,7 @@ class Names:
     wild: frozenset[str]  # attributes of objects that are not known
     imported: tuple[tuple[str, int, tuple[str, ...]], ...]  # modules, how far up, and what is taken from them
     identity: bool  # whether it asks if two objects are one
+    numbers: bool  # whether it asks for the number of an object: `id`, or `hash`
     computed: bool  # whether it asks for attributes by names that are not written in it
 
 
@@ -85,13 +86,14 @@ class _Reading:
         count = code.co_argcount + code.co_kwonlyargcount + bool(flags & 0x04) + bool(flags & 0x08)
         outer = {*code.co_varnames[:count], *code.co_freevars}
         self.fixed = {name for name in outer if not self.stored.get(name)}
-        self.identity = self.computed = False
+        self.identity = self.numbers = self.computed = False
 
     def names(self) -> Names:
         base: tuple[bool, str, Path] | None = None
         for place, step in enumerate(self.steps):
             base = self._step(place, step, base)
         named = _ASKS_FROM_TEXT & set(self.code.co_names)
+        self.computed |= "__getattribute__" in self.code.co_names  # as `object` has it: nothing reports that call
         if named or any(s.opname == "MATCH_CLASS" for s in self.steps):
             self.wild |= {part for text in _texts(self.code.co_consts) for part in text.split(".")}
         chains = list(self.chains)
@@ -102,6 +104,7 @@ class _Reading:
             frozenset(self.wild),
             tuple(self.imported),
             self.identity,
+            self.numbers,
             self.computed,
         )
 
@@ -149,8 +152,8 @@ class _Reading:
         self.globals.add(name)
         if name in _ASKS_BY_NAME:
             self._asks(place)
-        elif name == "id":
-            self.identity = True
+        elif name in ("id", "hash"):
+            self.identity = self.numbers = True
         return (True, name, ()) if name not in self.stored else None
 
     def _asks(self, place: int) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from lazygrad.dtype import DType
-from lazygrad.errors import JitError
+from lazygrad.errors import JitError, user_line
 from lazygrad.index.expr import Expr
 from lazygrad.index.variable import Variable, by_name
 from lazygrad.ir.signature import Shape
@@ -25,6 +25,7 @@ from lazygrad.ops.jit_code import home_of_class
 from lazygrad.ops.jit_facts import PLAIN, held, plain_key
 from lazygrad.ops.jit_modules import Changes
 from lazygrad.ops.jit_record import Reads
+from lazygrad.ops.jit_result import containers_in
 from lazygrad.ops.jit_walk import Walk
 from lazygrad.ops.mode import mode
 from lazygrad.settings import settings
@@ -129,8 +130,12 @@ class Guard:
 
     def __init__(self, reads: Reads, function: object, arguments: Sequence[object]) -> None:
         objects = [part for x in arguments for part in parts_of(x)]
+        if reads.numbers:  # those of tensors are what they are at this call alone
+            objects += [x for x in arguments if isinstance(x, Core)]
         walk = Walk(reads, function, objects)
-        while any(reads.assume(f) for f in walk.remembering):
+        while any(reads.assume(f) for f in walk.remembering) or not walk.asked <= reads.wild:
+            reads.wild |= walk.asked
+            reads.users |= walk.asked
             walk = Walk(reads, function, objects)
         self.facts, self.counted, self.count = walk.facts, walk.counted, Changes.count
         self.methods = [(vars(c), name) for c, name in walk.methods]
@@ -138,7 +143,7 @@ class Guard:
         self._kept: list[Any] = [*walk.kept, *walk.methods.values()]
         self.tensors = {number: weakref.ref(t) for number, t in walk.tensors.items()}
         self.states = [_state(t) for t in walk.tensors.values()]
-        self.iterators = walk.iterators
+        self.iterators, self.containers = walk.iterators, frozenset(walk.containers)
         reads.known = {number: (None, names) for number, (_, names) in reads.known.items() if number in walk.seen}
         self.reads, self.seen = reads, frozenset(walk.seen)
         self.randomness = _randomness()
@@ -163,6 +168,20 @@ class Guard:
                 return False
             self.count = count
         return True
+
+    def check_containers(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """JitError for lists and dicts among the arguments whose identity the function asks for.
+
+        It is traced with others, since the next call comes with others.
+        """
+        if not self.reads.identity:
+            return
+        for c in containers_in((args, *kwargs.values())):
+            if self.reads.numbers or id(c) in self.containers:
+                raise JitError(
+                    f"jit: the function compares objects (`is`, `id`, `hash`), and a {type(c).__name__} is an argument"
+                    f"{'' if self.reads.numbers else ' that it also finds outside'}; pass what is in it ({user_line()})"
+                )
 
     def is_over(self) -> bool:
         """Whether it will never fit again: a tensor is gone."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 from collections.abc import Callable, Mapping
 from functools import partial
 from types import FunctionType, MemberDescriptorType, MethodType, ModuleType
@@ -10,9 +11,10 @@ from typing import Any
 from lazygrad.ops.core import Core
 from lazygrad.ops.jit_code import home_of_class, home_of_name
 from lazygrad.ops.jit_facts import MISSING, Cells, Fact, Item, Part, by_identity, content, held
-from lazygrad.ops.jit_opaque import RANDOM, REMEMBERING, inside, is_used_up, random_state
+from lazygrad.ops.jit_opaque import ASKING, RANDOM, REMEMBERING, inside, is_used_up, names_asked, random_state
 from lazygrad.ops.jit_record import OPERATIONS, Reads
 
+_OF_FUNCTIONS = frozenset(vars(FunctionType)) - {"__dict__", "__globals__", "__builtins__"}
 _PARTS_OF_MODULES = ("_children", "_parameters", "_buffers")
 
 
@@ -27,6 +29,7 @@ class Holders:
         self.seen: dict[int, Any] = {}  # kept alive during the walk, so that an identity is one object's
         self.methods: dict[tuple[type, str], Any] = {}  # of classes, those that ran
         self.iterators: list[str] = []
+        self.asked: set[str] = set()  # attributes that objects of C's ask for
         self.remembering: list[Any] = []  # functions whose results are remembered, so that they need not have run
 
     def part(self, value: Any, path: str) -> Part:
@@ -59,9 +62,15 @@ class Holders:
             self.part(wrapped, path)
 
     def _attributes(self, function: FunctionType, path: str, names: set[str]) -> None:
-        ref = held(function)
-        items = [(name, *self.part(function.__dict__.get(name, MISSING), f"{path}.{name}")) for name in sorted(names)]
-        self.facts.append(Fact(path, lambda: (f := ref()) and f.__dict__, items))
+        ref, slots = held(function), [n for n in sorted(names) if n in _OF_FUNCTIONS]
+
+        def read() -> Mapping[str, Any] | None:
+            found = ref()
+            return None if found is None else {**found.__dict__, **{n: getattr(found, n) for n in slots}}
+
+        found = read() or {}
+        items = [(name, *self.part(found.get(name, MISSING), f"{path}.{name}")) for name in sorted(names)]
+        self.facts.append(Fact(path, read, items))
 
     def _about_code(self, value: Any, path: str) -> Part:
         if isinstance(value, (tuple, dict)):
@@ -78,12 +87,24 @@ class Holders:
     def _module(self, module: ModuleType, path: str) -> None:
         names = self.reads.known.get(id(module), (None, set()))[1]
         if home_of_name(module.__name__) == "" and self.reads.wild:
-            names = names | (self.reads.wild & vars(module).keys())
+            here = self.reads.wild & vars(module).keys()
+            absent, names = frozenset(self.reads.wild - here), names | here
+            others: list[Item] = [("what it lacked", 0, set().__eq__)]
+            self.facts.append(Fact(path, lambda: {"what it lacked": absent & vars(module).keys()}, others))
         if names:
             self._names(path, lambda: vars(module), vars(module), names)
 
     def _class(self, kind: type, path: str) -> None:
         names = self._names_of(kind, kind)
+        if home_of_class(kind) == "":
+            ref = held(kind)
+            bases: list[Item] = [("__mro__", 0, _same_objects(kind.__mro__))]
+            self.facts.append(Fact(path, lambda: (k := ref()) and {"__mro__": k.__mro__}, bases))
+        if isinstance(kind, abc.ABCMeta):  # which classes are registered is no attribute
+            token: list[Item] = [("get_cache_token()", 0, abc.get_cache_token().__eq__)]
+            self.facts.append(Fact("abc", lambda: {"get_cache_token()": abc.get_cache_token()}, token))
+        if home_of_class(type(kind)) == "":
+            self.part(type(kind), type(kind).__name__)
         for c in kind.__mro__:
             home = home_of_class(c)
             if home in ("std", "numpy"):
@@ -163,16 +184,20 @@ class Holders:
             state = random_state(value)
             states: list[Item] = [("state", 0, state.__eq__)]
             self.facts.append(Fact(path, lambda: (g := ref()) and {"state": random_state(g)}, states, None, False))
-        if isinstance(value, REMEMBERING):  # what it remembers is hidden; emptied, it starts to count anew
+        if isinstance(value, ASKING):
+            self.asked |= names_asked(value)
+        if isinstance(value, REMEMBERING):
             self.remembering.append(value.__wrapped__)
-            counts = value.cache_info()
-            counted: list[Item] = [("hits", 0, lambda hits: hits >= counts.hits), ("misses", 0, counts.misses.__eq__)]
-            self.facts.append(Fact(path, lambda: (f := ref()) and f.cache_info()._asdict(), counted))
         for read in inside(value):
             items = [(n, *self.part(x, f"{path}.{n}")) for n, x in read(value).items()]
             self.facts.append(Fact(path, partial(_read, ref, read), items))
         if is_used_up(value):
             self.iterators.append(path)
+
+
+def _same_objects(expected: tuple[Any, ...]) -> Callable[[Any], bool]:
+    numbers = [*map(id, expected)]
+    return lambda value: [*map(id, value)] == numbers
 
 
 def _attributes_of(ref: Callable[[], Any]) -> Mapping[str, Any] | None:

@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from lazygrad.engine import run
 from lazygrad.engine.generator import Generator
 from lazygrad.engine.replay import Replay
 from lazygrad.index.expr import Expr
+from lazygrad.ir.node import Node
 from lazygrad.ops.core import Core
 from lazygrad.ops.layout import Change, Layout
 from lazygrad.runtime.base import Storage
@@ -91,3 +93,25 @@ class Trace:
     rebound: frozenset[int] = frozenset()  # places whose tensors are no more the elements that they were
     needed: Sequence[tuple[Expr, str]] = ()  # sizes that must not be 0, and what to say where one is
     relations: list[Relation] = field(default_factory=list)  # what results share memory with
+
+
+def unique_tensors(leaves: list[Any]) -> list[Core]:
+    """The tensors among the arguments, each once."""
+    return list({id(x): x for x in leaves if isinstance(x, Core)}.values())
+
+
+def is_realized(n: Node) -> bool:
+    """Whether the value of `n` is stored."""
+    return run.realized(n) is not None
+
+
+def realize_all(tensors: list[Core]) -> None:
+    """Compute what is not computed yet, in one schedule for each device."""
+    by_device: dict[str, list[Core]] = {}
+    for t in tensors:
+        if run.realized_on(t.node, t.device) is None:
+            by_device.setdefault(t.device, []).append(t)
+    for device, group in by_device.items():
+        run.realize([t.node for t in group], device)
+    for t in tensors:
+        t._keep_value_only()  # type: ignore[attr-defined]

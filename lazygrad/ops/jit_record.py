@@ -66,7 +66,7 @@ class Reads:
         self.users: set[str] = set()  # all attributes that users' code asks for
         self.library: dict[str, set[str]] = {}  # the same of libraries' code, which asks objects of its own classes
         self.modules: dict[str, set[str]] = {}  # what is imported, by the modules' names
-        self.identity = self.computed = False
+        self.identity = self.numbers = self.computed = False
         self.impure: list[str] = []
 
     def at(self, value: Any) -> set[str]:
@@ -87,6 +87,7 @@ class Reads:
         for module, names in other.modules.items():
             self.modules.setdefault(module, set()).update(names)
         self.identity |= other.identity
+        self.numbers |= other.numbers
         self.computed |= other.computed
 
     def assume(self, function: Any) -> bool:
@@ -105,7 +106,7 @@ class Reads:
         """Whether `other` read more; of objects only those that are `known` by identity."""
         if not (other.codes.keys() <= self.codes.keys() and other.wild <= self.wild):
             return True
-        if (other.identity, other.computed) > (self.identity, self.computed):
+        if any(getattr(other, asks) > getattr(self, asks) for asks in ("identity", "numbers", "computed")):
             return True
         if any(not names <= self.library.get(home, set()) for home, names in other.library.items()):
             return True
@@ -199,6 +200,7 @@ class Recorder:
         reads.wild |= names.wild
         reads.users |= names.wild.union(*(path for _, path in (*names.known, *names.named)))
         reads.identity |= names.identity
+        reads.numbers |= names.numbers
         reads.computed |= names.computed
         for module, level, wanted in names.imported:
             package = frame.f_globals.get("__package__") or ""
@@ -229,7 +231,7 @@ class Recorder:
             if isinstance(value, _NO_ANSWER) and not hasattr(value, "__dict__"):
                 return
             self.reads.at(value).add(name)
-            if not isinstance(value, (type, ModuleType)):
+            if type(value) not in (type, ModuleType):
                 self.reads.at(type(value)).add(name)
             value = look_up(value, name)
             if value is UNKNOWN:

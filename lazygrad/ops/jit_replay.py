@@ -15,9 +15,8 @@ from lazygrad.ir.op import Op
 from lazygrad.ir.variables import Names, Renamed, Sizes, renamed_shape
 from lazygrad.ops.aliases import reach
 from lazygrad.ops.core import Core, make
-from lazygrad.ops.jit_places import Draw, Known, Made, Trace
+from lazygrad.ops.jit_places import Draw, Known, Made, Trace, is_realized, realize_all
 from lazygrad.ops.jit_result import Size, containers_in, unpack
-from lazygrad.ops.jit_trace import is_realized, realize_all
 from lazygrad.ops.jit_views import relate
 from lazygrad.ops.passing_on import give, holder
 from lazygrad.runtime.base import Storage

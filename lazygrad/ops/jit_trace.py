@@ -24,7 +24,7 @@ from lazygrad.ir.variables import Names, renamed_shape
 from lazygrad.ops.aliases import Alias, is_outdated
 from lazygrad.ops.core import Core, make
 from lazygrad.ops.jit_guard import Guard
-from lazygrad.ops.jit_places import Known, Made, Place, Source, Trace
+from lazygrad.ops.jit_places import Known, Made, Place, Source, Trace, realize_all, unique_tensors
 from lazygrad.ops.jit_record import Reads, Recorder
 from lazygrad.ops.jit_result import Container, Given, containers_in, pack
 from lazygrad.ops.jit_views import relations_of
@@ -73,13 +73,13 @@ class Tracer:
         try:
             packed = self._call(watch, given)
             effects = (*self._effects(held, watch), relations_of(self.aliases, held, self._place))
+        except IncompleteError:  # what it has changed would be changed once more by another call
+            at_once(restoring)
+            self._refuse_changes()
+            raise
         finally:
             at_once(restoring)
-        if name := self.guard.changed():
-            raise JitError(
-                f"jit: the function changes {name}, which a replay cannot repeat; return what changes, make it a "
-                f"tensor that is changed in place, or change it outside ({user_line()})"
-            )
+        self._refuse_changes()
         self.made.clear()
         return self._trace(arguments, watch, effects, packed)
 
@@ -151,6 +151,13 @@ class Tracer:
                 f"what changes ({user_line()})"
             )
         return pack(output, containers, self.guard.seen, self._tensor)
+
+    def _refuse_changes(self) -> None:
+        if name := self.guard.changed():
+            raise JitError(
+                f"jit: the function changes {name}, which a replay cannot repeat; return what changes, make it a "
+                f"tensor that is changed in place, or change it outside ({user_line()})"
+            )
 
     def _run(self, watch: Watching, args: Any, kwargs: Any) -> Any:
         try:
@@ -260,25 +267,3 @@ def _parts(packed: Any) -> Iterator[Any]:
         yield packed
         if isinstance(packed, Made):
             yield from _parts(packed.gradient)
-
-
-def unique_tensors(leaves: list[Any]) -> list[Core]:
-    """The tensors among the arguments, each once."""
-    return list({id(x): x for x in leaves if isinstance(x, Core)}.values())
-
-
-def is_realized(n: Node) -> bool:
-    """Whether the value of `n` is stored."""
-    return run.realized(n) is not None
-
-
-def realize_all(tensors: list[Core]) -> None:
-    """Compute what is not computed yet, in one schedule for each device."""
-    by_device: dict[str, list[Core]] = {}
-    for t in tensors:
-        if run.realized_on(t.node, t.device) is None:
-            by_device.setdefault(t.device, []).append(t)
-    for device, group in by_device.items():
-        run.realize([t.node for t in group], device)
-    for t in tensors:
-        t._keep_value_only()  # type: ignore[attr-defined]

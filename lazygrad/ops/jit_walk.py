@@ -48,6 +48,7 @@ class Walk(Holders):
     def __init__(self, reads: Reads, function: object, objects: Sequence[object]) -> None:
         super().__init__(reads)
         self.tensors: dict[int, Core] = {}
+        self.containers: set[int] = set()  # lists and dicts, by identity
         self._matches: dict[int, Part] = {}
         self.part(function, "the function")
         for number, x in enumerate(objects):
@@ -145,6 +146,8 @@ class Walk(Holders):
                 f"jit: {path}: a {type(value).__name__} of {len(value)} elements is read from outside, too many to "
                 f"compare at every call; read it before the call and pass what is needed ({user_line()})"
             )
+        if type(value) in (list, dict):
+            self.containers.add(id(value))
         read = self._reader(value)
         elements = Elements(self.part(x, f"{path}[{k}]") for k, x in enumerate(read(value)))
         if hasattr(value, "__dict__"):
@@ -159,6 +162,10 @@ class Walk(Holders):
         return 0, match
 
     def _reader(self, value: Any) -> Callable[[Any], list[Any]]:
+        if isinstance(value, collections.deque):
+            return lambda held: [held.maxlen, *held]
+        if isinstance(value, collections.defaultdict):
+            return lambda held: [held.default_factory, *held, *held.values()]
         if not isinstance(value, (dict, MappingProxyType)):
             return list
         unread = getattr(type(value), "jit_unread", None)

@@ -9,13 +9,13 @@ import random
 from collections.abc import Callable, Sequence
 
 import numpy as np
-import pytest
 
 from lazygrad.dtype import DType
 from lazygrad.engine import run
 from lazygrad.ir.elements import Array, from_storage, to_storage
 from lazygrad.ir.node import Node, topological
 from lazygrad.runtime.registry import canonical
+from tests.many import Seeds, every
 from tests.programs import Program, random_program, with_stores
 
 TOGETHER = 10  # programs in a schedule
@@ -29,7 +29,7 @@ def results(roots: Sequence[Node]) -> list[Array]:
     return [from_storage(run.download(n), n.dtype) for n in roots]
 
 
-def programs(seeds: range, size: int = 16) -> list[Program]:
+def programs(seeds: Sequence[int], size: int = 16) -> list[Program]:
     return [random_program(seed, size=size, make=on_opencl) for seed in seeds]
 
 
@@ -45,31 +45,37 @@ def check(all_of: Sequence[Program], change: Callable[[Program], list[Node]], wh
         p.check(results(roots), what)
 
 
-@pytest.mark.parametrize("first", range(0, 30, TOGETHER))
-def test_fused(first: int) -> None:
-    check(programs(range(first, first + TOGETHER)), lambda p: p.roots, "fused")
+def test_fused(seeds: Seeds) -> None:
+    every(lambda some: check(programs(some), lambda p: p.roots, "fused"), seeds(30), TOGETHER)
 
 
-@pytest.mark.parametrize("first", range(100, 110, TOGETHER))
-def test_stored_here_and_there(first: int) -> None:
-    check(programs(range(first, first + TOGETHER)), lambda p: with_stores(p.roots, p.seed, 0.25), "partly stored")
+def test_stored_here_and_there(seeds: Seeds) -> None:
+    def compare(some: Sequence[int]) -> None:
+        check(programs(some), lambda p: with_stores(p.roots, p.seed, 0.25), "partly stored")
+
+    every(compare, seeds(10, 100), TOGETHER)
 
 
-@pytest.mark.parametrize("first", range(0, 10, TOGETHER))
-def test_nothing_fused(first: int) -> None:
-    check(programs(range(first, first + TOGETHER), 12), lambda p: with_stores(p.roots, p.seed, 1.0), "each op stored")
+def test_nothing_fused(seeds: Seeds) -> None:
+    def compare(some: Sequence[int]) -> None:
+        check(programs(some, 12), lambda p: with_stores(p.roots, p.seed, 1.0), "each op stored")
+
+    every(compare, seeds(10), TOGETHER)
 
 
-@pytest.mark.parametrize("first", range(200, 210, TOGETHER))
-def test_realized_in_steps(first: int) -> None:
+def test_realized_in_steps(seeds: Seeds) -> None:
     """Some of the nodes inside are computed first, and later ones are built on what these left in memory."""
-    made = programs(range(first, first + TOGETHER))
+    every(in_steps, seeds(10, 200), TOGETHER)
+
+
+def in_steps(some: Sequence[int]) -> None:
+    made = programs(some)
     for turn in range(2):
-        some: list[Node] = []
+        inner: list[Node] = []
         for p in made:
             inside = [n for n in topological(p.roots) if n.src]
-            some += random.Random(p.seed * 2 + turn).sample(inside, min(2, len(inside)))
-        realize(some)
+            inner += random.Random(p.seed * 2 + turn).sample(inside, min(2, len(inside)))
+        realize(inner)
     check(made, lambda p: p.roots, "in steps")
     for p in made:
         p.check(results(p.roots), "read again")

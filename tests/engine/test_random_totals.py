@@ -8,6 +8,7 @@ import pytest
 from lazygrad import Tensor
 from lazygrad.schedule.kernel import schedule
 from lazygrad.settings import settings
+from tests.many import Seeds, every
 from tests.total_programs import compare, total_program
 
 TOGETHER = 12
@@ -17,30 +18,29 @@ def test_the_same_seed_gives_the_same_program() -> None:
     assert str(total_program(5)) == str(total_program(5))
 
 
-@pytest.mark.parametrize("first", range(0, 120, 40))
-def test_meaning(first: int) -> None:
+def test_meaning(seeds: Seeds) -> None:
     with settings.override(device="NUMPY"):
-        compare(range(first, first + 40))
+        every(compare, seeds(120), 40)
 
 
-def test_schedules() -> None:
+def test_schedules(seeds: Seeds) -> None:
     """Many more, which are only scheduled: the verifier finds what is read where it is not known."""
     with settings.override(device="NUMPY", verify=True):
-        for seed in range(3000, 3150):
+        for seed in seeds(150, 3000):
             program = total_program(seed)
             inputs = [Tensor(a, requires_grad=bool(program.weights)) for a in program.arrays]
             schedule([t.node for _, found in program.run(inputs) for t in found])
 
 
 @pytest.mark.parametrize(("first", "target"), [(0, "cpu"), (1000, "cpu"), (500, "gpu")])
-def test_on_opencl(first: int, target: str) -> None:
+def test_on_opencl(first: int, target: str, seeds: Seeds) -> None:
     with settings.override(device="OPENCL", target=target):
-        compare(range(first, first + TOGETHER))
+        every(compare, seeds(TOGETHER, first), TOGETHER)
 
 
-def test_on_an_emulated_gpu() -> None:
+def test_on_an_emulated_gpu(seeds: Seeds) -> None:
     with settings.override(device="CUDA_EMULATED"):
-        compare(range(2000, 2003), 5)
+        every(lambda some: compare(some, 5), seeds(3, 2000), 3)
 
 
 A = np.random.default_rng(0).standard_normal((32, 4))

@@ -1,20 +1,17 @@
-"""Random indices of every form, against PyTorch: `--seed` and `--breadth` make others and more."""
+"""Random indices of every form, against PyTorch (see `tests.many`)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from tests.index_programs import check, check_outside
-
-Seeds = Callable[[int], range]
+from tests.index_programs import TOGETHER, check, check_outside
+from tests.many import Seeds, every
 
 
 def test_on_numpy(seeds: Seeds) -> None:
-    check(seeds(300), "NUMPY")
+    every(lambda some: check(some, "NUMPY"), seeds(300), TOGETHER)
 
 
 def test_on_opencl(seeds: Seeds) -> None:
-    check(seeds(25), "OPENCL")
+    every(lambda some: check(some, "OPENCL"), seeds(25), TOGETHER)
 
 
 def test_places_outside_on_numpy(seeds: Seeds) -> None:
