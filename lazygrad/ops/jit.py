@@ -190,8 +190,8 @@ def jit(function: Callable[P, R]) -> Jit[P, R]:
     Values cannot be read inside (`.item()`, `.numpy()`, `print` of a tensor). Results carry no graph: call `backward`
     inside. JitError for containers and arrays outside that are too large to be compared at every call. Numbers among
     the arguments are part of the kind; a `Variable` is not: one trace serves all of its values. `print` and logging
-    inside happen in the first two calls alone. Where a function asks for `id` or `hash`, each tensor among the arguments
-    is a kind of its own, and a list or a dict there a JitError. What is kept of a call keeps no tensor alive.
+    inside happen in the first two calls alone. Where a function asks for `id` or `hash`, each tensor among the
+    arguments is a kind of its own, and a list or a dict there a JitError. What is kept of a call keeps no tensor alive.
 
     What is not seen: what extension modules written in C keep to themselves, attributes of lazygrad's own modules that
     are set through `__dict__`, and tensors that are computed only later and are held by nothing but such a module.
