@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lazygrad.dtype import dtypes
-from lazygrad.index.expr import as_dim, dim_product
+from lazygrad.index.expr import Dim, as_dim, ceil_div, dim_max, dim_product
 from lazygrad.ir.build import constant_value, scaled, shifted
 from lazygrad.ir.node import Node, alu, cast, const, expand, flip, pad, permute, reduce, reshape, scan, scatter, shrink
 from lazygrad.ir.op import AxesArg, BoundsArg, Combine, Op, PadArg, ReduceArg, ScanArg, ScatterArg
@@ -200,17 +200,21 @@ def scan_long(n: Node) -> Node | None:
     """
     arg, (x,) = n.argument(ScanArg), n.src
     axis, size = arg.axis, n.shape[arg.axis]
-    if arg.combine is not Combine.ADD or not n.dtype.is_float or not isinstance(size, int) or size <= SHORT_SCAN:
+    if arg.combine is not Combine.ADD or not n.dtype.is_float or dim_max(size) <= SHORT_SCAN:
         return None
-    block = next((b for b in range(SCAN_BLOCK, 2 * SCAN_BLOCK) if size % b == 0), SCAN_BLOCK)
-    count = -(-size // block)
-    more = count * block - size
+    block = SCAN_BLOCK
+    if isinstance(size, int):
+        block = next((b for b in range(SCAN_BLOCK, 2 * SCAN_BLOCK) if size % b == 0), SCAN_BLOCK)
+    while not isinstance(size, int) and dim_max(size) > block * SHORT_SCAN:
+        block *= SCAN_BLOCK  # which is divided in its turn: what is known of a count that varies is little
+    count = ceil_div(size, block)
+    more = as_dim(count * block - size)
     blocks = reshape(_longer(x, axis, more), (*x.shape[:axis], count, block, *x.shape[axis + 1 :]))
     before = shifted(scan(reduce(blocks, Combine.ADD, [axis + 1]), Combine.ADD, axis), axis, 1, 0)
     start = expand(reshape(before, (*x.shape[:axis], count, 1, *x.shape[axis + 1 :])), blocks.shape)
     found = alu(Op.ADD, start, scan(blocks, Combine.ADD, axis + 1))
     whole = reshape(found, (*x.shape[:axis], count * block, *x.shape[axis + 1 :]))
-    return shrink(whole, [(0, d) for d in n.shape]) if more else whole
+    return shrink(whole, [(0, d) for d in n.shape]) if more != 0 else whole
 
 
 def scatter_wide(n: Node) -> Node | None:
@@ -223,14 +227,15 @@ def scatter_wide(n: Node) -> Node | None:
     return cast(wide, n.dtype)
 
 
-SHORT_SCATTER, CROWDED = 1024, 8  # updates that one pass adds up; updates for each destination that call for several
+# Updates that one pass adds up; updates for each destination that call for several passes; updates of one of these.
+SHORT_SCATTER, CROWDED, SCATTER_BLOCK = 1024, 8, 256
 
 
 def scatter_long(n: Node) -> Node | None:
     """Sums of many updates to few destinations, in blocks of updates, each of which has destinations of its own.
 
-    A destination is one running sum of what goes there: a block has 4 updates for each of its destinations, so that the
-    sums of all blocks take a quarter of the updates' memory.
+    A destination is one running sum of what goes there, at worst of a whole block. One has as many updates as
+    destinations, so that the sums of all blocks take no more memory than the updates.
     """
     arg, (base, index, updates) = n.argument(ScatterArg), n.src
     axis, count, size = arg.axis, index.shape[arg.axis], base.shape[arg.axis]
@@ -243,7 +248,7 @@ def scatter_long(n: Node) -> Node | None:
         return None
     if count <= SHORT_SCATTER or count < CROWDED * size:
         return None
-    blocks = -(-count // max(CROWDED // 2 * size, SHORT_SCATTER // CROWDED))
+    blocks = -(-count // max(size, SCATTER_BLOCK))
     each = -(-count // blocks)
     parts = [
         reshape(_longer(s, axis, blocks * each - count), (*s.shape[:axis], blocks, each, *s.shape[axis + 1 :]))
@@ -254,9 +259,9 @@ def scatter_long(n: Node) -> Node | None:
     return alu(Op.ADD, base, sums)
 
 
-def _longer(x: Node, axis: int, by: int) -> Node:
+def _longer(x: Node, axis: int, by: Dim) -> Node:
     """`x` with `by` zeros more at the end of an axis: updates of 0, to where number 0 goes."""
-    return pad(x, [(0, by if k == axis else 0) for k in range(x.ndim)]) if by else x
+    return pad(x, [(0, by if k == axis else 0) for k in range(x.ndim)]) if by != 0 else x
 
 
 MOVEMENT_RULES: dict[Op, tuple[Rule, ...]] = {

@@ -13,7 +13,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from lazygrad import Tensor, nn
+from lazygrad import Tensor, Variable, nn
 from lazygrad.ops.jit_trace import realize_all
 from lazygrad.settings import settings
 
@@ -191,3 +191,24 @@ def test_deep_products(device: str) -> None:
         got = Tensor(a, device=name).T @ Tensor(b, device=name)
         exact = a.astype(np.float64).T @ b
         np.testing.assert_allclose(got.numpy(), exact, 128 * ULP, 0)
+
+
+@pytest.mark.parametrize("device", ["NUMPY", "OPENCL", "OPENCL as GPU", "CUDA_EMULATED"])
+def test_axes_of_variable_length(device: str) -> None:
+    """Sums and running sums over what is known at launch only, and the gradients of running sums."""
+    most = 20_000 if device == "CUDA_EMULATED" else 200_000
+    size = Variable("size", 0, most)
+    with settings.override(target="gpu" if device == "OPENCL as GPU" else ""):
+        x = Tensor(data("tenths", (most,)), device=device.split()[0], requires_grad=True)
+        for n in (most, most // 3, 1):
+            x.grad = None
+            part = x[: size.bind(n)]
+            total, running = part.sum(), part.cumsum(0)
+            running.sum().backward()
+            assert x.grad is not None
+            realize_all([total, running, x.grad])
+            places = np.arange(1, n + 1)
+            exact = np.float64(np.float32(0.1)) * places
+            np.testing.assert_allclose(total.numpy(), exact[-1], bound(n), 0)
+            np.testing.assert_allclose(running.numpy(), exact, bound(n), 0)
+            np.testing.assert_array_equal(x.grad.numpy()[:n], places[::-1])
