@@ -19,6 +19,7 @@ from lazygrad.ir.op import Op
 from lazygrad.ops import index_arrays, index_plan, indexing, loss
 from lazygrad.ops.joining import Joining
 from lazygrad.ops.reduce import Reduce
+from lazygrad.ops.statistics import Statistics
 from lazygrad.settings import settings
 from tests.frontend import test_index_types as types
 from tests.index_programs import check as random_indices
@@ -201,7 +202,7 @@ PLANTS: dict[str, Plant] = {
     ),
     "the smallest is the largest": Plant((Reduce,), "amin", lambda right: Reduce.amax, norms),
     "a power of a negative order is one of a positive": Plant(
-        (Reduce,), "_power_from_0", lambda right: lambda self, p: right(self, abs(p)), norms
+        (Statistics,), "_power_from_0", lambda right: lambda self, p: right(self, abs(p)), norms
     ),
     "nothing is taken apart into one piece": Plant(
         (Joining,), "unbind", lambda right: lambda self, dim=0: [t.squeeze(dim) for t in self.split(1, dim)], nothing
