@@ -23,6 +23,7 @@ from lazygrad.ops.compare import OPERANDS
 from lazygrad.ops.conv import Conv
 from lazygrad.ops.copying import Copying
 from lazygrad.ops.core import Core, fail
+from lazygrad.ops.counting import Counting
 from lazygrad.ops.creation import as_array, device_name, leaf
 from lazygrad.ops.differentiate import Differentiate
 from lazygrad.ops.fitting import fitted
@@ -31,6 +32,7 @@ from lazygrad.ops.loss import Loss
 from lazygrad.ops.operands import not_a_tensor
 from lazygrad.ops.passing_on import take_memory
 from lazygrad.ops.products import Products
+from lazygrad.ops.relations import Relations
 from lazygrad.ops.text import tensor_text
 
 if TYPE_CHECKING:
@@ -39,7 +41,19 @@ if TYPE_CHECKING:
     from lazygrad.engine.explain import KernelView
 
 
-class Tensor(Loss, Products, Attention, Conv, InPlaceForms, Combining, Casting, Copying, Differentiate):
+class Tensor(
+    Loss,
+    Products,
+    Attention,
+    Conv,
+    Counting,
+    Relations,
+    InPlaceForms,
+    Combining,
+    Casting,
+    Copying,
+    Differentiate,
+):
     """An array of `dtype` on `device`, with PyTorch's methods.
 
     Args:

@@ -16,6 +16,7 @@ from lazygrad import Tensor, where
 from lazygrad.errors import ArgumentError, BoundsError, DTypeError, ShapeError
 from tests.op_row import ALL, FLOATS, INTS, NUMBERS, In, Row, binary, unary
 from tests.op_table_products import PRODUCTS as MORE_PRODUCTS
+from tests.op_table_reductions import COUNTED, RANKED, RELATED, SORTED, SUMMED
 from tests.op_table_views import INDEXED, LAYERS, VIEWS
 
 _erf = np.vectorize(math.erf, otypes=[float])
@@ -434,5 +435,19 @@ PRODUCTS = [
 
 TABLE: dict[str, Row] = {
     row.name: row
-    for row in [*ELEMENTARY, *ARITHMETIC, *REDUCTIONS, *PRODUCTS, *MORE_PRODUCTS, *VIEWS, *INDEXED, *LAYERS]
+    for row in [
+        *ELEMENTARY,
+        *ARITHMETIC,
+        *REDUCTIONS,
+        *SORTED,
+        *RANKED,
+        *COUNTED,
+        *SUMMED,
+        *RELATED,
+        *PRODUCTS,
+        *MORE_PRODUCTS,
+        *VIEWS,
+        *INDEXED,
+        *LAYERS,
+    ]
 }

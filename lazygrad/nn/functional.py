@@ -11,6 +11,7 @@ __all__ = [
     "binary_cross_entropy_with_logits",
     "conv1d",
     "conv2d",
+    "cosine_similarity",
     "cross_entropy",
     "dropout",
     "elu",
@@ -30,6 +31,8 @@ __all__ = [
     "normalize",
     "one_hot",
     "pad",
+    "pairwise_distance",
+    "pdist",
     "relu",
     "relu6",
     "rms_norm",
@@ -76,3 +79,6 @@ silu = function(Tensor.silu)
 softmax = function(Tensor.softmax)
 softplus = function(Tensor.softplus)
 tanh = function(Tensor.tanh)
+cosine_similarity = function(Tensor.cosine_similarity)
+pairwise_distance = function(Tensor.pairwise_distance)
+pdist = function(Tensor.pdist)

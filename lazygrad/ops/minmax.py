@@ -1,10 +1,9 @@
-"""Extremes: the pair that `max(dim)` and `min(dim)` give, what they need, and whose gradient an extreme is."""
+"""Extremes: what they need, and whose gradient an extreme is."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
 from lazygrad.dtype import dtypes
 from lazygrad.engine.tracing import watch_here
@@ -17,28 +16,6 @@ from lazygrad.ir.node import Node, alu, const, flip, reduce, reshape, where
 from lazygrad.ir.op import Combine, Op
 from lazygrad.ir.signature import Shape, index_dtype
 from lazygrad.ops.compare import equal
-
-T = TypeVar("T")
-
-
-class MinMax(tuple[T, T]):  # a NamedTuple cannot be generic in Python 3.10
-    """What `max(dim)` and `min(dim)` give: the extreme values, and the indices of the first of each."""
-
-    __slots__ = ()
-    _fields = ("values", "indices")  # what marks a named tuple
-
-    def __new__(cls, values: T, indices: T) -> MinMax[T]:
-        return super().__new__(cls, (values, indices))
-
-    @property
-    def values(self) -> T:
-        """The extreme values."""
-        return self[0]
-
-    @property
-    def indices(self) -> T:
-        """Where the first of each extreme value is."""
-        return self[1]
 
 
 def need_elements(what: str, shape: Shape, axes: Iterable[int]) -> None:
@@ -67,7 +44,9 @@ class Extreme(UserFunction):
         """By the elements."""
         x, extreme = inputs
         g = by_outputs[0]
-        found = alu(Op.OR, equal(x, put_back(extreme, self.axes, x.shape)), alu(Op.NE, x, x))
+        here = put_back(extreme, self.axes, x.shape)
+        both_nan = alu(Op.AND, alu(Op.NE, x, x), alu(Op.NE, here, here))
+        found = alu(Op.OR, equal(x, here), both_nan)
         if self.first:
             left = _places_left(x, self.axes)
             most = reduce(where(found, left, filled_like(left, -1)), Combine.MAX, self.axes)

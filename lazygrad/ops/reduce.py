@@ -1,11 +1,11 @@
-"""Reductions over one, several or all dimensions, and prefix operations."""
+"""Reductions over one, several or all dimensions."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, overload
 
-from lazygrad.dtype import DTypeLike, as_dtype, dtypes
+from lazygrad.dtype import DType, DTypeLike, as_dtype, dtypes
 from lazygrad.errors import DTypeError
 from lazygrad.index.expr import Dim, dim_product
 from lazygrad.ir import node as graph
@@ -13,8 +13,9 @@ from lazygrad.ir.build import positions, put_back, total
 from lazygrad.ir.op import Combine
 from lazygrad.ops.core import Core, fail
 from lazygrad.ops.functions import Functions
-from lazygrad.ops.minmax import Extreme, MinMax, need_elements
+from lazygrad.ops.minmax import Extreme, need_elements
 from lazygrad.ops.movement import Movement
+from lazygrad.ops.pairs import Indexed, MinMax
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -103,8 +104,8 @@ class Reduce(Functions, Movement):
     @overload
     def max(self, dim: Core, keepdim: bool = False) -> Self: ...
     @overload
-    def max(self, dim: int, keepdim: bool = False) -> MinMax[Self]: ...
-    def max(self, dim: int | Core | None = None, keepdim: bool = False) -> Self | MinMax[Self]:
+    def max(self, dim: int, keepdim: bool = False) -> Indexed[Self]: ...
+    def max(self, dim: int | Core | None = None, keepdim: bool = False) -> Self | Indexed[Self]:
         """The largest element of all; with `dim`, the pair (values, indices) along it; with a tensor, `maximum`.
 
         Of equal elements all share the gradient, but along `dim`, where the one at the index gets it.
@@ -119,7 +120,7 @@ class Reduce(Functions, Movement):
         largest = self.amax(dim, keepdim)
         if dim is None:
             return self._extreme(largest, None)
-        return MinMax(self._extreme(largest, dim, first=True), self.argmax(dim, keepdim))
+        return Indexed(self._extreme(largest, dim, first=True), self.argmax(dim, keepdim))
 
     def _extreme(self, value: Self, dim: Dims, first: bool = False) -> Self:
         """`value`, the extreme over `dim`, whose gradient the `first` such element gets, or all of them share."""
@@ -132,8 +133,8 @@ class Reduce(Functions, Movement):
     @overload
     def min(self, dim: Core, keepdim: bool = False) -> Self: ...
     @overload
-    def min(self, dim: int, keepdim: bool = False) -> MinMax[Self]: ...
-    def min(self, dim: int | Core | None = None, keepdim: bool = False) -> Self | MinMax[Self]:
+    def min(self, dim: int, keepdim: bool = False) -> Indexed[Self]: ...
+    def min(self, dim: int | Core | None = None, keepdim: bool = False) -> Self | Indexed[Self]:
         """The smallest element of all; with `dim`, the pair (values, indices) along it; with a tensor, `minimum`.
 
         Of equal elements all share the gradient, but along `dim`, where the one at the index gets it.
@@ -146,7 +147,7 @@ class Reduce(Functions, Movement):
         smallest = self.amin(dim, keepdim)
         if dim is None:
             return self._extreme(smallest, None)
-        return MinMax(self._extreme(smallest, dim, first=True), self.argmin(dim, keepdim))
+        return Indexed(self._extreme(smallest, dim, first=True), self.argmin(dim, keepdim))
 
     def argmax(self, dim: int | None = None, keepdim: bool = False) -> Self:
         """Where the largest element (or the first nan) is along `dim`, int64; the first of equal ones.
@@ -201,25 +202,46 @@ class Reduce(Functions, Movement):
     def _truth(self, value: Self) -> Self:
         return value.cast(dtypes.uint8) if self.dtype is dtypes.uint8 else value
 
-    # ---- prefixes ----
+    def count_nonzero(self, dim: Dims = None) -> Self:
+        """How many elements are not zero, int64.
 
-    def _scan(self, combine: Combine, dim: int) -> Self:
-        x = self if self.dtype.is_float or combine is Combine.MAX else self.cast(dtypes.int64)
-        axis = self._axis(dim)
-        return x._out(graph.scan(x._in(), combine, axis)) if self.ndim else x._apart()
-
-    def cumsum(self, dim: int) -> Self:
-        """The sum of every element and those before it along `dim`.
-
-        >>> Tensor([1, 2, 3]).cumsum(0).tolist()
-        [1, 3, 6]
+        >>> Tensor([[0, 5], [7, 3]]).count_nonzero(1).tolist()
+        [1, 2]
         """
-        return self._scan(Combine.ADD, dim)
+        return self.bool()._reduce_in(dtypes.int64, dim)
 
-    def cumprod(self, dim: int) -> Self:
-        """The product of every element and those before it along `dim`.
+    def _reduce_in(self, kind: DType, dim: Dims) -> Self:
+        return self.cast(kind)._reduce(Combine.ADD, dim, keepdim=False)
 
-        >>> Tensor([1, 2, 3]).cumprod(0).tolist()
-        [1, 2, 6]
+    def aminmax(self, *, dim: int | None = None, keepdim: bool = False) -> MinMax[Self]:
+        """(min, max), both `amin` and `amax`, of all elements or along `dim`.
+
+        >>> low, high = Tensor([3.0, 1.0, 2.0]).aminmax()
+        >>> low.item(), high.item()
+        (1.0, 3.0)
         """
-        return self._scan(Combine.MUL, dim)
+        return MinMax(self.amin(dim, keepdim), self.amax(dim, keepdim))
+
+    def nansum(self, dim: Dims = None, keepdim: bool = False, *, dtype: DTypeLike | None = None) -> Self:
+        """`sum`, where nan counts as 0.
+
+        >>> Tensor([1.0, float("nan")]).nansum().item()
+        1.0
+        """
+        return self._without_nan().sum(dim, keepdim, dtype)
+
+    def nanmean(self, dim: Dims = None, keepdim: bool = False, *, dtype: DTypeLike | None = None) -> Self:
+        """The mean of all that are not nan; nan where there are none. DTypeError for bools and integers.
+
+        >>> Tensor([1.0, 3.0, float("nan")]).nanmean().item()
+        2.0
+        """
+        self._need_float("nanmean")
+        kind = as_dtype(dtype, self.dtype)
+        x = self.cast(dtypes.float32 if self.dtype.is_half else self.dtype)
+        there = (~x.isnan()).cast(x.dtype)._reduce(Combine.ADD, dim, keepdim)
+        return (x._without_nan()._reduce(Combine.ADD, dim, keepdim) / there).cast(kind)
+
+    def _without_nan(self) -> Self:
+        """0 where this is nan, without a gradient there."""
+        return self.isnan()._choose(0, self) if self.dtype.is_float else self

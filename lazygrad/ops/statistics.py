@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lazygrad.dtype import dtypes
+from lazygrad.dtype import DTypeLike, dtypes
 from lazygrad.errors import ArgumentError, ShapeError
 from lazygrad.index.expr import as_dim, maximum
 from lazygrad.ir.build import mul, put_back, scaled
@@ -48,30 +48,66 @@ class Statistics(Reduce):
 
     __slots__ = ()
 
-    def var(self, dim: Dims = None, keepdim: bool = False, correction: float | None = 1) -> Self:
-        """The variance: squared distances from the mean, over the number of elements less `correction`.
+    def var(
+        self,
+        dim: Dims = None,
+        unbiased: bool | None = None,
+        keepdim: bool = False,
+        *,
+        correction: float | None = None,
+    ) -> Self:
+        """The variance: squared distances from the mean, over the number of elements less `correction` (1).
 
-        >>> Tensor([1.0, 2.0, 3.0]).var().item()
-        1.0
+        `unbiased`, which may stand alone, is PyTorch's older name: True for a correction of 1, False for 0.
+
+        >>> Tensor([1.0, 2.0, 3.0]).var().item(), Tensor([1.0, 3.0]).var(False).item()
+        (1.0, 1.0)
         """
-        self._need_float("var")
+        axes, less = self._moment("var", dim, unbiased, correction)
         if self.dtype.is_half:
-            return self.cast(dtypes.float32).var(dim, keepdim, correction).cast(self.dtype)
-        return self._mean_square(self._axes(dim), keepdim, correction)
+            return self.cast(dtypes.float32).var(axes, keepdim=keepdim, correction=less).cast(self.dtype)
+        return self._mean_square(axes, keepdim, less)
 
-    def _mean_square(self, dim: Sequence[int], keepdim: bool, correction: float | None) -> Self:
-        """The squares of distances from the mean, over the number of elements less `correction`."""
+    def _moment(
+        self, what: str, dim: Dims, unbiased: bool | None, correction: float | None
+    ) -> tuple[tuple[int, ...], float]:
+        """The dimensions and the correction that the arguments of `var` and its like say."""
+        self._need_float(what)
+        if isinstance(dim, bool):
+            if unbiased is not None:
+                fail(ArgumentError, f"{what}: dim is {dim}; it is a dimension, several, or None")
+            dim, unbiased = None, dim
+        if unbiased is not None and correction is not None:
+            fail(
+                ArgumentError, f"{what}: unbiased = {unbiased} and correction = {correction} are one argument; give one"
+            )
+        less = correction if correction is not None else 0 if unbiased is False else 1
+        return self._some_axes(dim), less
+
+    def _some_axes(self, dim: Dims) -> tuple[int, ...]:
+        """`dim` as axes, where no dimensions are all of them, as PyTorch has it."""
+        return self._axes(None if isinstance(dim, (tuple, list)) and not dim else dim)
+
+    def _mean_square(self, dim: Sequence[int], keepdim: bool, less: float) -> Self:
+        """The squares of distances from the mean, over the number of elements less `less`."""
         distance = self - self.mean(dim, keepdim=True)
         total = distance.square().sum(dim, keepdim)
         total = self._out(call(total.node, (self._in(), distance._in()), _Squares(self._axes(dim))))
-        count, less = self._count(dim), 1 if correction is None else correction
+        count = self._count(dim)
         if isinstance(count, int):
             return total / max(count - less, 0)  # 0 / 0 where there are too few
         if isinstance(less, float) and not less.is_integer():
             fail(ShapeError, f"var: a correction of {less} needs known sizes; {count} is not known yet")
         return total / as_dim(maximum(count - int(less), 0))
 
-    def std(self, dim: Dims = None, keepdim: bool = False, correction: float | None = 1) -> Self:
+    def std(
+        self,
+        dim: Dims = None,
+        unbiased: bool | None = None,
+        keepdim: bool = False,
+        *,
+        correction: float | None = None,
+    ) -> Self:
         """The standard deviation, the square root of `var`; its gradient is zero where it is zero.
 
         Finite also where the variance is beyond what the dtype holds.
@@ -79,13 +115,46 @@ class Statistics(Reduce):
         >>> Tensor([1.0, 2.0, 3.0]).std().item(), Tensor([1e30, -1e30]).std()
         (1.0, tensor(1.4142e+30))
         """
-        self._need_float("std")
+        axes, less = self._moment("std", dim, unbiased, correction)
         if self.dtype.is_half:
-            return self.cast(dtypes.float32).std(dim, keepdim, correction).cast(self.dtype)
-        axes = self._axes(dim)
+            return self.cast(dtypes.float32).std(axes, keepdim=keepdim, correction=less).cast(self.dtype)
         unit = self._unit(axes)
-        result = (self * unit.reciprocal())._mean_square(axes, True, correction)._root() * unit
+        result = (self * unit.reciprocal())._mean_square(axes, True, less)._root() * unit
         return result if keepdim else result._without(axes)
+
+    def var_mean(
+        self,
+        dim: Dims = None,
+        unbiased: bool | None = None,
+        keepdim: bool = False,
+        *,
+        correction: float | None = None,
+    ) -> tuple[Self, Self]:
+        """(var, mean).
+
+        >>> variance, mean = Tensor([1.0, 3.0]).var_mean()
+        >>> variance.item(), mean.item()
+        (2.0, 2.0)
+        """
+        axes, less = self._moment("var_mean", dim, unbiased, correction)
+        return self.var(axes, keepdim=keepdim, correction=less), self.mean(axes, keepdim)
+
+    def std_mean(
+        self,
+        dim: Dims = None,
+        unbiased: bool | None = None,
+        keepdim: bool = False,
+        *,
+        correction: float | None = None,
+    ) -> tuple[Self, Self]:
+        """(std, mean).
+
+        >>> deviation, mean = Tensor([1.0, 3.0]).std_mean(correction=0)
+        >>> deviation.item(), mean.item()
+        (1.0, 2.0)
+        """
+        axes, less = self._moment("std_mean", dim, unbiased, correction)
+        return self.std(axes, keepdim=keepdim, correction=less), self.mean(axes, keepdim)
 
     def _unit(self, axes: Sequence[int]) -> Self:
         """A power of 2 of which every size over `axes` is less than 4, and if possible not all of them less than 1.
@@ -100,14 +169,24 @@ class Statistics(Reduce):
         """Dimensions of size 1 taken away."""
         return self.reshape(tuple(n for i, n in enumerate(self.shape) if i not in axes))
 
-    def norm(self, p: float | str | None = 2, dim: Dims = None, keepdim: bool = False) -> Self:
+    def norm(
+        self,
+        p: float | str | None = "fro",
+        dim: Dims = None,
+        keepdim: bool = False,
+        dtype: DTypeLike | None = None,
+    ) -> Self:
         """The p-norm, (sum |x|^p)^(1/p), of any order p: also 0 (how many are not 0), inf and -inf (the largest and the
-        smallest size); "fro" is 2. Its gradient is zero where it is zero. ShapeError for no elements with p < 0 or inf.
+        smallest size); "fro" and None are 2. Computed in `dtype` where that is given. Its gradient is zero where it is
+        zero. ShapeError for no elements with p < 0 or inf.
 
         >>> Tensor([3.0, 4.0]).norm().item(), Tensor([3.0, -4.0]).norm(-float("inf")).item()
         (5.0, 3.0)
         """
+        if dtype is not None:
+            return self.cast(dtype).norm(p, dim, keepdim)
         self._need_float("norm")
+        dim = self._some_axes(dim)
         p = 2 if p is None or p == "fro" else p
         if isinstance(p, str):
             fail(ArgumentError, f"norm: {p!r} is no order; it is a number, or 'fro'")

@@ -43,6 +43,8 @@ RANDOM = frozenset({"dropout", "empty", "empty_like", "rand_like", "randint", "r
 # Functions of PyTorch's that have nothing in common with the method of that name here, which fills a new tensor.
 OTHERS = frozenset({"bernoulli", "normal", "uniform"})
 TOLERANCE = {"float64": 1e-8, "float32": 1e-4}  # by the dtype of a result; PyTorch itself rounds at other places
+# Results that are places, of which PyTorch leaves open which of equal elements they name, and the number of `dim`.
+PLACES = {"argsort": 1, "sort": 1, "topk": 2, "kthvalue": 2, "mode": 1}
 METHODS = ("", "nn.functional")  # families whose operations are methods here, where they are no functions
 
 
@@ -199,6 +201,7 @@ def compare(done: Computed) -> list[str]:
         elif not is_random(done.sample):
             a, b = (np.asarray(x, np.float64) for x in (ours.numpy(), theirs.to(torch.float64).numpy()))
             tolerance = TOLERANCE.get(name, 0.0)
+            a, b = _elements_at(done.sample, a, b) if name == "int64" else (a, b)
             if not np.allclose(a, b, rtol=tolerance, atol=tolerance, equal_nan=True) and not (
                 name == "float32" and _is_rounding(done.sample, k, a, b)
             ):
@@ -206,6 +209,22 @@ def compare(done: Computed) -> list[str]:
                 first = f"{a[at] if a.shape else a} instead of {b[at] if b.shape else b}"
                 wrong.append(f"{done.sample} {what}: {first} at {list(map(int, at))} of {list(a.shape)}")
     return wrong
+
+
+def _elements_at(sample: Sample, ours: Any, theirs: Any) -> tuple[Any, Any]:
+    """The elements at both sides' places, where it is open which of equal elements these name; else what is given.
+
+    The places themselves have to be different ones along `dim`.
+    """
+    number, x = PLACES.get(sample.name), sample.arguments[0]
+    if number is None or sample.options.get("stable") or not x.ndim or np.array_equal(ours, theirs):
+        return ours, theirs
+    dim = sample.arguments[number] if len(sample.arguments) > number else sample.options.get("dim", -1)
+    if ours.ndim < x.ndim:
+        ours, theirs = (np.expand_dims(places, dim) for places in (ours, theirs))
+    assert not (np.diff(np.sort(ours, dim), axis=dim) == 0).any(), f"{sample}: a place occurs twice"
+    values = x.detach().to(torch.float64).numpy()
+    return tuple(np.take_along_axis(values, p.astype(np.int64), dim) for p in (ours, theirs))  # type: ignore[return-value]
 
 
 def _is_rounding(sample: Sample, k: int, ours: np.ndarray[Any, Any], theirs: np.ndarray[Any, Any]) -> bool:

@@ -173,7 +173,11 @@ PLANTS: dict[str, Plant] = {
     "a deviation by way of the variance": Plant(
         Statistics,
         "std",
-        lambda right: lambda self, dim=None, keepdim=False, correction=1: self.var(dim, keepdim, correction)._root(),
+        lambda right: (
+            lambda self, dim=None, keepdim=False, correction=1: self.var(
+                dim, keepdim=keepdim, correction=correction
+            )._root()
+        ),
         along("std, 1"),
     ),
     "logits that are added to a logarithm": Plant(

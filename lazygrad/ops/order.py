@@ -1,0 +1,171 @@
+"""The order of elements: the one mechanism below sorting, selecting and everything that ranks.
+
+Elements become integers in the order of their size, and these are packed with their places into one int64 each, so
+that all are different, and ascending numbers are ascending elements in stable order. Only these are sorted: by NumPy
+where the device is a CPU and values can be had now; in the graph where that is replayed, or data is on a GPU.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lazygrad.dtype import dtypes
+from lazygrad.engine.run import download, realize, upload
+from lazygrad.engine.tracing import watch_here
+from lazygrad.index.expr import Dim, dim_max
+from lazygrad.ir import node as graph
+from lazygrad.ir.build import positions, size_value
+from lazygrad.ir.op import Combine
+from lazygrad.ir.signature import index_dtype
+from lazygrad.ops.joining import Joining
+from lazygrad.ops.reduce import Reduce
+from lazygrad.runtime.registry import open_device
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+_BLOCK = 256  # elements that are ranked by comparing all of them with all others
+_WAYS = 8  # sorted blocks that are merged at a time
+_LOW = (1 << 32) - 1
+
+
+class Order(Joining, Reduce):
+    """The order of elements along a dimension."""
+
+    __slots__ = ()
+
+    def _order(self, axis: int, descending: bool = False, first: int | None = None) -> Self:
+        """The places along `axis`, int64, in the order of their elements, of equal ones as they are; nan is the
+        greatest. With `first`, only so many of them."""
+        if not self.ndim or self.shape[axis] == 1:
+            return self._new(graph.const(0, dtypes.int64, self.shape))
+        key = self.detach()._sort_key().transpose(axis, -1)
+        key = key.bitwise_not() if descending else key
+        n = self.shape[axis]
+        if key.dtype.itemsize == 8:  # by the lower half first, then by the upper half
+            low = ((key & _LOW) - (1 << 31))._packed()._sorted(None) & _LOW
+            high = (key >> 32)._of_places(low)
+            order = low._of_places(high._packed()._sorted(first) & _LOW)
+        else:
+            order = key.cast(dtypes.int64)._packed()._sorted(first) & _LOW
+        return order.narrow(-1, 0, n if first is None else first).transpose(axis, -1)
+
+    def _of_places(self, places: Self) -> Self:
+        """The elements at `places` of the last dimension, which lie in it."""
+        return self._out(graph.gather(self._in(), places.node, self.ndim - 1))
+
+    def _at_order(self, order: Self, axis: int) -> Self:
+        """The elements at places along `axis`, which lie in it; gradients go back to them."""
+        return self._out(graph.gather(self._in(), order.node, axis)) if self.ndim else self._apart()
+
+    def _sort_key(self) -> Self:
+        """Signed integers of 32 or 64 bits in the order of the elements: equal ones are equal, nan is greatest."""
+        kind = self.dtype
+        if kind is dtypes.uint64:
+            return self.bitcast(dtypes.int64) ^ dtypes.int64.min
+        if kind is dtypes.uint32:
+            return self.bitcast(dtypes.int32) ^ dtypes.int32.min
+        if not kind.is_float:
+            return self.cast(dtypes.int64 if kind.itemsize == 8 else dtypes.int32)
+        x = self.cast(dtypes.float32) if kind.is_half else self
+        integers = dtypes.int64 if x.dtype.itemsize == 8 else dtypes.int32
+        bits = x.bitcast(integers)
+        ascending = (bits < 0)._choose(bits ^ integers.max, bits)  # negative floats descend with their bits
+        return x.isnan()._choose(integers.max, x.eq(0)._choose(0, ascending))
+
+    def _packed(self) -> Self:
+        """Of int64 that hold 32 bits: these in the upper half, and places along the last dimension in the lower one."""
+        return self * (1 << 32) + self._new(positions(self.shape, self.ndim - 1, dtypes.int64))
+
+    def _sorted(self, first: int | None) -> Self:
+        """Different int64 in ascending order along the last dimension; at least the `first` of them."""
+        known = all(isinstance(n, int) for n in self.shape)
+        if known and watch_here() is None and open_device(self.device).info.kind == "cpu":
+            return self._sorted_on_host(first)
+        if first is not None:
+            return self._smallest(first)
+        return self._sorted_in_graph()
+
+    def _sorted_on_host(self, first: int | None) -> Self:
+        realize([self.node], self.device)
+        numbers = download(self.node)
+        if first is not None and first < numbers.shape[-1]:
+            numbers = np.partition(numbers, max(first - 1, 0))[..., :first]
+        numbers.sort()
+        return self._new(upload(numbers, dtypes.int64, self.device))
+
+    # ---- in the graph ----
+
+    def _smallest(self, count: int) -> Self:
+        """The `count` smallest numbers, in order: those of every block, then of what these leave, and so on."""
+        x, size = self, max(_BLOCK, 4 * count)
+        while isinstance(n := x.shape[-1], int) and n > 2 * size:
+            blocks = x._in_blocks(size)
+            x = blocks._by_rank(blocks._rank(), count).flatten(-2)
+        return x._sorted_in_graph()
+
+    def _sorted_in_graph(self) -> Self:
+        n = self.shape[-1]
+        if not isinstance(n, int) or n <= 2 * _BLOCK:
+            return self._by_rank(self._rank(), n)
+        blocks = self._in_blocks(_BLOCK)
+        blocks = blocks._by_rank(blocks._rank(), _BLOCK)
+        while blocks.shape[-2] != 1:
+            blocks = blocks._merged()
+        return blocks.squeeze(-2).narrow(-1, 0, n)
+
+    def _in_blocks(self, size: int) -> Self:
+        """The last dimension cut into blocks of `size`, filled up with the greatest number."""
+        return self._filled_up(-1, size).reshape(*self.shape[:-1], -1, size).contiguous()
+
+    def _filled_up(self, axis: int, size: int) -> Self:
+        """As many of the greatest number behind `axis` as make its length a multiple of `size`."""
+        pads: list[tuple[Dim, Dim]] = [(0, 0)] * self.ndim
+        pads[axis] = (0, -self._known("sort", axis) % size)
+        return self._new(graph.pad(self.node, pads, dtypes.int64.max))
+
+    def _rank(self) -> Self:
+        """How many numbers of the last dimension are less than each, or equal and before it."""
+        mine, other = self.unsqueeze(-1), self.unsqueeze(-2)
+        place = self._new(positions(self.shape, self.ndim - 1, dtypes.int32))
+        before = (other < mine) | (other.eq(mine) & (place.unsqueeze(-2) < place.unsqueeze(-1)))
+        return before.cast(dtypes.int32)._reduce(Combine.ADD, -1, keepdim=False)
+
+    def _by_rank(self, rank: Self, count: Dim) -> Self:
+        """Numbers put where their rank along the last dimension says; those of rank `count` and above nowhere."""
+        base = graph.const(0, dtypes.int64, (*self.shape[:-1], count))
+        return self._new(graph.scatter(base, rank.contiguous().node, self.node, self.ndim - 1, Combine.SET))
+
+    def _merged(self) -> Self:
+        """Sorted blocks (..., how many, n) merged with their neighbours. A number's rank in the whole is its place in
+        its own block and, for each other one, how many there are before it."""
+        *others, blocks, n = self.shape
+        ways = min(_WAYS, int(blocks))
+        groups = self._filled_up(-2, ways).reshape(*others, -1, ways, n)
+        square = (*groups.shape[:-1], ways, n)  # (..., of, in, place): numbers of a block beside those in another
+        of, where = (self._new(positions(square, len(square) - k, dtypes.int32)) for k in (3, 2))
+        place = self._new(positions(square, len(square) - 1, dtypes.int32))
+        mine, other = groups.unsqueeze(-2).expand(square), groups.unsqueeze(-3).expand(square)
+        before = other._count_first(mine, lambda y: (y < mine) | (y.eq(mine) & (where < of)))
+        rank = of.eq(where)._choose(place, before)._reduce(Combine.ADD, -2, keepdim=False)
+        return groups.flatten(-2)._by_rank(rank.flatten(-2), ways * int(n)).contiguous()
+
+    def _count_first(self, query: Self, holds: Callable[[Self], Self]) -> Self:
+        """For each place of `query` (..., m), how many of the numbers (..., n) `holds` is true of, int32 or int64: the
+        first ones, since it is false of all behind one of which it is false. A binary search: log2(n) reads.
+
+        `holds` gets elements (..., m), those compared with the query's.
+        """
+        n = self.shape[-1]
+        kind = index_dtype(dtypes.int32, n)
+        size = self._new(size_value(n, kind, query.shape))
+        found = self._new(graph.const(0, kind, query.shape))
+        for bit in reversed(range(dim_max(n).bit_length())):
+            more = found + (1 << bit)
+            inside = more <= size
+            place = inside._choose(more - 1, 0)
+            found = (inside & holds(self._of_places(place)))._choose(more, found)
+        return found
