@@ -1,7 +1,12 @@
 """Optimizers, learning rate schedules and limits on gradients, by PyTorch's names."""
 
+from lazygrad.optim.adafactor import Adafactor
 from lazygrad.optim.adam import Adam, AdamW
+from lazygrad.optim.adam_kin import LAMB, Adamax, Lion, NAdam, RAdam
+from lazygrad.optim.adaptive import Adadelta, Adagrad, RMSprop, Rprop
 from lazygrad.optim.clip import clip_grad_norm_, clip_grad_value_
+from lazygrad.optim.lbfgs import LBFGS
+from lazygrad.optim.muon import Muon
 from lazygrad.optim.optimizer import Group, Optimizer
 from lazygrad.optim.schedule import (
     ConstantLR,
@@ -14,12 +19,19 @@ from lazygrad.optim.schedule import (
     StepLR,
     WarmupCosineLR,
 )
-from lazygrad.optim.sgd import SGD
+from lazygrad.optim.sgd import ASGD, SGD
 
 __all__ = [
+    "ASGD",
+    "LAMB",
+    "LBFGS",
     "SGD",
+    "Adadelta",
+    "Adafactor",
+    "Adagrad",
     "Adam",
     "AdamW",
+    "Adamax",
     "ConstantLR",
     "CosineAnnealingLR",
     "ExponentialLR",
@@ -28,7 +40,13 @@ __all__ = [
     "LRScheduler",
     "LambdaLR",
     "LinearLR",
+    "Lion",
+    "Muon",
+    "NAdam",
     "Optimizer",
+    "RAdam",
+    "RMSprop",
+    "Rprop",
     "StepLR",
     "WarmupCosineLR",
     "clip_grad_norm_",

@@ -2,17 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
+from typing import Any
 
-from lazygrad.optim.optimizer import Group, Optimizer, Params
+from lazygrad.optim.optimizer import Group, Params
+from lazygrad.optim.per_parameter import PerParameter, State
 from lazygrad.tensor import Tensor
 
+CORRECTIONS = {"correction1": 0.0, "correction2": 0.0}
 
-class Adam(Optimizer):
+
+def corrections(group: Group, state: State) -> tuple[Tensor, Tensor]:
+    """1 - beta ** steps, for both betas, by which means that started at 0 are divided.
+
+    They follow c = beta * c + (1 - beta): more exact in float32 than one minus a power.
+    """
+    beta1, beta2 = group["betas"]
+    one = state["correction1"] * 0 + 1
+    return state.mean("correction1", one, beta1), state.mean("correction2", one, beta2)
+
+
+class Adam(PerParameter):
     """Steps by the mean of the gradient over the root of its mean square, both decaying and corrected for their start.
 
-    `weight_decay` times the parameter is added to the gradient. Kingma and Ba, "Adam: a method for stochastic
-    optimization" (2015).
+    `weight_decay` times the parameter is added to the gradient, or with `decoupled_weight_decay` it is AdamW. With
+    `amsgrad` the largest mean square so far takes the place of the last one. Kingma and Ba, "Adam: a method for
+    stochastic optimization" (2015); Reddi, Kale and Kumar, "On the convergence of Adam and beyond" (2018).
 
     >>> w = Tensor([1.0], requires_grad=True)
     >>> optimizer = optim.Adam([w], lr=0.1)
@@ -22,49 +37,44 @@ class Adam(Optimizer):
     tensor([0.9000], requires_grad=True)
     """
 
-    decoupled = False  # whether weight decay acts on the parameter itself
-
     def __init__(
         self,
         params: Params,
-        lr: float = 1e-3,
+        lr: float | Tensor = 1e-3,
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
         weight_decay: float = 0.0,
+        amsgrad: bool = False,
+        *,
+        maximize: bool = False,
+        decoupled_weight_decay: bool = False,
+        **implementation: Any,
     ) -> None:
-        super().__init__(params, {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay})
+        settings = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay, "amsgrad": amsgrad}
+        more = {"maximize": maximize, "decoupled_weight_decay": decoupled_weight_decay}
+        super().__init__(params, settings | more, **implementation)
 
-    def make_state(self, number: int, group: Group) -> None:
-        """Both means of each parameter, and for the group the sums of weights 1 - beta ** steps that correct them.
+    def slots(self, group: Group) -> Mapping[str, float]:
+        """Both means of each parameter."""
+        return {"exp_avg": 0.0, "exp_avg_sq": 0.0, **({"max_exp_avg_sq": 0.0} if group["amsgrad"] else {})}
 
-        Those sums follow c = beta * c + (1 - beta): more exact in float32 than one minus a power.
-        """
-        for name in ("correction1", "correction2"):
-            self.state[f"{name}.{number}"] = group.scalar(0.0)
-        self.zeros_for(number, group, "exp_avg")
-        self.zeros_for(number, group, "exp_avg_sq")
+    def scalars(self, group: Group) -> Mapping[str, float]:
+        """The sums of weights that correct the means."""
+        return CORRECTIONS
 
-    def update(self, number: int, group: Group, params: Sequence[tuple[int, Tensor, Tensor]]) -> list[Tensor]:
-        """One step of every parameter."""
-        beta1, beta2 = group["betas"]
-        first, second = self.state[f"correction1.{number}"], self.state[f"correction2.{number}"]
-        changed = [
-            first.assign(first * beta1 + (1 - beta1)),
-            second.assign(second * beta2 + (1 - beta2)),
-        ]
-        size, root = group.rate / first, second.sqrt()
-        decay = group["weight_decay"]
-        for i, p, gradient in params:
-            mean, square = self.state[f"exp_avg.{number}.{i}"], self.state[f"exp_avg_sq.{number}.{i}"]
-            start, g = p.cast(mean.dtype), gradient.cast(mean.dtype)
-            if decay and self.decoupled:
-                start = start * (1 - group.rate * decay)
-            elif decay:
-                g = g + start * decay
-            changed.append(mean.assign(mean * beta1 + g * (1 - beta1)))
-            changed.append(square.assign(square * beta2 + g * g * (1 - beta2)))
-            changed.append(p.assign(start - mean / (square.sqrt() / root + group["eps"]) * size))
-        return changed
+    def begin(self, group: Group, state: State) -> tuple[Tensor, Tensor]:
+        """The size of a step, and the root of the second correction."""
+        first, second = corrections(group, state)
+        return group.rate / first, second.sqrt()
+
+    def move(self, group: Group, common: tuple[Tensor, Tensor], p: Tensor, g: Tensor, state: State) -> Tensor:
+        """Along the mean, in units of the root."""
+        (size, root), (beta1, beta2) = common, group["betas"]
+        mean = state.mean("exp_avg", g, beta1)
+        square = state.mean("exp_avg_sq", g * g, beta2)
+        if group["amsgrad"]:
+            square = state.keep("max_exp_avg_sq", state["max_exp_avg_sq"].maximum(square))
+        return p - mean / (square.sqrt() / root + group.number("eps")) * size
 
 
 class AdamW(Adam):
@@ -80,14 +90,17 @@ class AdamW(Adam):
     tensor([0.8500], requires_grad=True)
     """
 
-    decoupled = True
-
     def __init__(
         self,
         params: Params,
-        lr: float = 1e-3,
+        lr: float | Tensor = 1e-3,
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
         weight_decay: float = 0.01,
+        amsgrad: bool = False,
+        *,
+        maximize: bool = False,
+        **implementation: Any,
     ) -> None:
-        super().__init__(params, lr, betas, eps, weight_decay)
+        options = {"maximize": maximize, "decoupled_weight_decay": True, **implementation}
+        super().__init__(params, lr, betas, eps, weight_decay, amsgrad, **options)

@@ -9,7 +9,12 @@ import numpy as np
 
 from lazygrad.errors import ArgumentError, fail
 
-_NOT_NEGATIVE = frozenset({"lr", "weight_decay", "eps", "momentum"})
+_NOT_NEGATIVE = frozenset(
+    {"d", "decay", "eps", "initial_accumulator_value", "lambd", "lr", "lr_decay", "momentum", "momentum_decay"}
+    | {"weight_decay"}
+)
+_FRACTIONS = frozenset({"rho", "alpha"})
+_IMPLEMENTATION = frozenset({"foreach", "fused", "capturable", "differentiable"})
 
 
 def is_number(value: Any) -> bool:
@@ -24,10 +29,21 @@ def check_setting(what: str, name: str, value: Any) -> None:
     """
     if name in _NOT_NEGATIVE and not (is_number(value) and value >= 0):
         fail(ArgumentError, f"{what}: {name}={value!r} must be a finite number that is not negative")
+    if name in _FRACTIONS and not (is_number(value) and 0 <= value <= 1):
+        fail(ArgumentError, f"{what}: {name}={value!r} must be a number in [0, 1]")
     if name == "betas":
         fits = isinstance(value, (tuple, list)) and len(value) == 2
         if not fits or not all(is_number(beta) and 0 <= beta < 1 for beta in value):
             fail(ArgumentError, f"{what}: betas {value!r} must be two numbers in [0, 1)")
+
+
+def check_implementation(what: str, chosen: dict[str, Any]) -> None:
+    """PyTorch's choices among its implementations mean nothing here; TypeError for other arguments, ArgumentError for
+    `differentiable`, which changes what a step is."""
+    if unknown := set(chosen) - _IMPLEMENTATION:
+        raise TypeError(f"{what}() got an unexpected keyword argument {min(unknown)!r}")
+    if chosen.get("differentiable"):
+        fail(ArgumentError, f"{what}: differentiable=True: a step records no gradients; write it as plain operations")
 
 
 def check_finite(what: str, **numbers: Any) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,9 +13,9 @@ from lazygrad.engine.tracing import watch_here
 from lazygrad.engine.whole import set_all
 from lazygrad.errors import ArgumentError, DeviceError, OperandError, fail
 from lazygrad.ops.fitting import fitting
-from lazygrad.ops.mode import no_grad
+from lazygrad.ops.mode import enable_grad, no_grad
 from lazygrad.ops.operands import describe, not_a_tensor, shape_of
-from lazygrad.optim.limits import check_setting
+from lazygrad.optim.limits import check_implementation, check_setting
 from lazygrad.tensor import Tensor
 
 if TYPE_CHECKING:
@@ -45,6 +45,8 @@ class Group(dict[str, Any]):
         self.update(settings)
 
     def __setitem__(self, name: str, value: Any) -> None:
+        if isinstance(value, Tensor) and name != "params" and value.numel() == 1:
+            value = value.item()  # a rate may be given as a tensor
         check_setting(self.owner, name, value)
         if name == "lr":
             if (watch := watch_here()) is not None:
@@ -62,6 +64,10 @@ class Group(dict[str, Any]):
         self.update(settings)
         return self
 
+    def number(self, name: str) -> float:
+        """A setting that is a number."""
+        return float(self[name])
+
     def scalar(self, value: float) -> Tensor:
         """A number that changes from step to step, on the device."""
         return Tensor(np.array(value, self.dtype.storage), device=self.device)
@@ -73,12 +79,14 @@ class Optimizer:
     Args:
         params: tensors, or dicts with "params" and settings of their own.
         defaults: the settings of groups that do not have their own.
+        implementation: PyTorch's choices among its own implementations (foreach, fused, capturable): here there is one.
 
     ArgumentError for no parameters, one given twice, or one that requires no gradient; for rates, decays and momenta
     that are negative, nan or infinite, and for betas outside [0, 1).
     """
 
-    def __init__(self, params: Params, defaults: Mapping[str, Any]) -> None:
+    def __init__(self, params: Params, defaults: Mapping[str, Any], **implementation: Any) -> None:
+        check_implementation(type(self).__name__, implementation)
         if isinstance(params, Tensor) or not isinstance(params, Iterable):
             remedy = "give net.parameters(), or a list of tensors"
             fail(OperandError, f"{type(self).__name__}: its parameters are {describe(params)[0]}; {remedy}")
@@ -88,18 +96,29 @@ class Optimizer:
         dicts = [g if isinstance(g, dict) else None for g in given]
         groups: list[Mapping[str, Any]] = [g for g in dicts if g is not None] if dicts[0] is not None else []
         groups = groups or [{"params": given}]
+        self.defaults = dict(defaults)
         self.param_groups: list[Group] = []
-        seen: set[int] = set()
-        for group in groups:
-            settings = {**defaults, **group, "params": list(group["params"])}
-            unknown = set(settings) - set(defaults) - {"params"}
-            if unknown:
-                fail(ArgumentError, f"{type(self).__name__}: no setting {', '.join(sorted(unknown))}")
-            self._check(settings, seen)
-            self.param_groups.append(Group(settings, type(self).__name__))
         self.state: dict[str, Tensor] = {}
-        for number, settings_of in enumerate(self.param_groups):
-            self.make_state(number, settings_of)
+        for group in groups:
+            self.add_param_group(group)
+
+    def add_param_group(self, group: Mapping[str, Any]) -> None:
+        """One more group: a dict with "params", and settings that are not to be the optimizer's.
+
+        >>> optimizer = optim.SGD([Tensor([1.0], requires_grad=True)], lr=0.1)
+        >>> optimizer.add_param_group({"params": [Tensor([2.0], requires_grad=True)], "lr": 0.5})
+        >>> [g["lr"] for g in optimizer.param_groups]
+        [0.1, 0.5]
+        """
+        params = group["params"]
+        settings = {**self.defaults, **group, "params": [params] if isinstance(params, Tensor) else list(params)}
+        unknown = set(settings) - set(self.defaults) - {"params"}
+        if unknown:
+            fail(ArgumentError, f"{type(self).__name__}: no setting {', '.join(sorted(unknown))}")
+        self._check(settings, {id(p) for g in self.param_groups for p in g["params"]})
+        new = Group(settings, type(self).__name__)
+        self.make_state(len(self.param_groups), new)
+        self.param_groups.append(new)
 
     def _check(self, settings: Mapping[str, Any], seen: set[int]) -> None:
         what, params = type(self).__name__, settings["params"]
@@ -129,16 +148,26 @@ class Optimizer:
         """
         raise NotImplementedError(f"{type(self).__name__} does not define update")
 
-    def zeros_for(self, number: int, group: Group, name: str) -> None:
-        """State `name` for every parameter of a group: zeros in its shape, of at least 32 bits."""
+    @staticmethod
+    def wide(p: Tensor) -> DType:
+        """The dtype that a parameter's step is computed in, of at least 32 bits."""
+        return p.dtype if p.dtype.itemsize >= 4 else dtypes.float32
+
+    def filled_for(self, number: int, group: Group, name: str, value: float) -> None:
+        """State `name` for every parameter of a group: `value` everywhere in its shape."""
         for i, p in enumerate(group["params"]):
-            kind = p.dtype if p.dtype.itemsize >= 4 else dtypes.float32
-            self.state[f"{name}.{number}.{i}"] = Tensor.zeros(*p.shape, dtype=kind, device=p.device)
+            full = Tensor.full(p.shape, value, dtype=self.wide(p), device=p.device)
+            self.state[f"{name}.{number}.{i}"] = full
 
     # ---- for users ----
 
-    def step(self) -> None:
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Change every parameter that has a gradient; all of them in one schedule.
+
+        Args:
+            closure: computes the loss and calls `backward`; called first, with gradients recorded.
+
+        Returns what `closure` returned.
 
         >>> w = Tensor([1.0], requires_grad=True)
         >>> (w * w).sum().backward()
@@ -146,6 +175,10 @@ class Optimizer:
         >>> w.item()
         0.5
         """
+        loss = None
+        if closure is not None:
+            with enable_grad():
+                loss = closure()
         tensors = [*self.state.values(), *(p for group in self.param_groups for p in group["params"])]
         before = [(t, "node", t.node) for t in tensors]
         changed: list[Tensor] = []
@@ -160,6 +193,7 @@ class Optimizer:
                 raise
             if changed:
                 Tensor.realize(*changed)
+        return loss
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget the gradients (or, with `set_to_none=False`, make them zeros).
@@ -196,7 +230,7 @@ class Optimizer:
 
     def load_state_dict(self, state: Mapping[str, Tensor | np.ndarray[Any, Any]]) -> None:
         """Take over what `state_dict` gave. ArgumentError, before anything is changed, where it does not fit."""
-        own = self.state_dict()
+        own = Optimizer.state_dict(self)
         problems = [f"{n}: missing" for n in own if n not in state]
         problems += [f"{n}: not expected" for n in state if n not in own]
         for name, t in own.items():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
@@ -56,14 +57,29 @@ def compute(sample: Sample) -> Computed:
         if "argument" not in str(error):
             raise
         raise RefusedError(str(error)) from error
-    there = sample.theirs(theirs, **sample.options)
+    with _in_double():
+        there = sample.theirs(theirs, **sample.options)
     done = Computed(sample)
     for step in range(STEPS):
         _step(here, ours, [Tensor(c) for c in centres])
-        _step(there, theirs, [torch.tensor(c) for c in centres])
+        with _in_double():
+            _step(there, theirs, [torch.tensor(c) for c in centres])
         for i, (a, b) in enumerate(zip(ours, theirs)):
             done.pairs.append((f"parameter {i} after step {step}", Tensor(a.numpy()), b.detach().clone()))
     return done
+
+
+@contextmanager
+def _in_double() -> Iterator[None]:
+    """PyTorch keeps some scalars in the default dtype, and orthogonalizes in bfloat16: both in float64 here."""
+    half = torch.Tensor.bfloat16
+    torch.set_default_dtype(torch.float64)
+    torch.Tensor.bfloat16 = torch.Tensor.clone  # type: ignore[method-assign,assignment]
+    try:
+        yield
+    finally:
+        torch.Tensor.bfloat16 = half  # type: ignore[method-assign]
+        torch.set_default_dtype(torch.float32)
 
 
 def _step(optimizer: Any, parameters: list[Any], centres: list[Any]) -> None:
