@@ -10,7 +10,7 @@ from typing import Any
 
 from lazygrad.ops.core import Core
 from lazygrad.ops.jit_code import home_of_class, home_of_name
-from lazygrad.ops.jit_facts import MISSING, Cells, Fact, Item, Part, by_identity, content, held
+from lazygrad.ops.jit_facts import MISSING, Cells, Fact, Item, Part, by_identity, content, held, is_constant
 from lazygrad.ops.jit_opaque import ASKING, RANDOM, REMEMBERING, inside, is_used_up, names_asked, random_state
 from lazygrad.ops.jit_record import OPERATIONS, Reads
 
@@ -56,8 +56,11 @@ class Holders:
             items = [(name, *self._about_code(getattr(function, name), path)) for name in names]
             self.facts.append(Fact(path, lambda: (f := ref()) and {name: getattr(f, name) for name in names}, items))
         if function.__closure__:
-            cells = zip(code.co_freevars, function.__closure__)
-            self.facts.append(Cells(function, [self.part(content(cell), name) for name, cell in cells]))
+            contents = [content(cell) for cell in function.__closure__]
+            parts = [self.part(x, name) for name, x in zip(code.co_freevars, contents)]
+            is_operation = (function.__module__ or "").startswith(OPERATIONS)  # whose closures never change
+            if not is_operation or not all(isinstance(x, (FunctionType, dict)) or is_constant(x) for x in contents):
+                self.facts.append(Cells(function, parts))
         if (wrapped := function.__dict__.get("__wrapped__")) is not None:
             self.part(wrapped, path)
 
