@@ -126,7 +126,8 @@ class Prefixes(Order):
         around = [self._end(axis, x) for x in (prepend, append)]
         parts = [x for x in (around[0], self, around[1]) if x is not None]
         x: Self = cat(parts, axis) if len(parts) > 1 else self._apart()
-        for _ in range(min(n, x._known("diff", axis))):
+        size = x.shape[axis]
+        for _ in range(min(n, size) if isinstance(size, int) else n):
             later, earlier = x._ends(axis)
             x = later.ne(earlier) if x.dtype.is_bool else later - earlier
         return x

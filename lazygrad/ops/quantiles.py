@@ -9,7 +9,7 @@ from lazygrad.dtype import dtypes
 from lazygrad.engine.tracing import watch_here
 from lazygrad.errors import ArgumentError, DTypeError, ShapeError
 from lazygrad.ir import node as graph
-from lazygrad.ir.build import positions
+from lazygrad.ir.build import positions, size_value
 from lazygrad.ir.op import Combine
 from lazygrad.ir.signature import Shape
 from lazygrad.ops.core import Core, fail
@@ -74,16 +74,23 @@ class Quantiles(Prefixes, Sorting):
 
     def _middle(self, axis: int, ignore_nan: bool) -> Self:
         """The place along `axis` of the median."""
-        n = self._known("median", axis)
-        middle = (n - 1) // 2
-        if not self.dtype.is_float:
-            return self._order(axis, first=middle + 1).narrow(axis, middle, 1)
-        missing = self.detach().isnan()
-        if ignore_nan:
-            there = n - missing.sum(axis, keepdim=True)
-            return self._order(axis)._at_order(((there - 1) // 2).clamp(min=0), axis)
-        place = self._order(axis, first=middle + 1).narrow(axis, middle, 1)
+        n, missing = self.shape[axis], self.detach().isnan()
+        if ignore_nan or not isinstance(n, int):
+            count = self._how_many(axis, ignore_nan)
+            place = self._order(axis)._at_order(((count - 1) // 2).clamp(min=0), axis)
+        else:
+            middle = (n - 1) // 2
+            place = self._order(axis, first=middle + 1).narrow(axis, middle, 1)
+        if ignore_nan or not self.dtype.is_float:
+            return place
         return missing.any(axis, keepdim=True)._choose(missing.argmax(axis, keepdim=True), place)
+
+    def _how_many(self, axis: int, but_nan: bool) -> Self:
+        """How many elements are along `axis`, all or those that are not nan, int64 with size 1 there."""
+        if but_nan:
+            return (~self.detach().isnan()).sum(axis, keepdim=True)
+        shape = tuple(1 if i == axis else n for i, n in enumerate(self.shape))
+        return self._new(size_value(self.shape[axis], dtypes.int64, shape))
 
     def mode(self, dim: int = -1, keepdim: bool = False) -> Indexed[Self]:
         """(values, indices) of the most frequent element along `dim`, of several the smallest, where it is last.
@@ -147,12 +154,11 @@ class Quantiles(Prefixes, Sorting):
 
     def _at_fractions(self, q: Self, interpolation: str, ignore_nan: bool) -> Self:
         """Of the last dimension the values at fractions (m,): (..., m)."""
-        n = self._known("quantile", -1)
-        missing = self.detach().isnan()
-        there = n - missing.sum(-1, keepdim=True) if ignore_nan else self._new(graph.const(n, dtypes.int64))
-        rank = q * (there - 1).clamp(min=0).cast(self.dtype)
+        last = self.ndim - 1
+        highest = (self._how_many(last, ignore_nan) - 1).clamp(min=0).cast(self.dtype)
+        rank = q * highest
         if not ignore_nan:
-            rank = missing.any(-1, keepdim=True)._choose(float(n - 1), rank)
+            rank = self.detach().isnan().any(-1, keepdim=True)._choose(highest, rank)
         rank = rank.expand(*self.shape[:-1], q.shape[0])
         if interpolation == "lower":
             rank = rank.floor()
@@ -161,11 +167,11 @@ class Quantiles(Prefixes, Sorting):
         elif interpolation == "nearest":
             rank = rank.round()
         below = rank.detach().floor()
-        order = self._order(self.ndim - 1)
-        low = self._at_order(order._of_places(below.cast(dtypes.int64)), self.ndim - 1)
+        order = self._order(last)
+        low = self._at_order(order._of_places(below.cast(dtypes.int64)), last)
         if interpolation in ("lower", "higher", "nearest"):
             return low
-        high = self._at_order(order._of_places(rank.detach().ceil().cast(dtypes.int64)), self.ndim - 1)
+        high = self._at_order(order._of_places(rank.detach().ceil().cast(dtypes.int64)), last)
         weight = rank * 0 + 0.5 if interpolation == "midpoint" else rank - below
         return low + (high - low) * weight if interpolation == "linear" else low.lerp(high, weight)
 

@@ -59,13 +59,16 @@ def test_functions_take_input_by_name_and_refuse_what_is_no_tensor() -> None:
             lazygrad.exp(wrong)  # type: ignore[arg-type]
 
 
+NEEDED = {"reduce": (lazygrad.maximum, -np.inf), "kthvalue": (1,), "quantile": (0.5,), "nanquantile": (0.5,)}
+
+
 @pytest.mark.parametrize("name", sorted(METHODS))
 def test_axis_and_keepdims_are_accepted_wherever_dim_and_keepdim_are(name: str) -> None:
     parameters = inspect.signature(getattr(Tensor, name)).parameters
     x = Tensor(np.arange(1.0, 7.0).reshape(2, 3))
-    if "keepdim" in parameters:
+    if {"dim", "keepdim"} <= parameters.keys():
         options = {"keepdims": True, "axis": 1}
-        needed = (lazygrad.maximum, -np.inf) if name == "reduce" else ()
+        needed = NEEDED.get(name, ())
         got, want = getattr(x, name)(*needed, **options), getattr(x, name)(*needed, dim=1, keepdim=True)
         for a, b in zip(got if isinstance(got, tuple) else (got,), want if isinstance(want, tuple) else (want,)):
             np.testing.assert_array_equal(a.numpy(), b.numpy())
