@@ -21,6 +21,7 @@ from lazygrad.tensor import Tensor
 if TYPE_CHECKING:
     import lazygrad.nn as nn
     import lazygrad.optim as optim
+    import lazygrad.special as special
 
 __version__ = "0.2.0"
 __all__ = [
@@ -38,6 +39,7 @@ __all__ = [
     "nn",
     "no_grad",
     "optim",
+    "special",
     "stack",
     "stats",
     "synchronize",
@@ -46,7 +48,7 @@ __all__ = [
 ]
 __all__ += functions.__all__
 
-_LATER = ("nn", "optim")  # imported when first used
+_LATER = ("nn", "optim", "special")  # imported when first used
 
 
 def __getattr__(name: str) -> Any:

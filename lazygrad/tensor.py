@@ -26,6 +26,7 @@ from lazygrad.ops.core import Core, fail
 from lazygrad.ops.counting import Counting
 from lazygrad.ops.creation import as_array, device_name, leaf
 from lazygrad.ops.differentiate import Differentiate
+from lazygrad.ops.elementwise import Elementwise
 from lazygrad.ops.fitting import fitted
 from lazygrad.ops.inplace_forms import InPlaceForms
 from lazygrad.ops.loss import Loss
@@ -53,6 +54,7 @@ class Tensor(
     Casting,
     Copying,
     Differentiate,
+    Elementwise,
 ):
     """An array of `dtype` on `device`, with PyTorch's methods.
 

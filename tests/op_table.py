@@ -15,6 +15,7 @@ import torch
 from lazygrad import Tensor, where
 from lazygrad.errors import ArgumentError, BoundsError, DTypeError, ShapeError
 from tests.op_row import ALL, FLOATS, INTS, NUMBERS, In, Row, binary, unary
+from tests.op_table_elementwise import ELEMENTWISE
 from tests.op_table_products import PRODUCTS as MORE_PRODUCTS
 from tests.op_table_reductions import COUNTED, RANKED, RELATED, SORTED, SUMMED
 from tests.op_table_views import INDEXED, LAYERS, VIEWS
@@ -438,6 +439,7 @@ TABLE: dict[str, Row] = {
     for row in [
         *ELEMENTARY,
         *ARITHMETIC,
+        *ELEMENTWISE,
         *REDUCTIONS,
         *SORTED,
         *RANKED,

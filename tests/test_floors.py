@@ -35,6 +35,7 @@ FLOORS = {
     "lazygrad.tensor": 7,
     "lazygrad.ops": 7,
     "lazygrad.functions": 8,
+    "lazygrad.special": 8,
     "lazygrad.nn": 8,
     "lazygrad.optim": 8,
     "lazygrad.io": 8,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
 from lazygrad.ops.core import Core
 from lazygrad.ops.operands import not_a_tensor
+from lazygrad.tensor import Tensor
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -31,4 +33,30 @@ def function(method: Callable[P, R]) -> Callable[P, R]:
             not_a_tensor(name, args[0])
         return method(*args, **kwargs)
 
+    return call
+
+
+def activation(method: Callable[P, Any]) -> Callable[..., Tensor]:
+    """`function`, with one argument more at its end, as PyTorch's activations have it: `inplace`, with which the tensor
+    takes the result.
+
+    >>> x = Tensor([-1.0, 2.0])
+    >>> activation(Tensor.relu)(x, inplace=True) is x, x.tolist()
+    (True, [0.0, 2.0])
+    """
+    plain = function(method)
+    own = inspect.signature(method)
+    last = inspect.Parameter("inplace", inspect.Parameter.POSITIONAL_OR_KEYWORD, default=False, annotation="bool")
+    whole = own.replace(parameters=[*own.parameters.values(), last])
+
+    @wraps(method)
+    def call(*args: Any, **kwargs: Any) -> Tensor:
+        if len(args) == len(whole.parameters):
+            args, kwargs = args[:-1], {**kwargs, "inplace": args[-1]}
+        inplace = kwargs.pop("inplace", False)
+        changed: Tensor = args[0] if args else kwargs["input"]
+        result: Tensor = plain(*args, **kwargs)
+        return changed._become(result) if inplace else result
+
+    call.__signature__ = whole  # type: ignore[attr-defined]
     return call

@@ -1,6 +1,6 @@
 """`torch.nn.functional` here: methods of `Tensor` as functions, and those of `lazygrad.nn.functions`; no logic."""
 
-from lazygrad.functions.made import function
+from lazygrad.functions.made import activation, function
 from lazygrad.tensor import Tensor
 
 __all__ = [
@@ -9,6 +9,7 @@ __all__ = [
     "bilinear",
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
+    "celu",
     "conv1d",
     "conv2d",
     "cosine_similarity",
@@ -17,6 +18,9 @@ __all__ = [
     "elu",
     "gelu",
     "group_norm",
+    "hardshrink",
+    "hardsigmoid",
+    "hardswish",
     "hardtanh",
     "huber_loss",
     "l1_loss",
@@ -26,6 +30,7 @@ __all__ = [
     "log_softmax",
     "logsigmoid",
     "max_pool2d",
+    "mish",
     "mse_loss",
     "nll_loss",
     "normalize",
@@ -33,15 +38,22 @@ __all__ = [
     "pad",
     "pairwise_distance",
     "pdist",
+    "prelu",
+    "quick_gelu",
     "relu",
     "relu6",
     "rms_norm",
     "scaled_dot_product_attention",
+    "selu",
     "sigmoid",
     "silu",
     "softmax",
     "softplus",
+    "softshrink",
+    "softsign",
     "tanh",
+    "tanhshrink",
+    "threshold",
 ]
 
 avg_pool2d = function(Tensor.avg_pool2d)
@@ -49,36 +61,48 @@ batch_norm = function(Tensor.batch_norm)
 bilinear = function(Tensor.bilinear)
 binary_cross_entropy = function(Tensor.binary_cross_entropy)
 binary_cross_entropy_with_logits = function(Tensor.binary_cross_entropy_with_logits)
+celu = activation(Tensor.celu)
 conv1d = function(Tensor.conv1d)
 conv2d = function(Tensor.conv2d)
 cross_entropy = function(Tensor.cross_entropy)
 dropout = function(Tensor.dropout)
-elu = function(Tensor.elu)
+elu = activation(Tensor.elu)
 gelu = function(Tensor.gelu)
 group_norm = function(Tensor.group_norm)
-hardtanh = function(Tensor.hardtanh)
+hardshrink = function(Tensor.hardshrink)
+hardsigmoid = activation(Tensor.hardsigmoid)
+hardswish = activation(Tensor.hardswish)
+hardtanh = activation(Tensor.hardtanh)
 huber_loss = function(Tensor.huber_loss)
 l1_loss = function(Tensor.l1_loss)
 layer_norm = function(Tensor.layer_norm)
-leaky_relu = function(Tensor.leaky_relu)
+leaky_relu = activation(Tensor.leaky_relu)
 linear = function(Tensor.linear)
 log_softmax = function(Tensor.log_softmax)
 logsigmoid = function(Tensor.logsigmoid)
 max_pool2d = function(Tensor.max_pool2d)
+mish = activation(Tensor.mish)
 mse_loss = function(Tensor.mse_loss)
 nll_loss = function(Tensor.nll_loss)
 normalize = function(Tensor.normalize)
 one_hot = function(Tensor.one_hot)
 pad = function(Tensor.pad)
-relu = function(Tensor.relu)
-relu6 = function(Tensor.relu6)
+prelu = function(Tensor.prelu)
+quick_gelu = function(Tensor.quick_gelu)
+relu = activation(Tensor.relu)
+relu6 = activation(Tensor.relu6)
 rms_norm = function(Tensor.rms_norm)
 scaled_dot_product_attention = function(Tensor.scaled_dot_product_attention)
+selu = activation(Tensor.selu)
 sigmoid = function(Tensor.sigmoid)
-silu = function(Tensor.silu)
+silu = activation(Tensor.silu)
 softmax = function(Tensor.softmax)
 softplus = function(Tensor.softplus)
+softshrink = function(Tensor.softshrink)
+softsign = function(Tensor.softsign)
 tanh = function(Tensor.tanh)
 cosine_similarity = function(Tensor.cosine_similarity)
 pairwise_distance = function(Tensor.pairwise_distance)
 pdist = function(Tensor.pdist)
+tanhshrink = function(Tensor.tanhshrink)
+threshold = activation(Tensor.threshold)

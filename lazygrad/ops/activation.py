@@ -5,13 +5,15 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from lazygrad.errors import ArgumentError
-from lazygrad.ops.core import fail
+from lazygrad.errors import ArgumentError, DTypeError, ShapeError
+from lazygrad.ops.core import Core, fail
 from lazygrad.ops.functions import Functions
 from lazygrad.ops.precision import in_float
 
 if TYPE_CHECKING:
     from typing_extensions import Self
+
+_SELU_ALPHA, _SELU_SCALE = 1.6732632423543772, 1.0507009873554805
 
 
 class Activation(Functions):
@@ -51,8 +53,33 @@ class Activation(Functions):
         >>> Tensor([-1.0, 2.0]).elu()
         tensor([-0.6321,  2.0000])
         """
+        return self._bent(alpha)
+
+    def _bent(self, alpha: float, rate: float = 1.0) -> Self:
+        """The element where it is positive, else alpha * (exp(rate * element) - 1)."""
         bent = self <= 0
-        return bent._choose(bent._choose(self, 0.0).expm1() * alpha, self)
+        below = bent._choose(self, 0.0)
+        return bent._choose((below if rate == 1 else below * rate).expm1() * alpha, self)
+
+    @in_float
+    def celu(self, alpha: float = 1.0) -> Self:
+        """The element where it is positive, else alpha * (exp(element / alpha) - 1). ArgumentError for an alpha of 0.
+
+        >>> Tensor([-1.0, 2.0]).celu(2.0)
+        tensor([-0.7869,  2.0000])
+        """
+        if not alpha:
+            fail(ArgumentError, "celu: alpha is 0; elements are divided by it")
+        return self._bent(alpha, 1 / alpha)
+
+    @in_float
+    def selu(self) -> Self:
+        """`elu` scaled so that layers keep mean 0 and variance 1 (Klambauer et al., Self-Normalizing Neural Networks).
+
+        >>> Tensor([-1.0, 2.0]).selu()
+        tensor([-1.1113,  2.1014])
+        """
+        return self._bent(_SELU_ALPHA) * _SELU_SCALE
 
     @in_float
     def silu(self) -> Self:
@@ -80,12 +107,34 @@ class Activation(Functions):
         return self * (self * (self * self * 0.044715 + 1) * (2 * math.sqrt(2 / math.pi))).sigmoid()
 
     @in_float
-    def softplus(self, beta: float = 1.0) -> Self:
-        """log(1 + exp(beta * self)) / beta.
+    def quick_gelu(self) -> Self:
+        """self * sigmoid(1.702 * self), which is near `gelu`.
+
+        >>> Tensor([-1.0, 2.0]).quick_gelu()
+        tensor([-0.1542,  1.9357])
+        """
+        return self * (self * 1.702).sigmoid()
+
+    @in_float
+    def mish(self) -> Self:
+        """self * tanh(softplus(self)).
+
+        >>> Tensor([-1.0, 2.0]).mish()
+        tensor([-0.3034,  1.9440])
+        """
+        return self * self._softplus(1).tanh()
+
+    @in_float
+    def softplus(self, beta: float = 1.0, threshold: float = 20.0) -> Self:
+        """log(1 + exp(beta * self)) / beta; where beta * self is above `threshold`, self.
 
         >>> Tensor([0.0, 1.0]).softplus()
         tensor([0.6931, 1.3133])
         """
+        scaled = self if beta == 1 else self * beta
+        return (scaled > threshold)._choose(self, self._softplus(beta))
+
+    def _softplus(self, beta: float) -> Self:
         x = self if beta == 1 else self * beta  # may overflow; what is added to the logarithm must not
         curve = x._decay(1).log1p()
         return (x < 0)._choose(0.0, self) + (curve if beta == 1 else curve / beta)  # both bend at 0 in the same way
@@ -97,7 +146,90 @@ class Activation(Functions):
         >>> Tensor([0.0]).logsigmoid()
         tensor([-0.6931])
         """
-        return -(-self).softplus()
+        return -(-self)._softplus(1)
+
+    @in_float
+    def softsign(self) -> Self:
+        """self / (1 + |self|).
+
+        >>> Tensor([-1.0, 3.0]).softsign().tolist()
+        [-0.5, 0.75]
+        """
+        return self / (self.abs() + 1)
+
+    @in_float
+    def tanhshrink(self) -> Self:
+        """self - tanh(self).
+
+        >>> Tensor([1.0]).tanhshrink()
+        tensor([0.2384])
+        """
+        return self - self.tanh()
+
+    def hardshrink(self, lambd: float = 0.5) -> Self:
+        """0 from -lambd to lambd, they included; elsewhere the element.
+
+        >>> Tensor([0.5, -2.0]).hardshrink().tolist()
+        [0.0, -2.0]
+        """
+        return ((self >= -lambd) & (self <= lambd))._choose(0.0, self).cast(self.dtype)
+
+    def softshrink(self, lambd: float = 0.5) -> Self:
+        """The element moved towards 0 by `lambd`, and 0 where it would pass it. ArgumentError for a negative `lambd`.
+
+        >>> Tensor([0.25, -2.0]).softshrink().tolist()
+        [0.0, -1.5]
+        """
+        if lambd < 0:
+            fail(ArgumentError, f"softshrink: lambd is {lambd}; it must not be negative")
+        inside = self.isnan()._choose(self, 0.0)
+        return (self > lambd)._choose(self - lambd, (self < -lambd)._choose(self + lambd, inside))
+
+    def threshold(self, threshold: float, value: float) -> Self:
+        """The element where it is above `threshold`, else `value`.
+
+        >>> Tensor([0.1, 2.0]).threshold(1.0, 5.0).tolist()
+        [5.0, 2.0]
+        """
+        return (self <= threshold)._choose(value, self).cast(self.dtype)
+
+    @in_float
+    def hardsigmoid(self) -> Self:
+        """self / 6 + 1/2, held in [0, 1]; its gradient is 0 at both ends already.
+
+        >>> Tensor([-3.0, 0.0, 1.5]).hardsigmoid().tolist()
+        [0.0, 0.5, 0.75]
+        """
+        return (self + 3).hardtanh(0, 6) / 6
+
+    @in_float
+    def hardswish(self) -> Self:
+        """self times `hardsigmoid` of it.
+
+        >>> Tensor([-3.0, 1.0, 4.0]).hardswish()
+        tensor([0.0000, 0.6667, 4.0000])
+        """
+        low, high = self <= -3, self >= 3
+        return low._choose(self.isnan()._choose(self, 0.0), high._choose(self, self * (self + 3) / 6))
+
+    def prelu(self, weight: Core) -> Self:
+        """The element where it is positive, else `weight` times it: one number, or one for each place along dim 1.
+
+        ShapeError for any other number of weights, DTypeError for weights of another dtype.
+
+        >>> Tensor([[-1.0, -1.0]]).prelu(Tensor([0.5, 0.25])).tolist()
+        [[-0.5, -0.25]]
+        """
+        self._same_device("prelu", weight)
+        channels = self.shape[1] if self.ndim > 1 else 1
+        if weight.ndim > 1 or weight.numel() not in (1, channels):  # type: ignore[attr-defined]
+            given = f"weights of shape {list(weight.shape)}"
+            fail(ShapeError, f"prelu: {given} for {channels} channels of {list(self.shape)}")
+        if weight.dtype is not self.dtype:
+            fail(DTypeError, f"prelu: {self.dtype} and weights of {weight.dtype}; cast one of them")
+        slope = self._beside(weight)
+        places = tuple(-1 if i == 1 else 1 for i in range(self.ndim))
+        return (self > 0)._choose(self, self * slope.reshape(places if self.ndim > 1 else ()))  # type: ignore[attr-defined]
 
     def hardtanh(self, min_val: float = -1.0, max_val: float = 1.0) -> Self:
         """Elements below `min_val` become it, those above `max_val` become that; at both the gradient is 0 already.

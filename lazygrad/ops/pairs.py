@@ -76,3 +76,20 @@ class Histogram(Pair[T]):
     def bin_edges(self) -> T:
         """Where bins begin and end: one more than there are bins."""
         return self[1]
+
+
+class Frexp(Pair[T]):
+    """Fractions of at least 1/2, and the powers of 2 that they are multiplied with."""
+
+    __slots__ = ()
+    _fields = ("mantissa", "exponent")
+
+    @property
+    def mantissa(self) -> T:
+        """The fractions."""
+        return self[0]
+
+    @property
+    def exponent(self) -> T:
+        """The powers of 2, int32."""
+        return self[1]

@@ -41,3 +41,16 @@ def rounded_once(method: Callable[Concatenate[T, P], T]) -> Callable[Concatenate
         return method(*wider, **named).cast(dtype)  # type: ignore[arg-type]
 
     return wide  # type: ignore[return-value]
+
+
+def in_double(method: Callable[Concatenate[T, P], T]) -> Callable[Concatenate[T, P], T]:
+    """Compute a function in float64, whatever the operand is: for those that lose a few places on the way, as sums of
+    logarithms do. The result has the dtype that `in_float` gives.
+    """
+
+    @wraps(method)
+    def wide(self: T, *args: P.args, **kwargs: P.kwargs) -> T:
+        dtype = self.node.dtype if self.node.dtype.is_float else dtypes.float32
+        return method(self.cast(dtypes.float64), *args, **kwargs).cast(dtype)
+
+    return wide  # type: ignore[return-value]

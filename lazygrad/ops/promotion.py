@@ -82,3 +82,16 @@ def in_floats(method: Callable[Concatenate[T, P], T]) -> Callable[Concatenate[T,
         return result.cast(dtype) if dtype.is_half and result.dtype.is_float else result
 
     return wide  # type: ignore[return-value]
+
+
+def in_doubles(method: Callable[Concatenate[T, P], T]) -> Callable[Concatenate[T, P], T]:
+    """`precision.in_double` for operations of several operands, which are all those given by position."""
+    name = method.__name__
+
+    @wraps(method)
+    def wide(self: T, *others: Any, **options: Any) -> T:
+        alike = together(name, self, *others)
+        dtype = alike[0].dtype if alike[0].dtype.is_float else dtypes.float32
+        return method(*(t.cast(dtypes.float64) for t in alike), **options).cast(dtype)  # type: ignore[arg-type]
+
+    return wide  # type: ignore[return-value]
