@@ -71,6 +71,7 @@ __all__ = [
     "greater",
     "greater_equal",
     "gt",
+    "hardshrink",
     "heaviside",
     "hypot",
     "i0",
@@ -196,6 +197,7 @@ frexp = function(Tensor.frexp)
 gcd = function(Tensor.gcd)
 ge = function(Tensor.ge)
 gt = function(Tensor.gt)
+hardshrink = function(Tensor.hardshrink)
 heaviside = function(Tensor.heaviside)
 hypot = function(Tensor.hypot)
 i0 = function(Tensor.i0)

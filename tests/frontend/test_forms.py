@@ -12,7 +12,7 @@ import torch.nn.functional
 
 import lazygrad
 from lazygrad import Tensor
-from lazygrad.errors import ArgumentError, DeviceError, DTypeError, OperandError, ShapeError
+from lazygrad.errors import ArgumentError, DeviceError, DTypeError, GradientError, OperandError, ShapeError
 from lazygrad.nn import functional
 from lazygrad.ops.inplace_forms import in_place
 from lazygrad.ops.promotion import in_floats, result_type, together
@@ -48,7 +48,19 @@ def test_functions_are_documented_and_signed_as_their_methods(module: object) ->
         method, made = getattr(Tensor, name, None), getattr(module, name)
         if method is not None and getattr(made, "__wrapped__", None) is not None:
             assert made.__doc__ == method.__doc__, name
-            assert inspect.signature(made) == inspect.signature(method), name
+            signature, own = inspect.signature(made), inspect.signature(method)
+            if [*signature.parameters] == [*own.parameters, "inplace"]:  # as PyTorch's activations have it
+                signature = signature.replace(parameters=[*signature.parameters.values()][:-1])
+            assert signature == own, name
+
+
+def test_activations_take_inplace_last() -> None:
+    x = Tensor([-1.0, 2.0])
+    assert functional.relu(x, True) is x and functional.leaky_relu(input=x, negative_slope=0.5, inplace=True) is x
+    assert functional.threshold(x, 1, 7, True).tolist() == x.tolist() == [7, 2]
+    assert functional.elu(x, 2.0, inplace=False) is not x
+    with pytest.raises(GradientError, match="leaf"):
+        functional.silu(Tensor([1.0], requires_grad=True), inplace=True)
 
 
 def test_functions_take_input_by_name_and_refuse_what_is_no_tensor() -> None:
