@@ -154,6 +154,8 @@ def test_in_place_forms_are_pytorchs() -> None:
 @pytest.mark.parametrize("name", [n for n in IN_PLACE if len(inspect.signature(getattr(Tensor, n)).parameters) == 1])
 def test_in_place_forms_take_the_result(name: str) -> None:
     for kind in ("float32", "float64", "int32"):
+        if name == "bitwise_not_" and kind != "int32":
+            continue
         x = Tensor([1.0, 4.0, 9.0], dtype=kind)
         want = getattr(x, name[:-1])()
         if want.dtype.is_float and kind == "int32":
@@ -161,4 +163,5 @@ def test_in_place_forms_take_the_result(name: str) -> None:
                 getattr(x, name)()
             continue
         assert getattr(x, name)() is x
-        assert (x.dtype, x.tolist()) == (Tensor([1], dtype=kind).dtype, want.cast(kind).tolist()), kind
+        assert x.dtype.name == kind
+        np.testing.assert_array_equal(x.numpy(), want.cast(kind).numpy())
