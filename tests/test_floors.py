@@ -28,7 +28,7 @@ FLOORS = {
     "lazygrad.ir": 2,
     "lazygrad.autograd": 2,
     "lazygrad.schedule": 3,
-    "lazygrad.tile": 4,
+    "lazygrad.tiling": 4,
     "lazygrad.render": 5,
     "lazygrad.engine": 6,
     "lazygrad.device": 7,
@@ -168,24 +168,24 @@ def house(**modules: str) -> dict[str, tuple[str, bool]]:
 @pytest.mark.parametrize(
     "statement",
     [
-        "import lazygrad.tile.cost",
-        "import lazygrad.tile.cost as cost",
-        "from lazygrad.tile import cost",
-        "from lazygrad.tile.cost import estimate",
-        "from ..tile import cost",
-        "from ..tile.cost import estimate",
-        "from lazygrad import tile",
-        "def late():\n    from lazygrad.tile import cost",
-        "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import lazygrad.tile.cost",
-        "import importlib\nimportlib.import_module('lazygrad.tile.cost')",
-        "__import__('lazygrad.tile.cost')",
-        "try:\n    import lazygrad.tile.cost\nexcept ImportError:\n    pass",
+        "import lazygrad.tiling.cost",
+        "import lazygrad.tiling.cost as cost",
+        "from lazygrad.tiling import cost",
+        "from lazygrad.tiling.cost import estimate",
+        "from ..tiling import cost",
+        "from ..tiling.cost import estimate",
+        "from lazygrad import tiling",
+        "def late():\n    from lazygrad.tiling import cost",
+        "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import lazygrad.tiling.cost",
+        "import importlib\nimportlib.import_module('lazygrad.tiling.cost')",
+        "__import__('lazygrad.tiling.cost')",
+        "try:\n    import lazygrad.tiling.cost\nexcept ImportError:\n    pass",
         "from lazygrad import Tensor",
         "from lazygrad import *",
     ],
 )
 def test_an_import_of_a_higher_floor_is_caught(statement: str) -> None:
-    found = violations(house(ir="", ir__node=statement, tile="", tile__cost=""))
+    found = violations(house(ir="", ir__node=statement, tiling="", tiling__cost=""))
     assert len(found) == 1
     assert found[0].startswith("lazygrad.ir.node:")
     assert "(floor 2) imports lazygrad" in found[0]
@@ -207,9 +207,9 @@ def test_an_import_of_nothing_is_caught() -> None:
 
 
 def test_the_compiler_sees_only_the_runtime_s_interface() -> None:
-    both = house(runtime="", runtime__base="", runtime__opencl="", tile="from lazygrad.runtime import base, opencl")
+    both = house(runtime="", runtime__base="", runtime__opencl="", tiling="from lazygrad.runtime import base, opencl")
     assert violations(both) == [
-        "lazygrad.tile:1 (floor 4, the compiler) imports lazygrad.runtime.opencl; only base may be"
+        "lazygrad.tiling:1 (floor 4, the compiler) imports lazygrad.runtime.opencl; only base may be"
     ]
 
 

@@ -17,16 +17,16 @@ from lazygrad.runtime.base import DeviceInfo, KernelSource
 from lazygrad.schedule.group import GroupKind
 from lazygrad.schedule.kernel import Kernel
 from lazygrad.settings import settings
-from lazygrad.tile.beside import beside
-from lazygrad.tile.build import build
-from lazygrad.tile.cost import operations, traffic
-from lazygrad.tile.lower import lower
-from lazygrad.tile.optimize import optimize
-from lazygrad.tile.program import Array, Last, Program
-from lazygrad.tile.target import Target
-from lazygrad.tile.values import reads_elsewhere, variables_of
-from lazygrad.tile.verify import verify
-from lazygrad.tile.walk import flattened
+from lazygrad.tiling.beside import beside
+from lazygrad.tiling.build import build
+from lazygrad.tiling.cost import operations, traffic
+from lazygrad.tiling.lower import lower
+from lazygrad.tiling.optimize import optimize
+from lazygrad.tiling.program import Array, Last, Program
+from lazygrad.tiling.target import Target
+from lazygrad.tiling.values import reads_elsewhere, variables_of
+from lazygrad.tiling.verify import verify
+from lazygrad.tiling.walk import flattened
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -14,7 +14,7 @@ from lazygrad.ir.variables import unbind
 from lazygrad.runtime.base import DeviceInfo
 from lazygrad.runtime.registry import open_device
 from lazygrad.schedule.kernel import Kernel, schedule
-from lazygrad.tile.show import text as program_text
+from lazygrad.tiling.show import text as program_text
 
 
 @dataclass(frozen=True)

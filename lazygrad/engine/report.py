@@ -6,7 +6,7 @@ import sys
 
 from lazygrad.engine.compile import Compiled, Stages
 from lazygrad.settings import settings
-from lazygrad.tile.show import text as program_text
+from lazygrad.tiling.show import text as program_text
 
 
 def print_kernel(kernel: Compiled, seconds: float) -> None:

@@ -29,6 +29,7 @@ __all__ = [
     "squeeze",
     "t",
     "take_along_dim",
+    "tile",
     "transpose",
     "tril",
     "triu",
@@ -62,6 +63,7 @@ split = function(Tensor.split)
 squeeze = function(Tensor.squeeze)
 t = function(Tensor.t)
 take_along_dim = function(Tensor.take_along_dim)
+tile = function(Tensor.tile)
 transpose = function(Tensor.transpose)
 tril = function(Tensor.tril)
 triu = function(Tensor.triu)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from lazygrad.dtype import DType, dtypes
-from lazygrad.tile.machine import Code, Compute, Immediate, Operand, Register
+from lazygrad.tiling.machine import Code, Compute, Immediate, Operand, Register
 
 INFIX = {
     Code.ADD: "+", Code.SUB: "-", Code.MUL: "*", Code.DIV: "/", Code.REM: "%", Code.AND: "&", Code.OR: "|",

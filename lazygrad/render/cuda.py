@@ -9,8 +9,8 @@ from lazygrad.dtype import DType, dtypes
 from lazygrad.errors import GraphError
 from lazygrad.index.expr import Expr, dim_max
 from lazygrad.runtime.base import DeviceInfo, KernelSource, LaunchAttributes
-from lazygrad.tile.layout import Swizzled
-from lazygrad.tile.machine import (
+from lazygrad.tiling.layout import Swizzled
+from lazygrad.tiling.machine import (
     Code,
     Compute,
     Declare,
@@ -30,7 +30,7 @@ from lazygrad.tile.machine import (
     Ticket,
     memory_dtype,
 )
-from lazygrad.tile.program import Array, Scope
+from lazygrad.tiling.program import Array, Scope
 
 from .cstyle import Dialect, compute_text, operand_text, type_name
 from .cuda_async import ASYNC

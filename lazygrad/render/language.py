@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lazygrad.runtime.base import DeviceInfo, KernelSource
-from lazygrad.tile.machine import MachineKernel
+from lazygrad.tiling.machine import MachineKernel
 
 from . import cuda, opencl
 

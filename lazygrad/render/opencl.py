@@ -7,7 +7,7 @@ from dataclasses import replace
 from lazygrad.dtype import DType, dtypes
 from lazygrad.index.expr import Expr
 from lazygrad.runtime.base import DeviceInfo, KernelSource
-from lazygrad.tile.machine import (
+from lazygrad.tiling.machine import (
     Compute,
     Declare,
     Fence,
@@ -23,7 +23,7 @@ from lazygrad.tile.machine import (
     instructions,
     memory_dtype,
 )
-from lazygrad.tile.program import Array, Scope
+from lazygrad.tiling.program import Array, Scope
 
 from .cstyle import OPENCL, compute_text, operand_text, type_name
 from .expression import c_expression, c_number

@@ -5,8 +5,8 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
-from lazygrad.tile.lower_context import integer_type
-from lazygrad.tile.machine import Branch, For, Instruction, MachineKernel
+from lazygrad.tiling.lower_context import integer_type
+from lazygrad.tiling.machine import Branch, For, Instruction, MachineKernel
 
 from .cstyle import type_name
 from .expression import c_expression, c_number

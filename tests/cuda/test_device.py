@@ -32,7 +32,7 @@ from tests.frontend import test_op_table as op_tests
 from tests.op_row import Row
 from tests.op_table import TABLE
 from tests.programs import Program, random_program, with_stores
-from tests.tile.test_tf32 import NUMBERS, rounded
+from tests.tiling.test_tf32 import NUMBERS, rounded
 
 pytestmark = pytest.mark.cuda
 ROOT = Path(__file__).parents[2]

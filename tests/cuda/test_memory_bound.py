@@ -19,8 +19,8 @@ from lazygrad.index.expr import dim_max
 from lazygrad.runtime.cuda_device import planned_info
 from lazygrad.runtime.nvrtc import Cubin
 from lazygrad.schedule.kernel import schedule
-from lazygrad.tile.program import Kind, Loop
-from lazygrad.tile.walk import flattened
+from lazygrad.tiling.program import Kind, Loop
+from lazygrad.tiling.walk import flattened
 from tests.cuda.test_sass import disassembler
 
 BF16 = dtypes.bfloat16

@@ -17,9 +17,9 @@ from lazygrad.index.expr import Const, Var
 from lazygrad.render.cuda import STATIC_SHARED, render
 from lazygrad.render.cuda_prelude import BASE
 from lazygrad.runtime.cuda_device import planned_info
-from lazygrad.tile.lower import lower
-from lazygrad.tile.lower_context import Names
-from lazygrad.tile.machine import (
+from lazygrad.tiling.lower import lower
+from lazygrad.tiling.lower_context import Names
+from lazygrad.tiling.machine import (
     Branch,
     Code,
     Compute,
@@ -32,9 +32,9 @@ from lazygrad.tile.machine import (
     Register,
     StoreTo,
 )
-from lazygrad.tile.program import Array, Axis, Kind, Loop, Program, Scope, Store, const
-from lazygrad.tile.target import Target
-from lazygrad.tile.widen import widened
+from lazygrad.tiling.program import Array, Axis, Kind, Loop, Program, Scope, Store, const
+from lazygrad.tiling.target import Target
+from lazygrad.tiling.widen import widened
 
 INFO = planned_info("sm_90a")
 F32 = dtypes.float32

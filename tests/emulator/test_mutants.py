@@ -25,7 +25,7 @@ from lazygrad.runtime.emulator.launch import EmulatedPrepared
 from lazygrad.runtime.emulator.runtime import EmulatedRuntime
 from lazygrad.runtime.registry import open_device
 from lazygrad.settings import settings
-from tests.tile.matrix_programs import warp_groups
+from tests.tiling.matrix_programs import warp_groups
 
 from .harness import Data, floats, small_integers
 

@@ -23,7 +23,7 @@ from lazygrad.settings import settings
 from tests.frontend import test_op_table as op_tests
 from tests.op_table import TABLE
 from tests.programs import Program, random_program, with_stores
-from tests.tile import test_gpu
+from tests.tiling import test_gpu
 
 DEVICE = "CUDA_EMULATED"
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "gpt.py"

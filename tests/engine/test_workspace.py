@@ -13,7 +13,7 @@ from lazygrad.engine.execute import Runner
 from lazygrad.engine.slots import Workspace
 from lazygrad.runtime.registry import open_device
 from lazygrad.settings import settings
-from tests.tile.matrix_programs import warp_groups
+from tests.tiling.matrix_programs import warp_groups
 
 
 @pytest.fixture(params=["sums", "products"])

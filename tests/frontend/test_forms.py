@@ -21,11 +21,11 @@ METHODS = {name for name in dir(Tensor) if not name.startswith("_") and callable
 # PyTorch's function of that name does something else than the method here, which makes a new tensor.
 OTHERS = {"bernoulli", "normal", "parameter"}
 # In-place forms, what PyTorch has in both namespaces by accident, einsum, whose
-# function begins otherwise, and tile, whose name a package has.
+# function begins otherwise.
 LEFT = {name for name in METHODS if name.endswith("_")} | {
     "batch_norm", "bilinear", "binary_cross_entropy_with_logits", "conv1d", "conv2d", "dropout", "embedding",
     "group_norm",
-    "layer_norm", "max_pool2d", "rms_norm", "einsum", "tile",
+    "layer_norm", "max_pool2d", "rms_norm", "einsum",
 }  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from lazygrad.ir.show import text as graph_text
 from lazygrad.runtime.base import DeviceInfo
 from lazygrad.schedule.kernel import Kernel, schedule
 from lazygrad.settings import settings
-from lazygrad.tile.show import text as program_text
+from lazygrad.tiling.show import text as program_text
 
 CPU = DeviceInfo(
     kind="cpu", units=8, vector_bytes=32, fp16=False, fp64=True, local_bytes=1 << 15, max_alloc=1 << 32, max_group=1024,

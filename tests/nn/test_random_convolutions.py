@@ -12,7 +12,7 @@ from lazygrad import Tensor
 from lazygrad.settings import settings
 from tests.convolutions import random_convolution
 from tests.many import Seeds, every
-from tests.tile.checked_accesses import accesses_checked
+from tests.tiling.checked_accesses import accesses_checked
 
 TOGETHER = 20  # convolutions whose kernels are compiled together
 

@@ -18,12 +18,12 @@ from lazygrad.engine.compile import plain_program
 from lazygrad.errors import GraphError
 from lazygrad.schedule.kernel import schedule
 from lazygrad.settings import settings
-from lazygrad.tile import contract, lower, lower_access, lower_reduce, lower_transpose, values, vectorize
-from lazygrad.tile.optimize import optimize
-from lazygrad.tile.program import Load, load
+from lazygrad.tiling import contract, lower, lower_access, lower_reduce, lower_transpose, values, vectorize
+from lazygrad.tiling.optimize import optimize
+from lazygrad.tiling.program import Load, load
 from tests.golden.programs import CPU
-from tests.tile.checked_accesses import accesses_checked
-from tests.tile.meaning import same_meaning
+from tests.tiling.checked_accesses import accesses_checked
+from tests.tiling.meaning import same_meaning
 
 INFO = replace(CPU, vector_bytes=64)
 

@@ -18,9 +18,9 @@ from lazygrad.ir.op import BoundsArg, Op
 from lazygrad.ops import jit_replay
 from lazygrad.schedule.access import Walk
 from lazygrad.schedule.memory import Arena
-from lazygrad.tile import arithmetic, build, indexed, lower_long, lower_reduce, narrow, trigonometry
-from lazygrad.tile.machine import Code
-from lazygrad.tile.program import compute_dtype
+from lazygrad.tiling import arithmetic, build, indexed, lower_long, lower_reduce, narrow, trigonometry
+from lazygrad.tiling.machine import Code
+from lazygrad.tiling.program import compute_dtype
 
 Check = Callable[[], None]
 Patch = Callable[[pytest.MonkeyPatch], None]

@@ -19,7 +19,7 @@ from lazygrad.ops import index_plan
 from lazygrad.schedule import fuse, kernel
 from lazygrad.schedule.group import Group, GroupKind, Member
 from lazygrad.settings import settings
-from lazygrad.tile import verify
+from lazygrad.tiling import verify
 
 Check = Callable[[], None]
 A = np.random.default_rng(0).standard_normal((32, 4))

@@ -22,8 +22,8 @@ from lazygrad.ops.functions import Functions
 from lazygrad.ops.random import Random
 from lazygrad.optim import optimizer, schedule
 from lazygrad.settings import settings
-from lazygrad.tile import integers
-from lazygrad.tile.machine import Code
+from lazygrad.tiling import integers
+from lazygrad.tiling.machine import Code
 from tests.frontend import test_integers as whole
 from tests.frontend import test_random_ranges as drawn
 from tests.optim import test_nonsense as nonsense

@@ -17,8 +17,8 @@ from lazygrad.index.expr import Var, lift
 from lazygrad.ir.op import Combine, Op
 from lazygrad.render.opencl import render
 from lazygrad.runtime.registry import open_device
-from lazygrad.tile.lower import lower
-from lazygrad.tile.program import (
+from lazygrad.tiling.lower import lower
+from lazygrad.tiling.program import (
     Accumulator,
     Array,
     Axis,
@@ -119,7 +119,7 @@ print(digest())
 
 def digest() -> str:
     """Of the sources of many programs."""
-    from tests.tile.test_lower import CASES
+    from tests.tiling.test_lower import CASES
 
     info = open_device("OPENCL").info
     texts = [render(lower(case.program), info).text for case in CASES]

@@ -1,0 +1,53 @@
+"""Pass: independent programs in one launch, each in work-groups of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from lazygrad.index.expr import Expr, Var, dim_max, dim_product, index_variable
+from lazygrad.index.view import unflatten
+from lazygrad.tiling.collective import Let
+from lazygrad.tiling.program import Array, Axis, If, Kind, Program, Stmt
+from lazygrad.tiling.values import substitute_body
+from lazygrad.tiling.walk import around, grid
+
+
+def beside(name: str, programs: Sequence[Program]) -> Program:
+    """The programs as one, whose work-groups are those of the first, then those of the second, and so on. Its
+    parameters are theirs, in order.
+
+    They are elementwise, with GRID axes of known extents, and have no scratch.
+    """
+    params: list[Array] = []
+    parts: list[_Part] = []
+    grids = [grid(program.body) for program in programs]
+    count = sum(_groups(axes) for axes, _ in grids)
+    task, start = Var("task", 0, count - 1), 0
+    for number, (program, (axes, body)) in enumerate(zip(programs, grids)):
+        arrays = {a: replace(a, name=f"{a.name}_{number}") for a in program.params}
+        params += arrays.values()
+        groups = _groups(axes)
+        own = index_variable(f"task_{number}", groups)
+        position = unflatten(own, [a.extent for a in axes])
+        body = substitute_body(body, {a.var: e for a, e in zip(axes, position)}, arrays)
+        parts.append((start, (Let(own, task - start), *body) if isinstance(own, Var) else body))
+        start += groups
+    chosen = _chosen(parts, task)
+    return Program(name, tuple(params), (), around([Axis(task, count, Kind.GRID)], chosen))
+
+
+_Part = tuple[int, tuple[Stmt, ...]]  # the first work-group that has these statements
+
+
+def _chosen(parts: Sequence[_Part], task: Expr) -> tuple[Stmt, ...]:
+    """The statements of the part that `task` belongs to, found by halving."""
+    if len(parts) == 1:
+        return parts[0][1]
+    middle = len(parts) // 2
+    before = task.lt(parts[middle][0])
+    return (If(before, _chosen(parts[:middle], task), _chosen(parts[middle:], task)),)
+
+
+def _groups(axes: Sequence[Axis]) -> int:
+    return dim_max(dim_product(a.extent for a in axes))
