@@ -19,6 +19,7 @@ from lazygrad.ops.mode import enable_grad, is_grad_enabled, no_grad
 from lazygrad.tensor import Tensor
 
 if TYPE_CHECKING:
+    import lazygrad.linalg as linalg
     import lazygrad.nn as nn
     import lazygrad.optim as optim
     import lazygrad.special as special
@@ -35,6 +36,7 @@ __all__ = [
     "grad",
     "is_grad_enabled",
     "jit",
+    "linalg",
     "manual_seed",
     "nn",
     "no_grad",
@@ -48,7 +50,7 @@ __all__ = [
 ]
 __all__ += functions.__all__
 
-_LATER = ("nn", "optim", "special")  # imported when first used
+_LATER = ("linalg", "nn", "optim", "special")  # imported when first used
 
 
 def __getattr__(name: str) -> Any:

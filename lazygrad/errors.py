@@ -38,6 +38,10 @@ class BoundsError(LazygradError, IndexError):
     """An index or an axis outside its range."""
 
 
+class LinAlgError(LazygradError, RuntimeError):
+    """A matrix that has no such factorization: a singular one, or one that is not positive definite."""
+
+
 class GraphError(LazygradError, RuntimeError):
     """A graph, kernel or tile program that breaks an invariant of its stage."""
 

@@ -29,10 +29,10 @@ from lazygrad.ops.differentiate import Differentiate
 from lazygrad.ops.elementwise import Elementwise
 from lazygrad.ops.fitting import fitted
 from lazygrad.ops.inplace_forms import InPlaceForms
+from lazygrad.ops.linear_algebra import LinearAlgebra
 from lazygrad.ops.loss import Loss
 from lazygrad.ops.operands import not_a_tensor
 from lazygrad.ops.passing_on import take_memory
-from lazygrad.ops.products import Products
 from lazygrad.ops.relations import Relations
 from lazygrad.ops.text import tensor_text
 
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
 class Tensor(
     Loss,
-    Products,
+    LinearAlgebra,
     Attention,
     Conv,
     Counting,

@@ -1,8 +1,9 @@
 """What PyTorch has as functions beside the methods of `Tensor`: the methods themselves, by family. No logic is here."""
 
-from lazygrad.functions import creation, elementwise, products, reductions, shapes
+from lazygrad.functions import creation, elementwise, linear_algebra, products, reductions, shapes
 from lazygrad.functions.creation import *
 from lazygrad.functions.elementwise import *
+from lazygrad.functions.linear_algebra import *
 from lazygrad.functions.products import *
 from lazygrad.functions.reductions import *
 from lazygrad.functions.shapes import *
@@ -10,6 +11,7 @@ from lazygrad.functions.shapes import *
 __all__: list[str] = []
 __all__ += creation.__all__
 __all__ += elementwise.__all__
+__all__ += linear_algebra.__all__
 __all__ += products.__all__
 __all__ += reductions.__all__
 __all__ += shapes.__all__

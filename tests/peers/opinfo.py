@@ -32,7 +32,15 @@ SPELLED: dict[str, Call] = {
     "einsum": lambda tensors, equation: lazygrad.einsum(equation, *tensors),
     "T": lambda x: x.T,
     "mT": lambda x: x.mT,
+    "mH": lambda x: x.mH,
 }
+# Variants that PyTorch makes of the operation by a function of its own.
+VARIANTS: dict[str, Call] = {
+    "linalg.lstsq.grad_oriented": lambda a, b, driver: lazygrad.linalg.lstsq(a, b, driver=driver)[:2],
+    "linalg.pinv.singular": lambda a, b: lazygrad.linalg.pinv(a @ b.mT),
+}
+# Whose results are complex numbers.
+COMPLEX = frozenset({"linalg.eig", "linalg.eigvals"})
 # What is drawn at random or never written has no numbers to compare: its shape and dtype are.
 RANDOM = frozenset({"dropout", "empty", "empty_like", "rand_like", "randint", "randn", "randn_like"})
 # Functions of PyTorch's that have nothing in common with the method of that name here, which fills a new tensor.
@@ -53,6 +61,7 @@ class Sample:
     theirs: Call
     arguments: tuple[Any, ...]
     options: dict[str, Any]
+    process: Call = lambda result: result
 
     def __str__(self) -> str:
         return f"{self.name}[{self.number}]"
@@ -82,6 +91,8 @@ def operations() -> dict[str, Any]:
 def _ours(name: str) -> Call | None:
     """What PyTorch's operation is here: a function of the same path, or else a method."""
     family, _, last = name.rpartition(".")
+    if name in COMPLEX:
+        return None
     if last in OTHERS or last in SPELLED:
         return SPELLED.get(last)
     room: Any = lazygrad
@@ -96,14 +107,14 @@ def samples(name: str, dtype: torch.dtype = torch.float64) -> Iterator[Sample]:
     op = operations()[name]
     if dtype not in op.dtypes:
         return
-    ours = _ours(op.name)
+    ours = VARIANTS.get(name) or _ours(op.name)
     assert ours is not None
     grad = dtype.is_floating_point and op.supports_autograd
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         torch.manual_seed(0)
         for k, s in enumerate(op.sample_inputs("cpu", dtype, requires_grad=grad)):
-            yield Sample(name, k, ours, op.op, (s.input, *s.args), dict(s.kwargs))
+            yield Sample(name, k, ours, op.op, (s.input, *s.args), dict(s.kwargs), s.output_process_fn_grad)
 
 
 def compute(sample: Sample) -> Computed:
@@ -111,7 +122,7 @@ def compute(sample: Sample) -> Computed:
     leaves: list[tuple[Tensor, torch.Tensor]] = []
     try:
         arguments, options = converted((sample.arguments, sample.options), leaves)
-        ours = sample.ours(*arguments, **options)
+        ours = sample.process(sample.ours(*arguments, **options))
     except LazygradError as error:
         raise RefusedError(str(error)) from error
     except TypeError as error:
@@ -120,7 +131,7 @@ def compute(sample: Sample) -> Computed:
         raise RefusedError(str(error)) from error
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        theirs = sample.theirs(*sample.arguments, **sample.options)
+        theirs = sample.process(sample.theirs(*sample.arguments, **sample.options))
     done = Computed(sample, [(f"result {i}", *pair) for i, pair in enumerate(zip(flat(ours), flat(theirs)))])
     if len(flat(ours)) != len(flat(theirs)):
         raise AssertionError(f"{sample}: {len(flat(ours))} results, PyTorch gives {len(flat(theirs))}")
@@ -136,7 +147,7 @@ def is_random(sample: Sample) -> bool:
 def wrong_calls(name: str) -> Iterator[tuple[Sample, str]]:
     """The calls of an operation that PyTorch says are errors, with its message; those on tensors."""
     op = operations()[name]
-    ours = _ours(op.name)
+    ours = VARIANTS.get(name) or _ours(op.name)
     if op.error_inputs_func is None or ours is None:
         return
     for k, error in enumerate(op.error_inputs("cpu")):
