@@ -134,7 +134,12 @@ FUNCTIONS = [
         for order in ("fro", "nuc", 1, -1, 2, -2, float("inf"), -float("inf"))
     ),
     *(
-        _both(f"vector_norm_{order}", lambda m, x, p=order: m.linalg.vector_norm(x, p, dim=1), In((2, 3, 4)))
+        _both(
+            f"vector_norm_{order}",
+            lambda m, x, p=order: m.linalg.vector_norm(x, p, dim=1),
+            In((2, 3, 4)),
+            grad=order != 0,
+        )
         for order in (0, 0.5, 1, 2, 3, -1, float("inf"), -float("inf"))
     ),
     _both(
@@ -149,7 +154,14 @@ FUNCTIONS = [
         ),
     ),
     _both("cond", lambda m, x: m.linalg.cond(_regular(x)), _BATCH),
-    _both("cond_1", lambda m, x: m.linalg.cond(_regular(x), 1), _BATCH),
+    Row(
+        "linalg_cond_1",
+        lambda x: linalg.cond(_regular(x), 1),
+        lambda x: np.linalg.cond(x + 4 * np.eye(3), 1),
+        (_BATCH,),
+        _WIDTH,  # PyTorch's has no gradient: it changes the inverse in place
+        torch=lambda x: torch.linalg.matrix_norm(_regular(x), 1) * torch.linalg.matrix_norm(_regular(x).inverse(), 1),
+    ),
     _both("matrix_power", lambda m, x: m.linalg.matrix_power(x, 5), _BATCH),
     _both("matrix_power_of_inverse", lambda m, x: m.linalg.matrix_power(_regular(x), -2), _BATCH),
     _both("matrix_exp", lambda m, x: m.linalg.matrix_exp(x), _BATCH),

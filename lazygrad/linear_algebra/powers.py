@@ -112,9 +112,9 @@ def vander(x: T, *, N: int | None = None) -> T:
     count = x.shape[-1] if N is None else N
     if isinstance(count, int) and count <= 1 and N is not None:
         fail(ArgumentError, f"vander: N is {N}; it must be greater than 1")
-    base = x.unsqueeze(-1) if x.dtype.is_float else x.unsqueeze(-1).cast("int64")
+    base: Any = x.unsqueeze(-1) if x.dtype.is_float else x.unsqueeze(-1).cast("int64")
     ones = base * 0 + 1
-    return cat([ones, base.expand(*x.shape, count - 1).cumprod(-1)], -1)
+    return cat([ones, base.expand(*x.shape, count - 1).cumprod(-1)], -1)  # type: ignore[no-any-return]
 
 
 def tensorinv(A: T, ind: int = 2) -> T:

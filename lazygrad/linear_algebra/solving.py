@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from lazygrad.errors import ArgumentError, LinAlgError, ShapeError
-from lazygrad.linear_algebra.host import Array, T, check_matrices, each_matrix, host_array, on_host
+from lazygrad.linear_algebra.host import Array, T, check_floats, check_matrices, each_matrix, host_array, on_host
 from lazygrad.linear_algebra.substitution import factored
 from lazygrad.ops.broadcast import broadcast_shape
 from lazygrad.ops.core import fail
@@ -80,7 +80,7 @@ def solve_ex(A: T, B: T, *, left: bool = True, check_errors: bool = False) -> So
     2
     """
     check_matrices("solve", A, square=True)
-    check_matrices("solve", A, B.unsqueeze(-1) if B.ndim == 1 else B)
+    check_floats("solve", A, B)
     if is_vector(A, B):
         if not left:
             fail(
@@ -89,7 +89,7 @@ def solve_ex(A: T, B: T, *, left: bool = True, check_errors: bool = False) -> So
             )
         result, info = solve_ex(A, B.unsqueeze(-1), check_errors=check_errors)
         return SolveEx(result.squeeze(-1), info)
-    if A.shape[-1] != B.shape[-2 if left else -1]:
+    if B.ndim < 2 or A.shape[-1] != B.shape[-2 if left else -1]:
         fail(ShapeError, f"solve: shapes {list(A.shape)} and {list(B.shape)} do not fit")
     broadcast_shape("solve", A.shape[:-2], B.shape[:-2])
     if not left:

@@ -21,6 +21,7 @@ from lazygrad.text.sampling import check_sampling, sample
 
 MOST_LAYERS = 4096  # more are a mistake, which would take all memory
 
+
 @dataclass(frozen=True)
 class GPTConfig:
     """The sizes of a GPT; the defaults are nanoGPT's for a CPU.

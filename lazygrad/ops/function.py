@@ -200,7 +200,9 @@ class _Application(UserFunction):
         y = self.outputs[k]
         if not isinstance(y, _Kept) or (g is None and not self.materialize):
             return None
-        return make(y.kind, const(0, y.node.dtype, y.node.shape) if g is None else g, y.device)
+        if g is None:
+            return make(y.kind, const(0, y.node.dtype, y.node.shape), y.device)
+        return make(y.kind, g, y.device, True)  # what other Functions make of it is differentiated again, too
 
     def _checked(self, x: _Input, shape: Shape, g: Any) -> Node | None:
         """The gradient by an input as the graph wants it."""

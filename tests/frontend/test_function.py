@@ -434,3 +434,20 @@ def test_half_a_function() -> None:
         NoTensor.apply(x)
     with pytest.raises(TypeError, match="takes tensors"):
         made(Function, lambda ctx, x: ctx.save_for_backward(3), by_output)(x)
+
+
+def test_a_function_that_its_own_gradient_goes_through_is_differentiated_again() -> None:
+    class Tripled(Function):
+        @staticmethod
+        def forward(ctx: Any, x: Tensor, factor: Tensor) -> Tensor:
+            ctx.save_for_backward(factor)
+            return x * factor
+
+        @staticmethod
+        def backward(ctx: Any, g: Tensor) -> Any:
+            (factor,) = ctx.saved_tensors
+            return Tripled.apply(g, factor.detach()), None
+
+    x = Tensor([2.0], requires_grad=True)
+    slope = grad(lambda v: (Tripled.apply(v, Tensor([3.0])) ** 2).sum())  # 9 * v**2
+    assert grad(lambda v: slope(v).sum())(x).tolist() == [18.0]
