@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import lazygrad.linalg as linalg
     import lazygrad.nn as nn
     import lazygrad.optim as optim
+    import lazygrad.signal as signal
     import lazygrad.special as special
 
 __version__ = "0.2.0"
@@ -41,6 +42,7 @@ __all__ = [
     "nn",
     "no_grad",
     "optim",
+    "signal",
     "special",
     "stack",
     "stats",
@@ -50,7 +52,7 @@ __all__ = [
 ]
 __all__ += functions.__all__
 
-_LATER = ("linalg", "nn", "optim", "special")  # imported when first used
+_LATER = ("linalg", "nn", "optim", "signal", "special")  # imported when first used
 
 
 def __getattr__(name: str) -> Any:

@@ -7,21 +7,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lazygrad.dtype import DTypeLike, as_dtype, dtype_named, dtypes, of_scalar
+from lazygrad.dtype import DTypeLike, as_dtype, dtypes, of_scalar
 from lazygrad.engine import run
 from lazygrad.engine.tracing import watch_here
 from lazygrad.errors import DTypeError, ShapeError
-from lazygrad.index.expr import Dim, Expr, dim_product
+from lazygrad.index.expr import Expr
 from lazygrad.ir.build import size_value
 from lazygrad.ir.elements import from_storage
-from lazygrad.ir.node import Node, cast, contiguous, copy, detach, new_uid
+from lazygrad.ir.node import cast, contiguous, detach, new_uid
 from lazygrad.ops.aliases import remember_order
 from lazygrad.ops.attention import Attention
 from lazygrad.ops.casting import Casting
 from lazygrad.ops.combining import Combining
 from lazygrad.ops.compare import OPERANDS
 from lazygrad.ops.conv import Conv
-from lazygrad.ops.copying import Copying
 from lazygrad.ops.core import Core, fail
 from lazygrad.ops.counting import Counting
 from lazygrad.ops.creation import as_array, device_name, leaf
@@ -31,9 +30,12 @@ from lazygrad.ops.fitting import fitted
 from lazygrad.ops.inplace_forms import InPlaceForms
 from lazygrad.ops.linear_algebra import LinearAlgebra
 from lazygrad.ops.loss import Loss
+from lazygrad.ops.moving import Moving, moved
 from lazygrad.ops.operands import not_a_tensor
 from lazygrad.ops.passing_on import take_memory
+from lazygrad.ops.patterns import Patterns
 from lazygrad.ops.relations import Relations
+from lazygrad.ops.reshaping_in_place import ReshapingInPlace
 from lazygrad.ops.text import tensor_text
 
 if TYPE_CHECKING:
@@ -49,10 +51,12 @@ class Tensor(
     Conv,
     Counting,
     Relations,
+    ReshapingInPlace,
     InPlaceForms,
+    Patterns,
     Combining,
     Casting,
-    Copying,
+    Moving,
     Differentiate,
     Elementwise,
 ):
@@ -84,7 +88,7 @@ class Tensor(
         if isinstance(data, Core):
             name = data.device if device is None else device_name(device)
             value = detach(data.node) if data.requires_grad else data.node
-            value = _moved(cast(value, kind or data.dtype), data.device, name)
+            value = moved(cast(value, kind or data.dtype), data.device, name)
             return leaf(cls, contiguous(value, new_uid()) if requires_grad else value, name, requires_grad)
         name = device_name(device)
         if isinstance(data, Expr):
@@ -93,50 +97,6 @@ class Tensor(
             return leaf(cls, fitted("Tensor", data, kind or of_scalar(data)), name, requires_grad)
         array, kind = as_array(data, kind)
         return leaf(cls, run.upload(array, kind, name), name, requires_grad)
-
-    # ---- sizes ----
-
-    @property
-    def itemsize(self) -> int:
-        """Bytes of one element.
-
-        >>> Tensor([1.0]).itemsize
-        4
-        """
-        return self.dtype.itemsize
-
-    @property
-    def nbytes(self) -> Dim:
-        """Bytes of all elements.
-
-        >>> Tensor.zeros(2, 3).nbytes
-        24
-        """
-        return self.numel() * self.dtype.itemsize
-
-    def numel(self) -> Dim:
-        """How many elements there are.
-
-        >>> Tensor.zeros(2, 3).numel()
-        6
-        """
-        return dim_product(self.shape)
-
-    def size(self, dim: int | None = None) -> Any:
-        """The shape, or its size at `dim`.
-
-        >>> Tensor.zeros(2, 3).size(), Tensor.zeros(2, 3).size(-1)
-        ((2, 3), 3)
-        """
-        return self.shape if dim is None else self.shape[self._axis(dim)]
-
-    def dim(self) -> int:
-        """How many dimensions there are.
-
-        >>> Tensor.zeros(2, 3).dim()
-        2
-        """
-        return self.ndim
 
     def __len__(self) -> int:
         if not self.ndim:
@@ -166,8 +126,8 @@ class Tensor(
             remember_order(self, stored)
             self._take(run.own(stored) if self._requires else stored)
 
-    def numpy(self) -> np.ndarray[Any, Any]:
-        """The values in a new NumPy array (bfloat16 as float32).
+    def numpy(self, *, force: bool = False) -> np.ndarray[Any, Any]:
+        """The values in a new NumPy array (bfloat16 as float32). `force` is accepted: tensors on any device have one.
 
         >>> Tensor([1, 2]).numpy()
         array([1, 2])
@@ -204,25 +164,6 @@ class Tensor(
         from lazygrad.engine.explain import explain
 
         return explain([self.node], self.device)
-
-    # ---- copies ----
-
-    def to(self, target: DTypeLike | Tensor) -> Self:
-        """On another device (a name), in another dtype, or both those of another tensor.
-
-        >>> Tensor([1]).to(dtypes.float32).tolist(), Tensor([1]).to("NUMPY").device
-        ([1.0], 'NUMPY')
-        """
-        if isinstance(target, Tensor):
-            return self.cast(target.dtype).to(target.device)
-        if not isinstance(target, str) or dtype_named(target):
-            return self.cast(target)
-        name = device_name(target)
-        if name == self.device:
-            return self
-        moved = self._out(_moved(self._in(), self.device, name))
-        moved.device = name
-        return moved
 
     @property
     def data(self) -> Self:
@@ -291,8 +232,3 @@ class Tensor(
         if copy is False:
             raise ValueError("a tensor's elements cannot be had without a copy; use np.asarray(tensor)")
         return self.numpy() if dtype is None else self.numpy().astype(dtype)
-
-
-def _moved(value: Node, here: str, there: str) -> Node:
-    """`value` on another device; what reads no storage is computed there as well as here."""
-    return value if here == there or value.device is None else copy(value, there)

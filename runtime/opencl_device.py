@@ -79,6 +79,17 @@ def choose_device(indices: tuple[int, ...]) -> Any:
     )
 
 
+def cpu_name(name: str, indices: tuple[int, ...]) -> str:
+    """`name`, the device at `indices`, if it is a CPU; else the name of the first one that is. DeviceError for none."""
+    cpu = load_pyopencl().device_type.CPU
+    if choose_device(indices).type & cpu:
+        return name
+    found = next((f"OPENCL:{p}:{d}" for p, d, device in list_devices() if device.type & cpu), None)
+    if found is None:
+        raise DeviceError("no OpenCL device is a CPU")
+    return found
+
+
 def shares_memory(device: Any) -> bool:
     """Whether kernels can use the host's memory where it lies."""
     return bool(device.type & load_pyopencl().device_type.CPU) and bool(device.host_unified_memory)

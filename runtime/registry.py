@@ -1,7 +1,7 @@
 """Device names, and the devices that are open.
 
-Names: `OPENCL[:platform[:device]]`, `CUDA[:index]`, `CUDA_EMULATED`, `NUMPY`. Nothing is imported for a device until
-it is opened.
+Names: `OPENCL[:platform[:device]]`, `CUDA[:index]`, `CUDA_EMULATED`, `NUMPY`; `cpu` is the best of those that run on
+the CPU, and `cuda`, as PyTorch has it, the first GPU. Nothing is imported for a device until it is opened.
 """
 
 from __future__ import annotations
@@ -17,11 +17,12 @@ from lazygrad.settings import settings
 
 from .base import ByteCache, Runtime
 
-_NAMES = "OPENCL[:platform[:device]], CUDA[:index], CUDA_EMULATED or NUMPY"
-_MOST_INDICES = {"OPENCL": 2, "CUDA": 1, "CUDA_EMULATED": 0, "NUMPY": 0}
+_NAMES = "OPENCL[:platform[:device]], CUDA[:index], CUDA_EMULATED, NUMPY or cpu"
+_MOST_INDICES = {"OPENCL": 2, "CUDA": 1, "CUDA_EMULATED": 0, "NUMPY": 0, "CPU": 1}
 _open: dict[str, Runtime] = {}
 _cache_makers: list[Callable[[], ByteCache]] = []  # the last one counts
 _lock = threading.RLock()
+_cpus: dict[str, str] = {}  # the device that `cpu` is, by the OpenCL device that would be used
 _chosen: list[str] = []  # the default device, once it has been looked for
 
 
@@ -48,11 +49,29 @@ def canonical(name: str) -> str:
     ('OPENCL', 'OPENCL:1:0', 'CUDA')
     """
     kind, indices = parse(name)
+    if kind == "CPU":
+        return _cpu()
     if kind == "CUDA" and indices == (0,):
         indices = ()
     if kind == "OPENCL" and len(indices) == 1:
         indices += (0,)
     return ":".join([kind, *map(str, indices)])
+
+
+def _cpu() -> str:
+    """The device of `LAZYGRAD_DEVICE` if it runs on the CPU, else an OpenCL device that does, else NUMPY."""
+    name = settings.device.strip().upper()
+    if name in ("NUMPY", "CUDA_EMULATED"):
+        return name
+    chosen = name if name.startswith("OPENCL") else "OPENCL"
+    if chosen not in _cpus:
+        from .opencl_device import cpu_name
+
+        try:
+            _cpus[chosen] = canonical(cpu_name(chosen, parse(chosen)[1]))
+        except LazygradError:
+            _cpus[chosen] = "NUMPY"
+    return _cpus[chosen]
 
 
 def use_cache(make: Callable[[], ByteCache]) -> None:

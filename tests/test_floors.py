@@ -43,6 +43,7 @@ FLOORS = {
     "lazygrad.io": 8,
     "lazygrad.text": 8,
     "lazygrad.data": 8,
+    "lazygrad.signal": 8,
     "lazygrad.train": 8,
     "lazygrad.models": 8,
     "lazygrad.debug": 9,

@@ -7,11 +7,14 @@ __all__ = [
     "arange",
     "empty",
     "empty_like",
+    "empty_permuted",
+    "empty_strided",
     "eye",
     "from_numpy",
     "full",
     "full_like",
     "linspace",
+    "logspace",
     "ones",
     "ones_like",
     "rand",
@@ -19,20 +22,29 @@ __all__ = [
     "randint",
     "randn",
     "randn_like",
+    "scalar_tensor",
+    "tril_indices",
+    "triu_indices",
     "zeros",
     "zeros_like",
 ]
 
 arange = Tensor.arange
 empty = Tensor.empty
+empty_permuted = Tensor.empty_permuted
+empty_strided = Tensor.empty_strided
 eye = Tensor.eye
 from_numpy = Tensor.from_numpy
 full = Tensor.full
 linspace = Tensor.linspace
+logspace = Tensor.logspace
 ones = Tensor.ones
 rand = Tensor.rand
 randint = Tensor.randint
 randn = Tensor.randn
+scalar_tensor = Tensor.scalar_tensor
+tril_indices = Tensor.tril_indices
+triu_indices = Tensor.triu_indices
 zeros = Tensor.zeros
 empty_like = function(Tensor.empty_like)
 full_like = function(Tensor.full_like)

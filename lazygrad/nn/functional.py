@@ -1,6 +1,7 @@
 """`torch.nn.functional` here: methods of `Tensor` as functions, and those of `lazygrad.nn.functions`; no logic."""
 
 from lazygrad.functions.made import activation, function
+from lazygrad.nn.functions.patches import fold, unfold
 from lazygrad.tensor import Tensor
 
 __all__ = [
@@ -10,12 +11,14 @@ __all__ = [
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
     "celu",
+    "channel_shuffle",
     "conv1d",
     "conv2d",
     "cosine_similarity",
     "cross_entropy",
     "dropout",
     "elu",
+    "fold",
     "gelu",
     "group_norm",
     "hardshrink",
@@ -38,6 +41,8 @@ __all__ = [
     "pad",
     "pairwise_distance",
     "pdist",
+    "pixel_shuffle",
+    "pixel_unshuffle",
     "prelu",
     "quick_gelu",
     "relu",
@@ -54,6 +59,7 @@ __all__ = [
     "tanh",
     "tanhshrink",
     "threshold",
+    "unfold",
 ]
 
 avg_pool2d = function(Tensor.avg_pool2d)
@@ -62,8 +68,10 @@ bilinear = function(Tensor.bilinear)
 binary_cross_entropy = function(Tensor.binary_cross_entropy)
 binary_cross_entropy_with_logits = function(Tensor.binary_cross_entropy_with_logits)
 celu = activation(Tensor.celu)
+channel_shuffle = function(Tensor.channel_shuffle)
 conv1d = function(Tensor.conv1d)
 conv2d = function(Tensor.conv2d)
+cosine_similarity = function(Tensor.cosine_similarity)
 cross_entropy = function(Tensor.cross_entropy)
 dropout = function(Tensor.dropout)
 elu = activation(Tensor.elu)
@@ -87,6 +95,10 @@ nll_loss = function(Tensor.nll_loss)
 normalize = function(Tensor.normalize)
 one_hot = function(Tensor.one_hot)
 pad = function(Tensor.pad)
+pairwise_distance = function(Tensor.pairwise_distance)
+pdist = function(Tensor.pdist)
+pixel_shuffle = function(Tensor.pixel_shuffle)
+pixel_unshuffle = function(Tensor.pixel_unshuffle)
 prelu = function(Tensor.prelu)
 quick_gelu = function(Tensor.quick_gelu)
 relu = activation(Tensor.relu)
@@ -101,8 +113,5 @@ softplus = function(Tensor.softplus)
 softshrink = function(Tensor.softshrink)
 softsign = function(Tensor.softsign)
 tanh = function(Tensor.tanh)
-cosine_similarity = function(Tensor.cosine_similarity)
-pairwise_distance = function(Tensor.pairwise_distance)
-pdist = function(Tensor.pdist)
 tanhshrink = function(Tensor.tanhshrink)
 threshold = activation(Tensor.threshold)

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from lazygrad.errors import ArgumentError, ShapeError
 from lazygrad.ops.core import Core, fail
-from lazygrad.ops.joining import Joining, below_diagonal
+from lazygrad.ops.diagonals import below_diagonal
+from lazygrad.ops.joining import Joining
 from lazygrad.ops.matmul import Matmul
 from lazygrad.ops.normalize import Normalize
 from lazygrad.ops.random import Random

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lazygrad.dtype import dtypes
 from lazygrad.ops.core import Core
@@ -16,7 +16,8 @@ class Casting(Core):
     """`cast` to one dtype each. Floats are truncated to integers.
 
     nan, infinities and what lies beyond int32 become its least value, which is 0 in narrower types; for uint32 and
-    types of 64 bits so does what lies beyond int64 (in uint64, 2**64 and above become 0).
+    types of 64 bits so does what lies beyond int64 (in uint64, 2**64 and above become 0). `memory_format` is accepted:
+    elements are in row-major order.
     """
 
     __slots__ = ()
@@ -31,7 +32,7 @@ class Casting(Core):
             not_a_tensor("type_as", other)
         return self.cast(other.dtype)
 
-    def float(self) -> Self:
+    def float(self, memory_format: Any = None) -> Self:
         """As float32.
 
         >>> Tensor([1]).float().dtype
@@ -39,7 +40,7 @@ class Casting(Core):
         """
         return self.cast(dtypes.float32)
 
-    def double(self) -> Self:
+    def double(self, memory_format: Any = None) -> Self:
         """As float64.
 
         >>> Tensor([1]).double().dtype
@@ -47,7 +48,7 @@ class Casting(Core):
         """
         return self.cast(dtypes.float64)
 
-    def half(self) -> Self:
+    def half(self, memory_format: Any = None) -> Self:
         """As float16.
 
         >>> Tensor([1]).half().dtype
@@ -55,7 +56,7 @@ class Casting(Core):
         """
         return self.cast(dtypes.float16)
 
-    def bfloat16(self) -> Self:
+    def bfloat16(self, memory_format: Any = None) -> Self:
         """As bfloat16.
 
         >>> Tensor([1]).bfloat16().dtype
@@ -63,7 +64,7 @@ class Casting(Core):
         """
         return self.cast(dtypes.bfloat16)
 
-    def int(self) -> Self:
+    def int(self, memory_format: Any = None) -> Self:
         """As int32.
 
         >>> Tensor([1.5]).int().tolist()
@@ -71,7 +72,7 @@ class Casting(Core):
         """
         return self.cast(dtypes.int32)
 
-    def long(self) -> Self:
+    def long(self, memory_format: Any = None) -> Self:
         """As int64.
 
         >>> Tensor([1.5]).long().tolist()
@@ -79,7 +80,7 @@ class Casting(Core):
         """
         return self.cast(dtypes.int64)
 
-    def short(self) -> Self:
+    def short(self, memory_format: Any = None) -> Self:
         """As int16.
 
         >>> Tensor([1.5]).short().dtype
@@ -87,10 +88,18 @@ class Casting(Core):
         """
         return self.cast(dtypes.int16)
 
-    def byte(self) -> Self:
+    def byte(self, memory_format: Any = None) -> Self:
         """As uint8.
 
         >>> Tensor([1.5]).byte().dtype
         uint8
         """
         return self.cast(dtypes.uint8)
+
+    def char(self, memory_format: Any = None) -> Self:
+        """As int8.
+
+        >>> Tensor([1.5]).char().dtype
+        int8
+        """
+        return self.cast(dtypes.int8)

@@ -10,6 +10,7 @@ from lazygrad.errors import DTypeError, ShapeError
 from lazygrad.ir.node import const
 from lazygrad.ops.core import Core, fail, scalar
 from lazygrad.ops.fitting import fitting
+from lazygrad.ops.padding import Padding
 from lazygrad.ops.reduce import Dims, Reduce
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 LEVELS = 3  # of the tree in one kernel: 2**LEVELS elements are read for one that is written
 
 
-class Combining(Reduce):
+class Combining(Reduce, Padding):
     """Reductions of any kind."""
 
     __slots__ = ()
@@ -64,7 +65,7 @@ class Combining(Reduce):
             if level and level % LEVELS == 0:
                 x = x.contiguous()
             if x.shape[-1] % 2:
-                x = x.pad((0, 1), identity)
+                x = x.pad((0, 1), value=identity)
             pairs = x.unflatten(-1, (-1, 2))
             left, right = (pairs.narrow(-1, side, 1).squeeze(-1) for side in range(2))
             x, level = _checked(combine(left, right), left), level + 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -126,8 +126,8 @@ class Compare(Bits):
 
     # ---- logic ----
 
-    def bool(self) -> Self:
-        """Whether each element is not zero.
+    def bool(self, memory_format: Any = None) -> Self:
+        """Whether each element is not zero. `memory_format` is accepted: elements are in row-major order.
 
         >>> Tensor([0, 3]).bool().tolist()
         [False, True]

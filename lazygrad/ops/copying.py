@@ -21,8 +21,8 @@ class Copying(Core):
 
     __slots__ = ()
 
-    def clone(self) -> Self:
-        """The same values, stored anew; gradients pass.
+    def clone(self, *, memory_format: Any = None) -> Self:
+        """The same values, stored anew; gradients pass. `memory_format` is accepted: elements are in row-major order.
 
         >>> Tensor([1, 2]).clone().tolist()
         [1, 2]

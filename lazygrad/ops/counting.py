@@ -13,7 +13,7 @@ from lazygrad.errors import ArgumentError, DTypeError, ShapeError
 from lazygrad.ir import node as graph
 from lazygrad.ir.op import Combine
 from lazygrad.ops.core import Core, fail
-from lazygrad.ops.creation import Creation
+from lazygrad.ops.likes import Likes
 from lazygrad.ops.pairs import Histogram
 from lazygrad.ops.quantiles import Quantiles
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _Array = np.ndarray[Any, Any]
 
 
-class Counting(Quantiles, Creation):
+class Counting(Quantiles, Likes):
     """Unique elements and histograms."""
 
     __slots__ = ()
@@ -181,7 +181,7 @@ class Counting(Quantiles, Creation):
         last = edges.narrow(0, edges._known("histogram", 0) - 1, 1)
         place = edges._search(x, True, dtypes.int64) - 1
         place = x.eq(last)._choose(edges._known("histogram", 0) - 2, place)
-        weights = x._constant_like(1, None, False) if weight is None else self._beside(weight).detach().flatten()
+        weights = x.ones_like() if weight is None else self._beside(weight).detach().flatten()
         hist = self._counted(place, edges._known("histogram", 0) - 1, weights)
         if density:
             later, earlier = edges._ends(0)

@@ -110,36 +110,40 @@ class Creation(Reduce):
 
     @classmethod
     def zeros(
-        cls, *shape: Any, dtype: DTypeLike = dtypes.float32, device: str | None = None, requires_grad: bool = False
+        cls, *size: Any, dtype: DTypeLike | None = None, device: str | None = None, requires_grad: bool = False
     ) -> Self:
         """Zeros.
 
         >>> Tensor.zeros(2, 2).tolist()
         [[0.0, 0.0], [0.0, 0.0]]
         """
-        return leaf(cls, const(0, as_dtype(dtype), new_shape(shape, "zeros")), device_name(device), requires_grad)
+        return leaf(
+            cls, const(0, as_dtype(dtype, dtypes.float32), new_shape(size, "zeros")), device_name(device), requires_grad
+        )
 
     @classmethod
     def ones(
-        cls, *shape: Any, dtype: DTypeLike = dtypes.float32, device: str | None = None, requires_grad: bool = False
+        cls, *size: Any, dtype: DTypeLike | None = None, device: str | None = None, requires_grad: bool = False
     ) -> Self:
         """Ones.
 
         >>> Tensor.ones(2, dtype=dtypes.int32).tolist()
         [1, 1]
         """
-        return leaf(cls, const(1, as_dtype(dtype), new_shape(shape, "ones")), device_name(device), requires_grad)
+        return leaf(
+            cls, const(1, as_dtype(dtype, dtypes.float32), new_shape(size, "ones")), device_name(device), requires_grad
+        )
 
     @classmethod
     def empty(
-        cls, *shape: Any, dtype: DTypeLike = dtypes.float32, device: str | None = None, requires_grad: bool = False
+        cls, *size: Any, dtype: DTypeLike | None = None, device: str | None = None, requires_grad: bool = False
     ) -> Self:
         """A tensor whose values do not matter (they are zeros: nothing is computed until they are read).
 
         >>> Tensor.empty(2, 3).shape
         (2, 3)
         """
-        return cls.zeros(*shape, dtype=dtype, device=device, requires_grad=requires_grad)
+        return cls.zeros(*size, dtype=dtype, device=device, requires_grad=requires_grad)
 
     @classmethod
     def arange(
@@ -200,7 +204,7 @@ class Creation(Reduce):
         end: float,
         steps: Dim,
         *,
-        dtype: DTypeLike = dtypes.float32,
+        dtype: DTypeLike | None = None,
         device: str | None = None,
         requires_grad: bool = False,
     ) -> Self:
@@ -212,18 +216,18 @@ class Creation(Reduce):
         if isinstance(steps, Expr):
             fail(ArgumentError, f"linspace: the number of steps must be a number; {steps} is not known yet")
         start, end, steps = number("linspace", start), number("linspace", end), new_size(steps, "linspace")
-        dtype, name = as_dtype(dtype), device_name(device)
-        if dtype.is_int:  # both ends are integers, as PyTorch has it; the steps between them need not be
+        kind, name = as_dtype(dtype, dtypes.float32), device_name(device)
+        if kind.is_int:  # both ends are integers, as PyTorch has it; the steps between them need not be
             start, end = int(start), int(end)
         for end_of_line in (start, end):
-            fitting("linspace", end_of_line, dtype)
+            fitting("linspace", end_of_line, kind)
         step = (end - start) / (steps - 1) if steps > 1 else 0.0
         end = end if steps > 1 else start
-        if dtype.is_int:  # on the host: one rounding more or less would be another integer
+        if kind.is_int:  # on the host: one rounding more or less would be another integer
             place = np.arange(steps)
             line = np.where(place < steps // 2, start + place * step, end - place[::-1] * step)
-            return leaf(cls, upload(line.astype(dtype.storage), dtype, name), name, requires_grad)
-        up, down = _line(steps, start, step, dtype), flip(_line(steps, end, -step, dtype), [0])
+            return leaf(cls, upload(line.astype(kind.storage), kind, name), name, requires_grad)
+        up, down = _line(steps, start, step, kind), flip(_line(steps, end, -step, kind), [0])
         first_half = alu(Op.LT, iota(steps, dtypes.int32), const(steps // 2, dtypes.int32, (steps,)))
         return leaf(cls, where(first_half, up, down), name, requires_grad)
 
@@ -233,7 +237,7 @@ class Creation(Reduce):
         n: Dim,
         m: Dim | None = None,
         *,
-        dtype: DTypeLike = dtypes.float32,
+        dtype: DTypeLike | None = None,
         device: str | None = None,
         requires_grad: bool = False,
     ) -> Self:
@@ -244,46 +248,8 @@ class Creation(Reduce):
         """
         sizes = new_shape([n, n if m is None else m], "eye")
         rows, columns = (cls.arange(size, device=device) for size in sizes)
-        value = rows.unsqueeze(1).eq(columns).cast(dtype).node
+        value = rows.unsqueeze(1).eq(columns).cast(as_dtype(dtype, dtypes.float32)).node
         return leaf(cls, value, rows.device, requires_grad)
-
-    # ---- beside another tensor ----
-
-    def _constant_like(self, value: Scalar, dtype: DTypeLike | None, requires_grad: bool) -> Self:
-        kind = as_dtype(dtype, self.dtype)
-        return leaf(type(self), fitted("full_like", value, kind, self.shape), self.device, requires_grad)
-
-    def zeros_like(self, dtype: DTypeLike | None = None, requires_grad: bool = False) -> Self:
-        """Zeros in this tensor's shape, dtype and device.
-
-        >>> Tensor([1, 2]).zeros_like().tolist()
-        [0, 0]
-        """
-        return self._constant_like(0, dtype, requires_grad)
-
-    def ones_like(self, dtype: DTypeLike | None = None, requires_grad: bool = False) -> Self:
-        """Ones in this tensor's shape, dtype and device.
-
-        >>> Tensor([5, 6]).ones_like().tolist()
-        [1, 1]
-        """
-        return self._constant_like(1, dtype, requires_grad)
-
-    def empty_like(self, dtype: DTypeLike | None = None, requires_grad: bool = False) -> Self:
-        """A tensor of this shape, dtype and device whose values do not matter.
-
-        >>> Tensor([5, 6]).empty_like().shape
-        (2,)
-        """
-        return self._constant_like(0, dtype, requires_grad)
-
-    def full_like(self, fill_value: Scalar, dtype: DTypeLike | None = None, requires_grad: bool = False) -> Self:
-        """One value in this tensor's shape, dtype and device.
-
-        >>> Tensor([5, 6]).full_like(9).tolist()
-        [9, 9]
-        """
-        return self._constant_like(fill_value, dtype, requires_grad)
 
 
 def _line(n: Dim, start: float, step: float, dtype: DType) -> Node:

@@ -58,10 +58,10 @@ class IndexArrays:
         """The elements of `x` that the arrays name."""
         return reshape(gather(self._merged(x), self.index, self.place), self.result)
 
-    def write(self, x: Node, values: Node) -> Node:
+    def write(self, x: Node, values: Node, combine: Combine = Combine.SET) -> Node:
         """`x` with `values`, of shape `result`, at the places that the arrays name."""
         updates = reshape(values, self.index.shape)
-        merged = scatter(self._merged(x), self.index, updates, self.place, Combine.SET)
+        merged = scatter(self._merged(x), self.index, updates, self.place, combine)
         apart = reshape(merged, tuple(self.shape[a] for a in self.order))
         return permute(apart, [self.order.index(a) for a in range(len(self.order))])
 

@@ -8,23 +8,24 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lazygrad.dtype import dtypes
-from lazygrad.engine.run import download, realize, realized, upload
-from lazygrad.errors import BoundsError, DTypeError, ShapeError
+from lazygrad.engine.run import upload
+from lazygrad.errors import ArgumentError, BoundsError, DTypeError, ShapeError
 from lazygrad.index.expr import dim_product
 from lazygrad.ir import node as graph
 from lazygrad.ir.build import positions
 from lazygrad.ir.node import Node, const, where
 from lazygrad.ir.op import Combine
-from lazygrad.ir.signature import Shape, at_most
+from lazygrad.ir.signature import Shape
 from lazygrad.ops import layout
 from lazygrad.ops.aliases import give_back
-from lazygrad.ops.broadcast import broadcast_shape, broadcast_to
-from lazygrad.ops.core import Core, Operand, fail, scalar
+from lazygrad.ops.broadcast import broadcast_to
+from lazygrad.ops.core import Core, fail, scalar
 from lazygrad.ops.fitting import all_fitting, fitted
+from lazygrad.ops.host_values import mask_values, on_host
 from lazygrad.ops.index_arrays import IndexArrays
 from lazygrad.ops.index_plan import Added, Plan, consumed, is_mask, plan_index, put, spelled_out, take
 from lazygrad.ops.inplace import InPlace
-from lazygrad.ops.inside import from_the_end, inside
+from lazygrad.ops.inside import inside
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -73,15 +74,18 @@ class Indexing(InPlace):
             self._become(self._new(mask.node)._choose(new, self))
             return
         plan = self._plan(index)
+        self._become(self._with(plan, new), part=None if plan.arrays else plan.slices())
+
+    def _with(self, plan: Plan, new: Self, combine: Combine = Combine.SET) -> Self:
+        """This tensor with `new`, which broadcasts, at the places of `plan`: instead of what is there, or combined."""
         values = new._in()
         if plan.arrays:
             part = graph.reshape(take(self._in(), plan.steps), plan.shape())
             arrays = IndexArrays(self, plan)
-            values = arrays.write(part, _fit(values, arrays.result))
+            values = arrays.write(part, _fit(values, arrays.result), combine)
         else:
             values = _fit(values, plan.shape())
-        written = None if plan.arrays else plan.slices()
-        self._become(self._out(_replaced(self._in(), values, plan), new), part=written)
+        return self._out(_replaced(self._in(), values, plan), new)
 
     def _value_for(self, what: str, value: Any) -> Self:
         """`value` as a tensor of this one's dtype and device."""
@@ -115,100 +119,26 @@ class Indexing(InPlace):
             fail(BoundsError, f"index: a mask {list(values.shape)} does not fit {list(shape)} of {list(self.shape)}")
         return np.nonzero(values) if values.ndim else [Added(np.zeros(int(values), np.int64))]
 
-    # ---- gather and scatter ----
-
-    def gather(self, dim: int, index: Core) -> Self:
-        """result[i..., k, j...] = self[i..., index[i..., k, j...], j...] along `dim`, in the shape of `index`.
-
-        ShapeError where `index` has other dimensions, or is longer than this tensor in one that is not `dim`;
-        BoundsError, when a value is read, for places outside.
-
-        >>> Tensor([[1, 2], [3, 4]]).gather(1, Tensor([[0], [1]])).tolist()
-        [[1], [4]]
-        """
-        return self._gathered("gather", dim, index)
-
-    def _gathered(self, what: str, dim: int, index: Core, exempt: int | None = None) -> Self:
-        self._check_index(what, index)
-        if not self.ndim and index.ndim < 2:  # PyTorch takes either for a vector
-            line: Any = index
-            return self.reshape(1)._gathered(what, dim, line.reshape(-1), exempt).reshape(index.shape)
-        axis = self._axis(dim)
-        places = inside(what, index.node, self.shape[axis], exempt=exempt)
-        return self._out(graph.gather(self._in(), places, axis))
-
-    def take_along_dim(self, index: Core, dim: int) -> Self:
-        """`gather`, where the other dimensions broadcast, and negative places count from the end.
-
-        >>> Tensor([[1, 2], [3, 4]]).take_along_dim(Tensor([[1]]), 1).tolist()
-        [[2], [4]]
-        """
-        self._check_index("take_along_dim", index)
-        axis = self._axis(dim)
-        ones = tuple(1 if i == axis else n for i, n in enumerate(self.shape))
-        shape = broadcast_shape("take_along_dim", index.shape, ones)
-        whole = tuple(n if i == axis else m for i, (n, m) in enumerate(zip(self.shape, shape)))
-        places = from_the_end("take_along_dim", index.node, self.shape[axis])
-        return self._out(graph.gather(broadcast_to(self._in(), whole), broadcast_to(places, shape), axis))
-
-    def index_select(self, dim: int, index: Core) -> Self:
-        """The slices of `dim` that a vector of integers names.
-
-        >>> Tensor([[1, 2], [3, 4]]).index_select(1, Tensor([1, 1])).tolist()
-        [[2, 2], [4, 4]]
-        """
-        self._same_device("index_select", index)
-        if index.ndim > 1:
-            fail(ShapeError, f"index_select: the index is a vector, not of shape {list(index.shape)}")
-        self._check_index("index_select", index)
-        axis = self._axis(dim)
-        if not self.ndim:
-            return self._gathered("index_select", dim, index).reshape(())
-        places = self._new(inside("index_select", index.node, self.shape[axis]))
-        return self[(slice(None),) * axis + (places.reshape(-1),)]
-
-    def scatter(self, dim: int, index: Core, src: Operand) -> Self:
-        """This tensor with self[i..., index[i..., k, j...], j...] = src[i..., k, j...] along `dim`.
-
-        `src` is a tensor of at least the shape of `index`, or a scalar. Of equal places the later stays. BoundsError,
-        when a value is read, for places outside.
-
-        >>> Tensor([0, 0, 0]).scatter(0, Tensor([2]), 7).tolist()
-        [0, 0, 7]
-        """
-        return self._scatter("scatter", dim, index, src, Combine.SET)
-
-    def scatter_add(self, dim: int, index: Core, src: Operand) -> Self:
-        """`scatter` that adds to what is there; equal places accumulate, in the order of `index`.
-
-        >>> Tensor([0, 0, 1]).scatter_add(0, Tensor([2, 2]), Tensor([5, 6])).tolist()
-        [0, 0, 12]
-        """
-        return self._scatter("scatter_add", dim, index, src, Combine.ADD)
-
-    def _scatter(self, what: str, dim: int, index: Core, src: Operand, combine: Combine) -> Self:
-        self._check_index(what, index)
-        if not self.ndim and index.ndim < 2:
-            line: Any = index
-            new_line = self._value_for(what, src).reshape(-1)
-            return self.reshape(1)._scatter(what, dim, line.reshape(-1), new_line, combine).reshape(())
-        if isinstance(src, Core) and src.dtype is not self.dtype:
-            fail(DTypeError, f"{what}: src is {src.dtype}, the tensor {self.dtype}; cast one of them first")
-        new = self._value_for(what, src)
-        if not new.ndim and index.ndim:
-            updates = broadcast_to(new._in(), index.shape)
-        elif new.ndim == index.ndim and all(at_most(m, n) for n, m in zip(new.shape, index.shape)):
-            updates = graph.shrink(new._in(), [(0, n) for n in index.shape])
-        else:
-            fail(ShapeError, f"{what}: src {list(new.shape)} is smaller than its index {list(index.shape)}")
-        axis = self._axis(dim)
-        places = inside(what, index.node, self.shape[axis])
-        return self._out(graph.scatter(self._in(), places, updates, axis, combine), new)
-
     def _check_index(self, what: str, index: Core) -> None:
         self._same_device(what, index)
         if not index.dtype.is_int:
             fail(DTypeError, f"{what}: the index is {index.dtype}; it must be an integer tensor")
+
+    def index_put(self, indices: Sequence[Any], values: Any, accumulate: bool = False) -> Self:
+        """This tensor with `values` at the places that `indices`, a tuple of tensors, names: see `__setitem__`.
+
+        With `accumulate` they are added to what is there, as often as a place is named.
+
+        >>> Tensor([1, 2, 3]).index_put((Tensor([0, 0]),), Tensor([5, 6]), accumulate=True).tolist()
+        [12, 2, 3]
+        """
+        new = self._value_for("index_put", values)
+        if isinstance(values, Core) and values.dtype is not self.dtype:
+            fail(DTypeError, f"index_put: values are {values.dtype}, the tensor {self.dtype}; cast one of them first")
+        plan = self._plan(tuple(indices))
+        if not plan.arrays:
+            fail(ArgumentError, "index_put: the indices are tensors; there are none")
+        return self._with(plan, new, Combine.ADD if accumulate else Combine.SET)
 
     def embedding(self, index: Core) -> Self:
         """Rows of this (n, d) matrix: for an index of any shape (...), the rows that it names, (..., d).
@@ -236,41 +166,10 @@ class Indexing(InPlace):
         """
         self._check_index("one_hot", self)
         if num_classes == -1:
-            num_classes = int(_on_host(self.amax())) + 1
+            num_classes = int(on_host(self.amax())) + 1
         index = graph.as_index(inside("one_hot", self.node, num_classes), num_classes)
         places = positions((*self.shape, num_classes), self.ndim, index.dtype)
         return self._new(index).unsqueeze(-1).eq(self._new(places)).cast(dtypes.int64)
-
-    def nonzero(self) -> Self:
-        """The places of the elements that are not zero, (how many, ndim); realizes this tensor.
-
-        >>> Tensor([[0, 5], [7, 0]]).nonzero().tolist()
-        [[0, 1], [1, 0]]
-        """
-        places = np.argwhere(mask_values(self.bool()))
-        return self._from_host(places.astype(np.int64))
-
-    def masked_select(self, mask: Core) -> Self:
-        """A vector of the elements where `mask` is true, both broadcast; realizes the mask.
-
-        >>> Tensor([1, 2, 3]).masked_select(Tensor([True, False, True])).tolist()
-        [1, 3]
-        """
-        self._same_device("masked_select", mask)
-        shape = broadcast_shape("masked_select", self.shape, mask.shape)
-        return self.expand(shape)[self._new(mask.node).expand(shape)]
-
-
-def mask_values(mask: Any) -> np.ndarray[Any, Any]:
-    """A boolean array, list or tensor on the host."""
-    return _on_host(mask).astype(np.bool_) if isinstance(mask, Core) else np.asarray(mask)
-
-
-def _on_host(t: Core) -> np.ndarray[Any, Any]:
-    realize([t.node], t.device)
-    stored = realized(t.node)
-    assert stored is not None
-    return download(stored)
 
 
 def _fit(values: Node, shape: Shape) -> Node:

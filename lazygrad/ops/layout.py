@@ -110,12 +110,30 @@ def taken(layout: Layout, given: Slices) -> Layout:
     return Layout(layout.memory, offset, shape, kept)
 
 
-def diagonal(layout: Layout, given: tuple[int, int]) -> Layout:
-    """The diagonal of dimensions axis and axis + 1, of `size` elements."""
-    axis, size = given
-    shape, strides = list(layout.shape), list(_strides(layout))
-    shape[axis : axis + 2], strides[axis : axis + 2] = [size], [strides[axis] + strides[axis + 1]]
-    return layout._replace(shape=tuple(shape), strides=tuple(strides))
+def diagonal(layout: Layout, given: tuple[int, int, int, int]) -> Layout:
+    """`diagonal`: that of dimensions `dim1` and `dim2`, of `size` elements, as the last dimension."""
+    offset, dim1, dim2, size = given
+    strides = _strides(layout)
+    kept = [i for i in range(len(strides)) if i not in (dim1, dim2)]
+    start = layout.offset + (offset * strides[dim2] if offset > 0 else -offset * strides[dim1])
+    shape = (*(layout.shape[i] for i in kept), size)
+    return Layout(layout.memory, start, shape, (*(strides[i] for i in kept), strides[dim1] + strides[dim2]), layout.way)
+
+
+def windows(layout: Layout, given: tuple[int, int, int]) -> Layout:
+    """`unfold`: windows of `size` elements along `axis`, `step` apart, whose elements are the last dimension."""
+    axis, size, step = given
+    strides, n = _strides(layout), layout.shape[axis]
+    assert isinstance(n, int)
+    shape = (*layout.shape[:axis], (n - size) // step + 1, *layout.shape[axis + 1 :], size)
+    steps = (*strides[:axis], strides[axis] * step, *strides[axis + 1 :], strides[axis])
+    return layout._replace(shape=shape, strides=steps)
+
+
+def strided(layout: Layout, given: tuple[Sequence[int], Sequence[int], int]) -> Layout:
+    """`as_strided`: the elements of the memory that these sizes, strides and this offset name."""
+    shape, strides, offset = given
+    return layout._replace(shape=tuple(shape), strides=tuple(strides), offset=offset)
 
 
 def reshaped(layout: Layout, shape: Shape) -> Layout:

@@ -11,11 +11,10 @@ from lazygrad.errors import DTypeError, ShapeError
 from lazygrad.ir.build import mul, total
 from lazygrad.ir.node import Node, cast, permute, reshape
 from lazygrad.ir.signature import Shape
-from lazygrad.ops import layout
 from lazygrad.ops.broadcast import broadcast_shape, broadcast_to
 from lazygrad.ops.core import Core, fail
+from lazygrad.ops.diagonals import Diagonals
 from lazygrad.ops.operands import not_a_tensor
-from lazygrad.ops.reduce import Reduce
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -46,7 +45,7 @@ def last_two_exchanged(x: Node) -> Node:
     return permute(x, [*order[:-2], order[-1], order[-2]])
 
 
-class Matmul(Reduce):
+class Matmul(Diagonals):
     """Products of vectors, matrices and batches of matrices."""
 
     __slots__ = ()
@@ -151,13 +150,8 @@ class Matmul(Reduce):
         return result.cast(a.dtype) if bias is None else result.cast(a.dtype) + bias
 
     def _diagonal_at(self, axis: int) -> Self:
-        """The diagonal of dimensions axis and axis + 1, of size n each: every (n+1)-th element of the two as one."""
+        """The diagonal of dimensions axis and axis + 1, of one size, in their place."""
         n = self.shape[axis]
         if n != self.shape[axis + 1]:
             fail(ShapeError, f"diagonal: sizes {n} and {self.shape[axis + 1]} differ")
-        n = self._known("diagonal", axis)
-        before, after = self.shape[:axis], self.shape[axis + 2 :]
-        flat = self.reshape((*before, n * n, *after))
-        padded = flat.pad((0, 0) * len(after) + (0, n))
-        square = padded.reshape((*before, n, n + 1, *after))
-        return self._view(square.narrow(axis + 1, 0, 1).squeeze(axis + 1)._in(), layout.diagonal, (axis, n))
+        return self.diagonal(0, axis, axis + 1).movedim(-1, axis)

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from lazygrad.errors import BoundsError, ShapeError
-from lazygrad.index.expr import Dim, Expr, as_dim, dim_product, maximum
+from lazygrad.index.expr import Dim, Expr, as_dim, dim_product
 from lazygrad.ir import node as graph
 from lazygrad.ir.signature import Shape
 from lazygrad.ops import layout
 from lazygrad.ops.broadcast import broadcast_to
-from lazygrad.ops.core import Core, fail, scalar
-from lazygrad.ops.fitting import fitting
+from lazygrad.ops.core import Core, fail
 from lazygrad.ops.operands import not_a_tensor
+from lazygrad.ops.sizes import Sizes
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -32,12 +32,7 @@ def _integer(n: Any, what: str) -> int:
     return int(n.__index__())
 
 
-def _positive(n: Dim) -> Dim:
-    """`n`, or 0 where it is negative."""
-    return as_dim(maximum(n, 0))
-
-
-class Movement(Core):
+class Movement(Sizes):
     """Views."""
 
     __slots__ = ()
@@ -52,22 +47,17 @@ class Movement(Core):
     # ---- other sizes for the same elements ----
 
     def reshape(self, *shape: Any) -> Self:
-        """The elements in row-major order under another shape; one size may be -1 (what is left).
+        """The elements in row-major order under another shape; one size may be -1 (what is left); None keeps one.
 
         >>> Tensor.arange(6).reshape(2, -1)
         tensor([[0, 1, 2],
                 [3, 4, 5]])
         """
+        if None in shape or (len(shape) == 1 and isinstance(shape[0], (tuple, list)) and None in shape[0]):
+            given = shape[0] if isinstance(shape[0], (tuple, list)) else shape
+            shape = tuple(self.shape[self._axis(i)] if n is None else n for i, n in enumerate(given))
         new = self._fill_in(as_shape(shape, "reshape"))
         return self._view(graph.reshape(self._in(), new), layout.reshaped, new)
-
-    def view(self, *shape: Any) -> Self:
-        """`reshape` (no tensor here has strides that could forbid it).
-
-        >>> Tensor.arange(4).view(2, 2).shape
-        (2, 2)
-        """
-        return self.reshape(*shape)
 
     def _fill_in(self, shape: Shape) -> Shape:
         """`shape` with its -1 replaced; ShapeError when the elements do not fit."""
@@ -182,14 +172,18 @@ class Movement(Core):
             fail(ShapeError, f"mT: needs two dimensions or more, not shape {list(self.shape)}")
         return self.transpose(-1, -2)
 
-    def movedim(self, source: int, destination: int) -> Self:
-        """With dimension `source` moved to place `destination`.
+    def movedim(self, source: int | Sequence[int], destination: int | Sequence[int]) -> Self:
+        """With dimensions `source` moved to places `destination`; the others keep their order.
 
-        >>> Tensor.zeros(2, 3, 4).movedim(0, -1).shape
-        (3, 4, 2)
+        >>> Tensor.zeros(2, 3, 4).movedim(0, -1).shape, Tensor.zeros(2, 3, 4).movedim((0, 1), (1, 0)).shape
+        ((3, 4, 2), (3, 2, 4))
         """
-        order = list(range(self.ndim))
-        order.insert(self._axis(destination), order.pop(self._axis(source)))
+        pair = [(d,) if isinstance(d, int) else tuple(d) for d in (source, destination)]
+        moved, places = ([self._axis(d) for d in dims] for dims in pair)
+        if len(moved) != len(places) or len({*moved}) < len(moved) or len({*places}) < len(places):
+            fail(ShapeError, f"movedim: from {source} to {destination}; each dim goes to a place of its own")
+        rest = iter([i for i in range(self.ndim) if i not in moved])
+        order = [moved[places.index(i)] if i in places else next(rest) for i in range(self.ndim)]
         return self._view(graph.permute(self._in(), order), layout.permuted, order)
 
     def flip(self, *dims: Any) -> Self:
@@ -268,25 +262,10 @@ class Movement(Core):
         bounds[axis] = (first, first + length)
         return self.shrink(bounds)
 
-    def pad(self, pads: Sequence[Dim], value: bool | int | float = 0) -> Self:
-        """Constant padding, as PyTorch counts it: (before, after) of the last dimension, then of the one before it...
-
-        Negative sizes cut elements off. ShapeError for an odd number of sizes or too many.
-
-        >>> Tensor([[1, 2]]).pad((1, 0, 0, 1)).tolist()
-        [[0, 1, 2], [0, 0, 0]]
-        """
-        if len(pads) % 2 or len(pads) > 2 * self.ndim or not all(isinstance(n, (int, Expr)) for n in pads):
-            fail(ShapeError, f"pad: {list(pads)} are not pairs of sizes for the dimensions of shape {list(self.shape)}")
-        value = fitting("pad", scalar("pad", value), self.dtype)
-        pairs: list[tuple[Dim, Dim]] = [(0, 0)] * (self.ndim - len(pads) // 2)
-        pairs += [(pads[i], pads[i + 1]) for i in range(len(pads) - 2, -1, -2)]
-        kept = [(_positive(-lo), n - _positive(-hi)) for (lo, hi), n in zip(pairs, self.shape)]
-        inner = graph.shrink(self._in(), kept)
-        return self._out(graph.pad(inner, [(_positive(lo), _positive(hi)) for lo, hi in pairs], value))
-
-    def contiguous(self) -> Self:
+    def contiguous(self, memory_format: Any = None) -> Self:
         """The same values, which will be stored: what is computed from them reads them instead of computing again.
+
+        `memory_format` is accepted: a tensor's elements are always in row-major order.
 
         >>> Tensor([1, 2]).contiguous().tolist()
         [1, 2]

@@ -13,7 +13,7 @@ from lazygrad.ir.build import positions, size_value
 from lazygrad.ir.op import Combine
 from lazygrad.ir.signature import Shape
 from lazygrad.ops.core import Core, fail
-from lazygrad.ops.indexing import mask_values
+from lazygrad.ops.host_values import mask_values
 from lazygrad.ops.joining import cat
 from lazygrad.ops.minmax import need_elements
 from lazygrad.ops.pairs import Indexed

@@ -11,7 +11,7 @@ from lazygrad.engine.tracing import watch_here
 from lazygrad.errors import ArgumentError, DTypeError, ShapeError
 from lazygrad.ops.broadcast import broadcast_shape
 from lazygrad.ops.core import Core, fail
-from lazygrad.ops.indexing import mask_values
+from lazygrad.ops.host_values import mask_values
 from lazygrad.ops.joining import Joining
 from lazygrad.ops.matmul import Matmul
 from lazygrad.ops.promotion import together

@@ -13,11 +13,11 @@ from lazygrad.ops.activation import Activation
 from lazygrad.ops.arithmetic import Arithmetic
 from lazygrad.ops.conv import Conv
 from lazygrad.ops.functions import Functions
-from lazygrad.ops.indexing import Indexing
 from lazygrad.ops.loss import Loss
 from lazygrad.ops.normalize import Normalize
 from lazygrad.ops.reduce import Reduce
 from lazygrad.ops.rounding import Rounding
+from lazygrad.ops.scattering import Scattering
 from lazygrad.ops.statistics import Statistics
 from tests.frontend import test_op_table as checks
 from tests.op_table import TABLE
@@ -108,7 +108,7 @@ CASES: dict[str, tuple[Any, str, Wrong, str, Callable[..., None]]] = {
         checks.test_values,
     ),
     "repeated places that overwrite": (
-        Indexing,
+        Scattering,
         "scatter_add",
         lambda right: lambda self, dim, index, src: self.scatter(dim, index, src),
         "scatter_add",

@@ -130,7 +130,7 @@ MADE: dict[str, Callable[[Tensor, Any, Any], Tensor]] = {  # of x (5, 7), n in 0
     "arange from": lambda x, n, m: Tensor.arange(n, n + m, dtype=dtypes.float64),
     "arange to": lambda x, n, m: Tensor.arange(n, 5),
     "eye": lambda x, n, m: Tensor.eye(n, m),
-    "pad": lambda x, n, m: x[:n, :m].pad((n, m, 1, 2), 1.5),
+    "pad": lambda x, n, m: x[:n, :m].pad((n, m, 1, 2), value=1.5),
     "pad to a size": lambda x, n, m: x[:n, :m].pad((0, 7 - m, 0, 5 - n)),
     "pad and cut": lambda x, n, m: x.pad((-3, m, n, -2)),
     "negative": lambda x, n, m: x * (n - 4) + (n - m),

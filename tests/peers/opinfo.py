@@ -42,7 +42,10 @@ VARIANTS: dict[str, Call] = {
 # Whose results are complex numbers.
 COMPLEX = frozenset({"linalg.eig", "linalg.eigvals"})
 # What is drawn at random or never written has no numbers to compare: its shape and dtype are.
-RANDOM = frozenset({"dropout", "empty", "empty_like", "rand_like", "randint", "randn", "randn_like"})
+RANDOM = frozenset(
+    {"dropout", "empty", "empty_like", "empty_permuted", "empty_strided", "new_empty", "new_empty_strided"}
+    | {"rand_like", "randint", "randn", "randn_like", "resize_", "resize_as_"}
+)
 # Functions of PyTorch's that have nothing in common with the method of that name here, which fills a new tensor.
 OTHERS = frozenset({"bernoulli", "normal", "uniform"})
 TOLERANCE = {"float64": 1e-8, "float32": 1e-4}  # by the dtype of a result; PyTorch itself rounds at other places

@@ -17,8 +17,8 @@ from lazygrad.ir import build, gradients, node, signature
 from lazygrad.ir.node import alu, cast, topological
 from lazygrad.ir.op import Op
 from lazygrad.ops import index_arrays, index_plan, indexing, loss
-from lazygrad.ops.joining import Joining
 from lazygrad.ops.reduce import Reduce
+from lazygrad.ops.splitting import Splitting
 from lazygrad.ops.statistics import Statistics
 from lazygrad.settings import settings
 from tests.frontend import test_index_types as types
@@ -205,7 +205,10 @@ PLANTS: dict[str, Plant] = {
         (Statistics,), "_power_from_0", lambda right: lambda self, p: right(self, abs(p)), norms
     ),
     "nothing is taken apart into one piece": Plant(
-        (Joining,), "unbind", lambda right: lambda self, dim=0: [t.squeeze(dim) for t in self.split(1, dim)], nothing
+        (Splitting,),
+        "unbind",
+        lambda right: lambda self, dim=0: tuple(t.squeeze(dim) for t in self.split(1, dim)),
+        nothing,
     ),
 }  # fmt: skip
 

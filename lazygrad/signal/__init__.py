@@ -1,0 +1,5 @@
+"""`torch.signal` here."""
+
+from lazygrad.signal import windows
+
+__all__ = ["windows"]
