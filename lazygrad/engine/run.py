@@ -111,8 +111,9 @@ def upload(array: Array, dtype: DType, name: str, shape: Shape | None = None, sh
     return buffer(storage, dtype, tuple(array.shape) if shape is None else shape)
 
 
-def download(n: Node) -> np.ndarray[Any, Any]:
-    """The elements of a realized node, as a new array of type `dtype.storage`.
+def download(n: Node, share: bool = False) -> np.ndarray[Any, Any]:
+    """The elements of a realized node, as a new array of type `dtype.storage`; with `share` the device's own memory
+    where the host can address it, to be read at once and let go of.
 
     BoundsError where anything was computed since the last read with an index that lies outside, and always where this
     was computed from that.
@@ -121,7 +122,17 @@ def download(n: Node) -> np.ndarray[Any, Any]:
         watch.refuse("a value is read")
     if problem := checks.settle(_parameters) or checks.problem_of(storage_of(n)):
         raise BoundsError(problem)
-    return elements(n)
+    return elements(n, share)
+
+
+def read(n: Node, name: str) -> np.ndarray[Any, Any]:
+    """The elements of any node, computed on device `name` where they have to be. A trace refuses that."""
+    if (watch := watch_here()) is not None:
+        watch.refuse("a value is read")
+    realize([n], name)
+    stored = realized(n)
+    assert stored is not None
+    return download(stored)
 
 
 def _parameters() -> list[Storage]:
@@ -129,13 +140,15 @@ def _parameters() -> list[Storage]:
     return [storage_of(t.node) for t in live if t.requires_grad and t.is_leaf and realized(t.node) is not None]
 
 
-def elements(n: Node) -> np.ndarray[Any, Any]:
+def elements(n: Node, share: bool = False) -> np.ndarray[Any, Any]:
     """`download` on the way to other values: what is outside is told when one of those is read."""
     storage = storage_of(n)
     shape = tuple(int(d) for d in n.shape)
     if storage.nbytes == 0:
         return np.zeros(shape, n.dtype.storage)
-    raw = open_device(storage.device).read(memory_of(storage), storage.nbytes)
+    device, memory = open_device(storage.device), memory_of(storage)
+    raw = device.share(memory, storage.nbytes) if share else None
+    raw = device.read(memory, storage.nbytes) if raw is None else raw
     return raw.view(n.dtype.storage).reshape(shape)
 
 

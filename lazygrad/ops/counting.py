@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lazygrad.dtype import dtypes
-from lazygrad.engine.run import download, realize, realized, upload
+from lazygrad.engine.run import read, upload
 from lazygrad.errors import ArgumentError, DTypeError, ShapeError
 from lazygrad.ir import node as graph
 from lazygrad.ir.op import Combine
@@ -81,10 +81,7 @@ class Counting(Quantiles, Likes):
     def _values_on_host(self) -> _Array:
         """The elements, comparable: 16-bit floats as float32."""
         x = self.detach().cast(dtypes.float32) if self.dtype.is_half else self.detach()
-        realize([x.node], self.device)
-        stored = realized(x.node)
-        assert stored is not None
-        return download(stored)
+        return read(x.node, self.device)
 
     def _parts(self, values: _Array, *others: _Array | None) -> Self | tuple[Self, ...]:
         kind = dtypes.float32 if self.dtype.is_half else self.dtype
