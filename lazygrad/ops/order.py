@@ -94,8 +94,9 @@ class Order(Joining, Reduce):
         realize([self.node], self.device)
         n = self.shape[-1]
         if first is not None and isinstance(n, int) and 0 < first <= n // _SPARSE:
-            rows = download(self.node, share=True).reshape(-1, n)
-            numbers = np.array([_least(row, first) for row in rows], np.int64).reshape(*self.shape[:-1], first)
+            shared = download(self.node, share=True)
+            rows = [_least(row, first) for row in shared.reshape(-1, n)]
+            numbers = np.array(rows, np.int64).reshape(*shared.shape[:-1], first)
         else:
             numbers = download(self.node)
             if first is not None and first < numbers.shape[-1]:
@@ -184,6 +185,6 @@ def _least(numbers: np.ndarray[Any, Any], count: int) -> np.ndarray[Any, Any]:
     width = len(numbers) // (8 * count)
     least = numbers[: width * 8 * count].reshape(-1, width).min(1)
     least.partition(count - 1)
-    left = numbers[numbers <= least[count - 1]]
+    left: np.ndarray[Any, Any] = numbers[numbers <= least[count - 1]]
     left.sort()
     return left[:count]
