@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 _BLOCK = 256  # elements that are ranked by comparing all of them with all others
-_WAYS = 8  # sorted blocks that are merged at a time
+_WAYS = 4  # sorted blocks that are merged at a time
 _SPARSE = 1024  # of so many numbers or more for each one that is selected, most are never looked at a second time
 _LOW = (1 << 32) - 1
 
@@ -136,15 +136,13 @@ class Order(Joining, Reduce):
         return self._new(graph.pad(self.node, pads, dtypes.int64.max))
 
     def _rank(self) -> Self:
-        """How many numbers of the last dimension are less than each, or equal and before it."""
-        mine, other = self.unsqueeze(-1), self.unsqueeze(-2)
-        place = self._new(positions(self.shape, self.ndim - 1, dtypes.int32))
-        before = (other < mine) | (other.eq(mine) & (place.unsqueeze(-2) < place.unsqueeze(-1)))
-        return before.cast(dtypes.int32)._reduce(Combine.ADD, -1, keepdim=False)
+        """How many numbers of the last dimension are less than each. Only those that fill up are equal to others."""
+        return (self.unsqueeze(-2) < self.unsqueeze(-1)).cast(dtypes.int32)._reduce(Combine.ADD, -1, keepdim=False)
 
     def _by_rank(self, rank: Self, count: Dim) -> Self:
-        """Numbers put where their rank along the last dimension says; those of rank `count` and above nowhere."""
-        base = graph.const(0, dtypes.int64, (*self.shape[:-1], count))
+        """Numbers put where their rank along the last dimension says; those of rank `count` and above nowhere. What
+        fills up has the rank behind all others, and is at the places that are left."""
+        base = graph.const(dtypes.int64.max, dtypes.int64, (*self.shape[:-1], count))
         return self._new(graph.scatter(base, rank.contiguous().node, self.node, self.ndim - 1, Combine.SET))
 
     def _merged(self) -> Self:
@@ -154,11 +152,8 @@ class Order(Joining, Reduce):
         ways = min(_WAYS, int(blocks))
         groups = self._filled_up(-2, ways).reshape(*others, -1, ways, n)
         square = (*groups.shape[:-1], ways, n)  # (..., of, in, place): numbers of a block beside those in another
-        of, where = (self._new(positions(square, len(square) - k, dtypes.int32)) for k in (3, 2))
-        place = self._new(positions(square, len(square) - 1, dtypes.int32))
         mine, other = groups.unsqueeze(-2).expand(square), groups.unsqueeze(-3).expand(square)
-        before = other._count_first(mine, lambda y: (y < mine) | (y.eq(mine) & (where < of)))
-        rank = of.eq(where)._choose(place, before)._reduce(Combine.ADD, -2, keepdim=False)
+        rank = other._count_first(mine, lambda y: y < mine)._reduce(Combine.ADD, -2, keepdim=False)
         return groups.flatten(-2)._by_rank(rank.flatten(-2), ways * int(n)).contiguous()
 
     def _count_first(self, query: Self, holds: Callable[[Self], Self]) -> Self:

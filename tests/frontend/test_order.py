@@ -72,7 +72,7 @@ def test_every_dtype_in_pytorchs_stable_order(kind: str, way: str) -> None:
     ("where", "size"), [*(("NUMPY", n) for n in (2, 256, 257, 512, 513, 2100, 20_000)), ("OPENCL", 2100)]
 )
 def test_blocks_that_are_merged(where: str, size: int) -> None:
-    """In the graph: blocks that are ranked, merged eight at a time, of which the last are not full."""
+    """In the graph: blocks that are ranked, merged four at a time, of which the last are not full."""
     rng = np.random.default_rng(size)
     with settings.override(device=where):
         _merged(rng, size)
