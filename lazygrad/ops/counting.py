@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lazygrad.dtype import dtypes
-from lazygrad.engine.run import read, upload
+from lazygrad.engine.run import upload
 from lazygrad.errors import ArgumentError, DTypeError, ShapeError
 from lazygrad.ir import node as graph
 from lazygrad.ir.op import Combine
 from lazygrad.ops.core import Core, fail
+from lazygrad.ops.host_values import on_host
 from lazygrad.ops.likes import Likes
 from lazygrad.ops.pairs import Histogram
 from lazygrad.ops.quantiles import Quantiles
@@ -81,7 +82,7 @@ class Counting(Quantiles, Likes):
     def _values_on_host(self) -> _Array:
         """The elements, comparable: 16-bit floats as float32."""
         x = self.detach().cast(dtypes.float32) if self.dtype.is_half else self.detach()
-        return read(x.node, self.device)
+        return on_host(x)
 
     def _parts(self, values: _Array, *others: _Array | None) -> Self | tuple[Self, ...]:
         kind = dtypes.float32 if self.dtype.is_half else self.dtype
