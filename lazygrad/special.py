@@ -1,6 +1,6 @@
 """`torch.special` here: methods of `Tensor` as functions. No logic is here."""
 
-from lazygrad.functions.made import function
+from lazygrad.functions.made import either, function
 from lazygrad.ops.gamma import polygamma as polygamma
 from lazygrad.tensor import Tensor
 
@@ -23,6 +23,8 @@ __all__ = [
     "exp2",
     "expit",
     "expm1",
+    "gammainc",
+    "gammaincc",
     "gammaln",
     "hermite_polynomial_h",
     "hermite_polynomial_he",
@@ -58,6 +60,7 @@ __all__ = [
     "spherical_bessel_j0",
     "xlog1py",
     "xlogy",
+    "zeta",
 ]
 
 airy_ai = function(Tensor.airy_ai)
@@ -65,10 +68,10 @@ bessel_j0 = function(Tensor.bessel_j0)
 bessel_j1 = function(Tensor.bessel_j1)
 bessel_y0 = function(Tensor.bessel_y0)
 bessel_y1 = function(Tensor.bessel_y1)
-chebyshev_polynomial_t = function(Tensor.chebyshev_polynomial_t)
-chebyshev_polynomial_u = function(Tensor.chebyshev_polynomial_u)
-chebyshev_polynomial_v = function(Tensor.chebyshev_polynomial_v)
-chebyshev_polynomial_w = function(Tensor.chebyshev_polynomial_w)
+chebyshev_polynomial_t = either(Tensor.chebyshev_polynomial_t)
+chebyshev_polynomial_u = either(Tensor.chebyshev_polynomial_u)
+chebyshev_polynomial_v = either(Tensor.chebyshev_polynomial_v)
+chebyshev_polynomial_w = either(Tensor.chebyshev_polynomial_w)
 digamma = function(Tensor.digamma)
 entr = function(Tensor.entr)
 erf = function(Tensor.erf)
@@ -79,14 +82,14 @@ exp2 = function(Tensor.exp2)
 expit = function(Tensor.expit)
 expm1 = function(Tensor.expm1)
 gammaln = function(Tensor.lgamma)
-hermite_polynomial_h = function(Tensor.hermite_polynomial_h)
-hermite_polynomial_he = function(Tensor.hermite_polynomial_he)
+hermite_polynomial_h = either(Tensor.hermite_polynomial_h)
+hermite_polynomial_he = either(Tensor.hermite_polynomial_he)
 i0 = function(Tensor.i0)
 i0e = function(Tensor.i0e)
 i1 = function(Tensor.i1)
 i1e = function(Tensor.i1e)
-laguerre_polynomial_l = function(Tensor.laguerre_polynomial_l)
-legendre_polynomial_p = function(Tensor.legendre_polynomial_p)
+laguerre_polynomial_l = either(Tensor.laguerre_polynomial_l)
+legendre_polynomial_p = either(Tensor.legendre_polynomial_p)
 log1p = function(Tensor.log1p)
 log_ndtr = function(Tensor.log_ndtr)
 log_softmax = function(Tensor.log_softmax)
@@ -103,12 +106,15 @@ psi = function(Tensor.psi)
 round = function(Tensor.round)
 scaled_modified_bessel_k0 = function(Tensor.scaled_modified_bessel_k0)
 scaled_modified_bessel_k1 = function(Tensor.scaled_modified_bessel_k1)
-shifted_chebyshev_polynomial_t = function(Tensor.shifted_chebyshev_polynomial_t)
-shifted_chebyshev_polynomial_u = function(Tensor.shifted_chebyshev_polynomial_u)
-shifted_chebyshev_polynomial_v = function(Tensor.shifted_chebyshev_polynomial_v)
-shifted_chebyshev_polynomial_w = function(Tensor.shifted_chebyshev_polynomial_w)
+shifted_chebyshev_polynomial_t = either(Tensor.shifted_chebyshev_polynomial_t)
+shifted_chebyshev_polynomial_u = either(Tensor.shifted_chebyshev_polynomial_u)
+shifted_chebyshev_polynomial_v = either(Tensor.shifted_chebyshev_polynomial_v)
+shifted_chebyshev_polynomial_w = either(Tensor.shifted_chebyshev_polynomial_w)
 sinc = function(Tensor.sinc)
 softmax = function(Tensor.softmax)
 spherical_bessel_j0 = function(Tensor.spherical_bessel_j0)
-xlog1py = function(Tensor.xlog1py)
-xlogy = function(Tensor.xlogy)
+xlog1py = either(Tensor.xlog1py)
+xlogy = either(Tensor.xlogy)
+gammainc = function(Tensor.igamma)
+gammaincc = function(Tensor.igammac)
+zeta = either(Tensor.zeta)

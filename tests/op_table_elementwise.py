@@ -12,7 +12,7 @@ from torch.nn import functional
 
 import lazygrad
 from lazygrad import Tensor
-from lazygrad.errors import ArgumentError, DTypeError, ShapeError
+from lazygrad.errors import ArgumentError, DTypeError, GradientError, ShapeError
 from tests.op_row import ALL, FLOATS, INTS, NUMBERS, In, Row, binary, unary
 
 _UNIT, _POSITIVE, _WIDE = In(low=-0.95, high=0.95), In(low=0.2, high=4.0), In(low=-6.0, high=6.0)
@@ -141,6 +141,29 @@ GAMMA = [
         elementwise=True,
         errors=((lambda: Tensor([1.0]).mvlgamma(0), ArgumentError, "at least 1"),),
     ),
+]
+INCOMPLETE = [
+    Row(
+        name,
+        lambda a, x, name=name: getattr(a.to(x.dtype), name)(x),
+        None,
+        (In(low=1, high=9, integer=True), In(low=0.2, high=12.0)),
+        FLOATS[:2],
+        elementwise=True,
+        torch=lambda a, x, theirs=theirs: theirs(a.to(x.dtype), x),
+        errors=((lambda name=name: getattr(Tensor([1.0], requires_grad=True), name)(1.0), GradientError, "detach"),),
+    )
+    for name, theirs in (("igamma", torch.igamma), ("igammac", torch.igammac))
+] + [
+    Row(
+        "zeta",
+        lambda s, q: (s.to(q.dtype) + 1).zeta(q),
+        None,
+        (In(low=1, high=9, integer=True), In(low=0.2, high=12.0)),
+        FLOATS[:2],
+        elementwise=True,
+        torch=lambda s, q: special.zeta(s.to(q.dtype) + 1, q),
+    )
 ]
 BESSEL = [
     unary("i0", np.i0, _WIDE),
@@ -293,5 +316,5 @@ ACTIVATIONS = [
     ),
 ]
 ELEMENTWISE = [
-    *ANGLES, *PARTS, *NORMAL, *GAMMA, *BESSEL, *ORTHOGONAL, *LOGARITHMS, *CLOSENESS, *FUSED, *ACTIVATIONS
+    *ANGLES, *PARTS, *NORMAL, *GAMMA, *INCOMPLETE, *BESSEL, *ORTHOGONAL, *LOGARITHMS, *CLOSENESS, *FUSED, *ACTIVATIONS
 ]  # fmt: skip

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
-from lazygrad.ops.core import Core
+from lazygrad.ops.core import Core, scalar
 from lazygrad.ops.operands import not_a_tensor
 from lazygrad.tensor import Tensor
 
@@ -32,6 +32,23 @@ def function(method: Callable[P, R]) -> Callable[P, R]:
         if args and not isinstance(args[0], Core):
             not_a_tensor(name, args[0])
         return method(*args, **kwargs)
+
+    return call
+
+
+def either(method: Callable[P, R]) -> Callable[P, R]:
+    """`function`, whose first argument may also be a number, where the second one is a tensor.
+
+    >>> either(Tensor.pow)(2, Tensor([3.0])).tolist()
+    [8.0]
+    """
+    plain = function(method)
+
+    @wraps(method)
+    def call(*args: Any, **kwargs: Any) -> R:
+        if len(args) > 1 and isinstance(args[1], Core) and not isinstance(args[0], Core):
+            args = (args[1]._beside(scalar(method.__name__, args[0])), *args[1:])
+        return plain(*args, **kwargs)
 
     return call
 

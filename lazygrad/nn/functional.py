@@ -1,6 +1,7 @@
 """`torch.nn.functional` here: methods of `Tensor` as functions, and those of `lazygrad.nn.functions`; no logic."""
 
 from lazygrad.functions.made import activation, function
+from lazygrad.nn.functions.activations import rrelu as rrelu
 from lazygrad.nn.functions.patches import fold, unfold
 from lazygrad.tensor import Tensor
 
@@ -20,6 +21,7 @@ __all__ = [
     "elu",
     "fold",
     "gelu",
+    "glu",
     "group_norm",
     "hardshrink",
     "hardsigmoid",
@@ -48,11 +50,13 @@ __all__ = [
     "relu",
     "relu6",
     "rms_norm",
+    "rrelu",
     "scaled_dot_product_attention",
     "selu",
     "sigmoid",
     "silu",
     "softmax",
+    "softmin",
     "softplus",
     "softshrink",
     "softsign",
@@ -115,3 +119,5 @@ softsign = function(Tensor.softsign)
 tanh = function(Tensor.tanh)
 tanhshrink = function(Tensor.tanhshrink)
 threshold = activation(Tensor.threshold)
+glu = function(Tensor.glu)
+softmin = function(Tensor.softmin)

@@ -80,6 +80,8 @@ class InPlaceForms(InPlace):
     heaviside_ = in_place(Elementwise.heaviside)
     hypot_ = in_place(Elementwise.hypot)
     i0_ = in_place(Elementwise.i0)
+    igamma_ = in_place(Elementwise.igamma)
+    igammac_ = in_place(Elementwise.igammac)
     index_add_ = in_place(Rearranging.index_add)
     index_copy_ = in_place(Rearranging.index_copy)
     index_fill_ = in_place(Rearranging.index_fill)

@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from lazygrad.ops import bessel_fits as fits
-from lazygrad.ops.gamma import Gamma
+from lazygrad.ops.incomplete_gamma import IncompleteGamma
 from lazygrad.ops.precision import in_double
 from lazygrad.ops.series import chebyshev
 from lazygrad.ops.slopes import slopes
@@ -21,7 +21,7 @@ def _over(value: Any, x: Any) -> Any:
     return at_zero._choose(0.5, value / at_zero._choose(1.0, x))
 
 
-class ModifiedBessel(Gamma):
+class ModifiedBessel(IncompleteGamma):
     """The orders 0 and 1 of I and K."""
 
     __slots__ = ()

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from lazygrad.dtype import dtypes
+from lazygrad.dtype import DTypeLike, dtypes
 from lazygrad.errors import ShapeError
 from lazygrad.ir.op import Combine
 from lazygrad.ops.activation import Activation
@@ -23,13 +23,19 @@ class Normalize(Activation, Statistics):
 
     __slots__ = ()
 
-    @in_float
-    def softmax(self, dim: int) -> Self:
-        """exp(self) divided by its sum along `dim`, without overflow.
+    def softmax(self, dim: int | None = None, dtype: DTypeLike | None = None) -> Self:
+        """exp(self) divided by its sum along `dim` (None: the last one), without overflow; computed in `dtype`, if any.
 
         >>> Tensor([1.0, 1.0]).softmax(-1).tolist()
         [0.5, 0.5]
         """
+        return self._of_dtype(dtype)._softmax(-1 if dim is None else dim)
+
+    def _of_dtype(self, dtype: DTypeLike | None) -> Self:
+        return self if dtype is None else self.cast(dtype)
+
+    @in_float
+    def _softmax(self, dim: int) -> Self:
         exponential = (self - self.detach()._reduce(Combine.MAX, dim, keepdim=True)).exp()
         return exponential / exponential.sum(dim, keepdim=True)
 
@@ -43,13 +49,35 @@ class Normalize(Activation, Statistics):
         exponential = (self - nothing._choose(0.0, largest)).exp()
         return exponential / nothing._choose(1.0, exponential.sum(-1, keepdim=True))
 
-    @in_float
-    def log_softmax(self, dim: int) -> Self:
-        """log(softmax(self)) along `dim`, without overflow.
+    def softmin(self, dim: int | None = None, dtype: DTypeLike | None = None) -> Self:
+        """`softmax` of -self.
+
+        >>> Tensor([1.0, 1.0]).softmin(-1).tolist()
+        [0.5, 0.5]
+        """
+        return (-self).softmax(dim, dtype)
+
+    def log_softmax(self, dim: int | None = None, dtype: DTypeLike | None = None) -> Self:
+        """log(softmax(self)) along `dim` (None: the last one), without overflow; computed in `dtype`, if any.
 
         >>> Tensor([1.0, 1.0]).log_softmax(-1)
         tensor([-0.6931, -0.6931])
         """
+        return self._of_dtype(dtype)._log_softmax(-1 if dim is None else dim)
+
+    def glu(self, dim: int = -1) -> Self:
+        """The first half along `dim` times `sigmoid` of the second one. ShapeError for an odd size.
+
+        >>> Tensor([3.0, 0.0]).glu().tolist()
+        [1.5]
+        """
+        size = self.shape[self._axis(dim)] if self.ndim else 1
+        if size % 2:
+            fail(ShapeError, f"glu: dim {dim} of {list(self.shape)} has no halves: its size is odd")
+        return self.narrow(dim, 0, size // 2) * self.narrow(dim, size // 2, size // 2).sigmoid()
+
+    @in_float
+    def _log_softmax(self, dim: int) -> Self:
         shifted = self - self.detach()._reduce(Combine.MAX, dim, keepdim=True)
         return shifted - shifted.exp().sum(dim, keepdim=True).log()
 

@@ -44,7 +44,7 @@ COMPLEX = frozenset({"linalg.eig", "linalg.eigvals"})
 # What is drawn at random or never written has no numbers to compare: its shape and dtype are.
 RANDOM = frozenset(
     {"dropout", "empty", "empty_like", "empty_permuted", "empty_strided", "new_empty", "new_empty_strided"}
-    | {"rand_like", "randint", "randn", "randn_like", "resize_", "resize_as_"}
+    | {"rand_like", "randint", "randn", "randn_like", "resize_", "resize_as_", "rrelu"}
 )
 # Functions of PyTorch's that have nothing in common with the method of that name here, which fills a new tensor.
 OTHERS = frozenset({"bernoulli", "normal", "uniform"})
