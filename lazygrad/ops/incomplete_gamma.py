@@ -118,7 +118,7 @@ class IncompleteGamma(Gamma):
     def zeta(self, other: Any) -> Self:
         """Hurwitz's zeta function: the sum of 1 / (k + other)**self over k = 0, 1, 2, ...
 
-        It is infinite where self is 1 and at the poles 0, -1, -2, ... of `other`, and nan where self is below 1 or where
+        Infinite where self is 1 and at the poles 0, -1, -2, ... of `other`; nan where self is below 1, and where
         `other` is negative and self no integer. GradientError where a gradient by self would be recorded.
 
         >>> Tensor([2.0]).zeta(Tensor([1.0]))
@@ -159,7 +159,7 @@ class IncompleteGamma(Gamma):
 
 @functools.cache
 def _temme() -> tuple[tuple[float, ...], ...]:
-    """The coefficients of c0, c1, ... in powers of eta (DLMF 8.12.9 to 8.12.12), as far as they count from a = 20 on."""
+    """The coefficients of c0, c1, ... in powers of eta (DLMF 8.12.9 to 8.12.12), as far as they count from 20 on."""
     depth, width = 12, 26
     count = width + 2 * depth
     alpha = [Fraction(0), Fraction(1)]  # of x / a - 1 in powers of eta
