@@ -164,7 +164,8 @@ def _temme() -> tuple[tuple[float, ...], ...]:
     count = width + 2 * depth
     alpha = [Fraction(0), Fraction(1)]  # of x / a - 1 in powers of eta
     for n in range(2, count + 3):
-        alpha.append(alpha[n - 1] / (n + 1) - sum(alpha[i] * alpha[n + 1 - i] for i in range(2, n)) / 2)
+        products = (alpha[i] * alpha[n + 1 - i] for i in range(2, n))
+        alpha.append(alpha[n - 1] / (n + 1) - sum(products, Fraction(0)) / 2)
     inverse = [Fraction(1)]
     for m in range(1, count + 2):
         inverse.append(-sum((alpha[i + 1] * inverse[m - i] for i in range(1, m + 1)), Fraction(0)))
