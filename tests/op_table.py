@@ -19,6 +19,7 @@ from tests.op_table_elementwise import ELEMENTWISE
 from tests.op_table_linalg import LINALG
 from tests.op_table_products import PRODUCTS as MORE_PRODUCTS
 from tests.op_table_reductions import COUNTED, RANKED, RELATED, SORTED, SUMMED
+from tests.op_table_shapes import SHAPES
 from tests.op_table_views import INDEXED, LAYERS, VIEWS
 
 _erf = np.vectorize(math.erf, otypes=[float])
@@ -452,6 +453,7 @@ TABLE: dict[str, Row] = {
         *LINALG,
         *VIEWS,
         *INDEXED,
+        *SHAPES,
         *LAYERS,
     ]
 }

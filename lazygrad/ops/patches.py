@@ -76,9 +76,10 @@ class Patches(Rearranging):
             fail(ShapeError, f"fold: shape {list(self.shape)} is not {wanted}, which an output {sizes} is made of")
         c = self.shape[1] // math.prod(kernel)
         x = graph.reshape(self._in(), (self.shape[0], c, *kernel, *counts))
-        for i in range(2):  # (..., k0, k1, o0, o1) -> (..., k1, o1, n0) -> (..., n0, n1)
-            order = [0, 1, 3, 5, 2, 4] if i == 0 else [0, 1, 4, 2, 3]
-            x = _overlaid(graph.permute(x, order), steps[i], apart[i], sizes[i] + 2 * pads[i])
+        x = graph.permute(x, (0, 1, 3, 5, 2, 4))  # (N, C, k1, o1, k0, o0)
+        x = _spread(x, steps[0], apart[0], sizes[0] + 2 * pads[0])
+        x = graph.permute(x, (0, 1, 4, 5, 2, 3))
+        x = total(_spread(x, steps[1], apart[1], sizes[1] + 2 * pads[1]), (2, 4))
         cut = [(p, p + n) for p, n in zip(pads, sizes)]
         return self._out(graph.shrink(x, [(0, self.shape[0]), (0, c), *cut]))
 
@@ -161,8 +162,8 @@ def _places(
     return counts
 
 
-def _overlaid(x: Node, step: int, apart: int, n: int) -> Node:
-    """(..., k, o) gives (..., n): element [i, j] is added to place j * step + i * apart.
+def _spread(x: Node, step: int, apart: int, n: int) -> Node:
+    """(..., k, o) gives (..., k, n): element [i, j] is at place j * step + i * apart, among zeros.
 
     Rows of n + apart elements, read as rows of n, lie `apart` further to the right each.
     """
@@ -175,5 +176,4 @@ def _overlaid(x: Node, step: int, apart: int, n: int) -> Node:
     x = graph.shrink(x, [*whole, (0, k), (0, width)])
     x = graph.pad(x, [*none, (0, 0), (0, n + apart - width)])
     x = graph.reshape(x, (*outer, k * (n + apart)))
-    x = graph.reshape(graph.shrink(x, [*whole, (0, k * n)]), (*outer, k, n))
-    return total(x, [len(outer)])
+    return graph.reshape(graph.shrink(x, [*whole, (0, k * n)]), (*outer, k, n))

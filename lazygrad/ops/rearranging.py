@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from lazygrad.dtype import DType, as_dtype
+from lazygrad.dtype import dtype_named
 from lazygrad.errors import ArgumentError, ShapeError
 from lazygrad.ops.core import Core, fail
 from lazygrad.ops.diagonals import Diagonals
@@ -33,8 +33,9 @@ class Rearranging(Diagonals, Repeating, Padding):
         >>> Tensor.arange(4).view(2, 2).shape, Tensor([1.0]).view(dtypes.int32).tolist()
         ((2, 2), [1065353216])
         """
-        is_dtype = len(shape) == 1 and (isinstance(shape[0], (DType, str)) or shape[0] in (float, bool, int))
-        return self._read_as(as_dtype(shape[0])) if is_dtype else self.reshape(*shape)
+        single = shape[0] if len(shape) == 1 else ()
+        kind = None if isinstance(single, (int, tuple, list)) else dtype_named(single)
+        return self.reshape(*shape) if kind is None else self._read_as(kind)
 
     def view_as(self, other: Core) -> Self:
         """`view` in the shape of `other`.

@@ -82,13 +82,12 @@ class ReshapingInPlace(Copies):
             fail(GradientError, "resize_: a tensor that requires a gradient keeps its number of elements; use reshape")
         shape = new_shape(size, "resize_")
         count, have = dim_product(shape), dim_product(self.shape)
-        flat = self.reshape(-1) if have != 0 else self.reshape(0)
         if not isinstance(count, int) or not isinstance(have, int) or count <= have:
-            return self._become_view(flat.narrow(0, 0, count).reshape(shape))
+            return self._become_view(self.reshape(have).narrow(0, 0, count).reshape(shape))
         if touched_by(self):
             fail(ViewError, f"resize_: views of this tensor {list(self.shape)} live; make a new one, e.g. with pad")
+        self._take(self.reshape(have).pad((0, count - have)).reshape(shape).node)
         self._alias = None
-        self._take(flat.pad((0, count - have)).reshape(shape).node)
         return self
 
     def resize_as_(self, the_template: Core, memory_format: Any = None) -> Self:
