@@ -17,7 +17,7 @@ from lazygrad.nn import functional
 from lazygrad.runtime.registry import canonical
 from lazygrad.settings import settings
 
-pytestmark = pytest.mark.usefixtures("device")
+ON_BOTH = pytest.mark.usefixtures("device")
 
 VIEWS: list[Callable[[Any], Any]] = [
     lambda x: x.t() if x.ndim == 2 else x.transpose(0, -1),
@@ -107,7 +107,8 @@ def test_shapes_of_leaves_do_not_change_in_place() -> None:
     assert x.resize_as_(Tensor([[0, 0]])).tolist() == [[1, 2]]
 
 
-@pytest.mark.parametrize("name", ["uint8", "int8", "int16", "int32", "int64", "float32", "float64", "float16", "bool"])
+@ON_BOTH
+@pytest.mark.parametrize("name", ["uint8", "int16", "int64", "float32", "float16", "bool"])
 def test_bytes_are_read_as_other_types(name: str) -> None:
     data = np.random.default_rng(0).integers(0, 2 if name == "bool" else 100, (3, 16)).astype(name)
     results = []
@@ -123,6 +124,7 @@ def test_bytes_are_read_as_other_types(name: str) -> None:
             Tensor(data[:, :1]).view(torch.int64)
 
 
+@ON_BOTH
 def test_masks_of_fixed_size_stay_lazy_and_work_under_jit() -> None:
     draw = np.random.default_rng(1)
 
@@ -153,6 +155,7 @@ def test_masked_scatter_needs_as_many_elements_as_the_mask_has() -> None:
     assert Tensor([0, 3]).masked_scatter(Tensor([False, False]), Tensor([1])).tolist() == [0, 3]
 
 
+@ON_BOTH
 def test_what_is_no_number_passes_through() -> None:
     data = np.array([np.nan, 1.0, np.inf, -np.inf, -0.0, 2.0], "float32")
     x, t = Tensor(data), torch.tensor(data)
@@ -241,6 +244,7 @@ def test_cpu_is_the_best_device_of_the_cpu() -> None:
         Tensor([1]).cuda(99).numpy()
 
 
+@ON_BOTH
 def test_few_kernels() -> None:
     """Compositions are computed where they are read: nothing is stored in between."""
     x = Tensor(np.ones((2, 3, 8, 8), "float32"))
@@ -254,4 +258,5 @@ def test_few_kernels() -> None:
         lambda: lazygrad.hstack([x, x + 1, x * 2]),
         lambda: x.index_add(1, Tensor([0, 2]), x.narrow(1, 0, 2)),
     ]
-    assert [len(call().schedule()) for call in calls] == [1] * len(calls)
+    results = [call() for call in calls]
+    assert [len(y.schedule()) for y in results] == [1] * len(calls)
