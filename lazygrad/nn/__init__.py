@@ -16,16 +16,29 @@ from lazygrad.nn.activations import (
     Softplus,
     Tanh,
 )
+from lazygrad.nn.attention import MultiheadAttention
+from lazygrad.nn.cells import GRUCell, LSTMCell, RNNCell
 from lazygrad.nn.containers import ModuleDict, ModuleList, Sequential
 from lazygrad.nn.convolution import AvgPool2d, Conv1d, Conv2d, Flatten, MaxPool2d, Unflatten
 from lazygrad.nn.linear import Embedding, Linear
 from lazygrad.nn.module import LoadResult, Module
 from lazygrad.nn.normalization import BatchNorm1d, BatchNorm2d, GroupNorm, LayerNorm, RMSNorm
+from lazygrad.nn.recurrent import GRU, LSTM, RNN, RNNBase
+from lazygrad.nn.transformer import (
+    Transformer,
+    TransformerDecoder,
+    TransformerDecoderLayer,
+    TransformerEncoder,
+    TransformerEncoderLayer,
+)
 from lazygrad.optim.clip import clip_grad_norm_, clip_grad_value_
 
 __all__ = [
     "ELU",
     "GELU",
+    "GRU",
+    "LSTM",
+    "RNN",
     "AvgPool2d",
     "BatchNorm1d",
     "BatchNorm2d",
@@ -35,8 +48,10 @@ __all__ = [
     "Dropout",
     "Embedding",
     "Flatten",
+    "GRUCell",
     "GroupNorm",
     "Identity",
+    "LSTMCell",
     "LayerNorm",
     "LeakyReLU",
     "Linear",
@@ -46,7 +61,10 @@ __all__ = [
     "Module",
     "ModuleDict",
     "ModuleList",
+    "MultiheadAttention",
     "RMSNorm",
+    "RNNBase",
+    "RNNCell",
     "ReLU",
     "Sequential",
     "SiLU",
@@ -54,6 +72,11 @@ __all__ = [
     "Softmax",
     "Softplus",
     "Tanh",
+    "Transformer",
+    "TransformerDecoder",
+    "TransformerDecoderLayer",
+    "TransformerEncoder",
+    "TransformerEncoderLayer",
     "Unflatten",
     "clip_grad_norm_",
     "clip_grad_value_",

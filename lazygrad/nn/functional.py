@@ -2,6 +2,7 @@
 
 from lazygrad.functions.made import activation, function
 from lazygrad.nn.functions.activations import rrelu as rrelu
+from lazygrad.nn.functions.attention import multi_head_attention_forward
 from lazygrad.nn.functions.patches import fold, unfold
 from lazygrad.tensor import Tensor
 
@@ -37,6 +38,7 @@ __all__ = [
     "max_pool2d",
     "mish",
     "mse_loss",
+    "multi_head_attention_forward",
     "nll_loss",
     "normalize",
     "one_hot",

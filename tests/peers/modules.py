@@ -107,12 +107,30 @@ def _twin(theirs: torch.nn.Module, constructed: Any) -> Any:
     return ours
 
 
+def _layer_here(theirs: torch.nn.TransformerEncoderLayer) -> Any:
+    """A layer with the settings of PyTorch's."""
+    return lazygrad.nn.TransformerEncoderLayer(
+        theirs.linear1.in_features,
+        theirs.self_attn.num_heads,
+        theirs.linear1.out_features,
+        theirs.dropout.p,
+        _here(theirs.activation),
+        theirs.norm1.eps,
+        theirs.self_attn.batch_first,
+        theirs.norm_first,
+        theirs.linear1.bias is not None,
+        dtype="float64",
+    )
+
+
 def _here(value: Any) -> Any:
     """Arguments of a constructor: tensors, and PyTorch's modules and functions as those of the same name here."""
     if isinstance(value, dict):
         return {k: _here(v) for k, v in value.items() if k not in ("device", "dtype")}
     if isinstance(value, (tuple, list)):
         return type(value)(map(_here, value))
+    if isinstance(value, torch.nn.TransformerEncoderLayer):
+        return _layer_here(value)
     if inspect.isfunction(value) or inspect.isbuiltin(value):
         return getattr(lazygrad.nn.functional, value.__name__, value)
     return converted(value, [])

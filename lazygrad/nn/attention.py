@@ -1,0 +1,112 @@
+"""Attention of several heads as a layer."""
+
+from __future__ import annotations
+
+from lazygrad.dtype import DTypeLike, dtypes
+from lazygrad.errors import ArgumentError, fail
+from lazygrad.nn.functions.attention import multi_head_attention_forward
+from lazygrad.nn.init import constant_, xavier_normal_, xavier_uniform_
+from lazygrad.nn.linear import Linear
+from lazygrad.nn.module import Module
+from lazygrad.tensor import Tensor
+
+
+class MultiheadAttention(Module):
+    """`num_heads` attentions side by side, each over embed_dim / num_heads features, between linear layers.
+
+    Args:
+        embed_dim: features of the queries and of the result.
+        num_heads: divides embed_dim.
+        dropout: the probability with which weights are dropped in training.
+        bias: whether the linear layers have one.
+        add_bias_kv: learn one more key and value.
+        add_zero_attn: one more key and value are zeros.
+        kdim, vdim: features of keys and values (embed_dim unless given).
+        batch_first: inputs are (batch, length, features), not (length, batch, features).
+
+    The weights are named and start as PyTorch's. See A. Vaswani et al., "Attention Is All You Need", 2017.
+
+    >>> y, weights = nn.MultiheadAttention(4, 2, batch_first=True)(*[Tensor.ones(3, 5, 4)] * 3)
+    >>> y.shape, weights.shape
+    ((3, 5, 4), (3, 5, 5))
+    """
+
+    def __init__(
+        self,
+        embed_dim: int,
+        num_heads: int,
+        dropout: float = 0.0,
+        bias: bool = True,
+        add_bias_kv: bool = False,
+        add_zero_attn: bool = False,
+        kdim: int | None = None,
+        vdim: int | None = None,
+        batch_first: bool = False,
+        device: str | None = None,
+        dtype: DTypeLike = dtypes.float32,
+    ) -> None:
+        super().__init__()
+        if embed_dim <= 0 or num_heads <= 0 or embed_dim % num_heads:
+            fail(ArgumentError, f"MultiheadAttention: {num_heads} heads do not divide embed_dim {embed_dim}")
+        self.embed_dim, self.num_heads, self.dropout, self.batch_first = embed_dim, num_heads, dropout, batch_first
+        self.kdim, self.vdim = kdim or embed_dim, vdim or embed_dim
+        self.head_dim, self.add_zero_attn = embed_dim // num_heads, add_zero_attn
+
+        def zeros(*shape: int) -> Tensor:
+            return Tensor.zeros(*shape, device=device, dtype=dtype, requires_grad=True)
+
+        one = self.kdim == self.vdim == embed_dim
+        self.in_proj_weight = xavier_uniform_(zeros(3 * embed_dim, embed_dim)) if one else None
+        self.q_proj_weight = None if one else xavier_uniform_(zeros(embed_dim, embed_dim))
+        self.k_proj_weight = None if one else xavier_uniform_(zeros(embed_dim, self.kdim))
+        self.v_proj_weight = None if one else xavier_uniform_(zeros(embed_dim, self.vdim))
+        self.in_proj_bias = zeros(3 * embed_dim) if bias else None
+        self.bias_k = xavier_normal_(zeros(1, 1, embed_dim)) if add_bias_kv else None
+        self.bias_v = xavier_normal_(zeros(1, 1, embed_dim)) if add_bias_kv else None
+        self.out_proj = Linear(embed_dim, embed_dim, bias, device, dtype)
+        if self.out_proj.bias is not None:
+            constant_(self.out_proj.bias, 0.0)
+
+    def forward(
+        self,
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        key_padding_mask: Tensor | None = None,
+        need_weights: bool = True,
+        attn_mask: Tensor | None = None,
+        average_attn_weights: bool = True,
+        is_causal: bool = False,
+    ) -> tuple[Tensor, Tensor | None]:
+        """The result, of the queries' shape, and the weights or None; `F.multi_head_attention_forward` says more."""
+        turned = self.batch_first and query.ndim == 3
+        if turned:
+            same = query is key and key is value
+            query = query.transpose(0, 1)
+            key, value = (query, query) if same else (key.transpose(0, 1), value.transpose(0, 1))
+        y, weights = multi_head_attention_forward(
+            query,
+            key,
+            value,
+            self.embed_dim,
+            self.num_heads,
+            self.in_proj_weight,
+            self.in_proj_bias,
+            self.bias_k,
+            self.bias_v,
+            self.add_zero_attn,
+            self.dropout,
+            self.out_proj.weight,
+            self.out_proj.bias,
+            self.training,
+            key_padding_mask,
+            need_weights,
+            attn_mask,
+            self.in_proj_weight is None,
+            self.q_proj_weight,
+            self.k_proj_weight,
+            self.v_proj_weight,
+            average_attn_weights=average_attn_weights,
+            is_causal=is_causal,
+        )
+        return y.transpose(0, 1) if turned else y, weights

@@ -1,0 +1,47 @@
+"""A step of a recurrent net, repeated over sequences of one length or packed ones."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from lazygrad.nn.cells import State
+from lazygrad.ops.joining import stack
+from lazygrad.tensor import Tensor
+
+
+class Places:
+    """Where the rows of packed sequences lie in (length, batch), given how many sequences run at each step."""
+
+    def __init__(self, running: np.ndarray[Any, Any], device: str) -> None:
+        length, batch = len(running), int(running[0])
+        inside = np.arange(batch) < running[:, None]
+        rows = np.where(inside, np.arange(batch) + (np.cumsum(running) - running)[:, None], 0)
+        self.shape = (length, batch)
+        self.rows = Tensor(rows.reshape(-1), device=device)
+        self.packed = Tensor(np.flatnonzero(inside), device=device)
+        self.running = Tensor(inside[:, :, None], device=device)
+
+    def pad(self, rows: Tensor) -> Tensor:
+        """(rows, features) to (length, batch, features); what lies past an end is of no account."""
+        return rows.index_select(0, self.rows).reshape(*self.shape, rows.shape[1])
+
+    def pack(self, padded: Tensor) -> Tensor:
+        """(length, batch, features) to (rows, features)."""
+        return padded.flatten(0, 1).index_select(0, self.packed)
+
+
+def run(
+    step: Any, gates: Tensor, state: State, reverse: bool = False, running: Tensor | None = None
+) -> tuple[Tensor, State]:
+    """Every step of a net over `gates` (length, batch, ...): the outputs (length, batch, features) and the last state.
+
+    `running` (length, batch, 1) says which sequences go on at a step; the others keep their state.
+    """
+    outputs: list[Any] = [None] * int(gates.shape[0])
+    for t in reversed(range(len(outputs))) if reverse else range(len(outputs)):
+        after = step(gates[t], state)
+        state = after if running is None else tuple(a.where(running[t], b) for a, b in zip(after, state))
+        outputs[t] = state[0]
+    return stack(outputs), state
