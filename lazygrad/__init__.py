@@ -20,6 +20,7 @@ from lazygrad.tensor import Tensor
 
 if TYPE_CHECKING:
     import lazygrad.linalg as linalg
+    import lazygrad.masked as masked
     import lazygrad.nn as nn
     import lazygrad.optim as optim
     import lazygrad.signal as signal
@@ -39,6 +40,7 @@ __all__ = [
     "jit",
     "linalg",
     "manual_seed",
+    "masked",
     "nn",
     "no_grad",
     "optim",
@@ -52,7 +54,7 @@ __all__ = [
 ]
 __all__ += functions.__all__
 
-_LATER = ("linalg", "nn", "optim", "signal", "special")  # imported when first used
+_LATER = ("linalg", "masked", "nn", "optim", "signal", "special")  # imported when first used
 
 
 def __getattr__(name: str) -> Any:

@@ -38,6 +38,7 @@ FLOORS = {
     "lazygrad.functions": 8,
     "lazygrad.special": 8,
     "lazygrad.linalg": 8,
+    "lazygrad.masked": 8,
     "lazygrad.nn": 8,
     "lazygrad.optim": 8,
     "lazygrad.io": 8,
