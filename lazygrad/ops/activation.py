@@ -200,7 +200,7 @@ class Activation(Functions):
         >>> Tensor([-3.0, 0.0, 1.5]).hardsigmoid().tolist()
         [0.0, 0.5, 0.75]
         """
-        return (self + 3).hardtanh(0, 6) / 6
+        return (self._without_slope_at_nan() + 3).hardtanh(0, 6) / 6
 
     @in_float
     def hardswish(self) -> Self:
@@ -209,8 +209,9 @@ class Activation(Functions):
         >>> Tensor([-3.0, 1.0, 4.0]).hardswish()
         tensor([0.0000, 0.6667, 4.0000])
         """
-        low, high = self <= -3, self >= 3
-        return low._choose(self.isnan()._choose(self, 0.0), high._choose(self, self * (self + 3) / 6))
+        low, high = self <= -3, (self < 3).logical_not()
+        bent = (low | high)._choose(0.0, self)
+        return low._choose(self.detach() * 0, high._choose(self, bent * (bent + 3) / 6))
 
     def prelu(self, weight: Core) -> Self:
         """The element where it is positive, else `weight` times it: one number, or one for each place along dim 1.

@@ -140,7 +140,7 @@ class Angles(Floats):
         return large._choose(size.log() + _LN_2, near).copysign(self)
 
     @in_float
-    @slopes(lambda x: ((x - 1) * (x + 1)).rsqrt())
+    @slopes(lambda x: ((x - 1) * (x + 1) + 0.0).rsqrt())  # of a zero without a sign
     def acosh(self) -> Self:
         """The number, not negative, with this `cosh`; nan below 1.
 
@@ -149,7 +149,8 @@ class Angles(Floats):
         """
         large = self > 1e9
         beyond = large._choose(1.0, self) - 1
-        return large._choose(self.log() + _LN_2, (beyond + (beyond * (beyond + 2)).sqrt()).log1p())
+        near = (beyond + (beyond * (beyond + 2)).sqrt()).log1p()
+        return (self < 1)._choose(math.nan, large._choose(self.log() + _LN_2, near))
 
     @in_float
     @slopes(lambda x: 1 / ((1 - x) * (1 + x)))
@@ -209,8 +210,11 @@ class Angles(Floats):
         >>> Tensor([1.0, -2.0]).angle()
         tensor([0.0000, 3.1416])
         """
-        x = self if self.dtype.is_float else self.cast("float32")
-        return (x < 0)._choose(math.pi, x.isnan()._choose(x, 0.0)).cast(x.dtype)
+        return (self if self.dtype.is_float else self.cast("float32"))._angle_of_real()
+
+    @slopes(None)
+    def _angle_of_real(self) -> Self:
+        return (self < 0)._choose(math.pi, self.isnan()._choose(self, 0.0)).cast(self.dtype)
 
 
 def _slope_of_angle(part: Angles, y: Angles, x: Angles) -> Angles:

@@ -29,7 +29,7 @@ _LARGEST = {
 
 def _ratio(x: Any, sign: Any) -> Any:
     """The slope of `copysign` by x: 1 or -1, and 0 at 0."""
-    return x.sign() * x.copysign(sign).sign()
+    return x.eq(0)._choose(0.0, x.copysign(sign) / x)
 
 
 class Floats(Functions):

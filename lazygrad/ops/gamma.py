@@ -54,7 +54,7 @@ class Gamma(Normal):
         size = negative._choose(-self, self)
         above = size._lgamma_of_positive()
         # DLMF 5.5.3, for 1 - size: gamma(-size) gamma(size) = -pi / (size * sin(pi size))
-        mirrored = math.log(math.pi) - (size * size._sin_cos_pi()[0]).abs().log() - above
+        mirrored = math.log(math.pi) - size.log() - size._sin_cos_pi()[0].abs().log() - above
         result = negative._choose(mirrored, above)
         pole = negative & size.eq(size.floor())
         return (pole | size.isinf())._choose(math.inf, result)
@@ -138,7 +138,7 @@ class Gamma(Normal):
         inverse = 1 / y
         rising = [math.prod(range(s, s + 2 * k - 1)) / math.factorial(2 * k) for k in range(1, len(BERNOULLI) + 1)]
         series = inverse * polynomial(inverse * inverse, [float(b) * r for b, r in zip(BERNOULLI, rising)])
-        return total + y.pow(-s) * (y / (s - 1) + 0.5 + series)
+        return self.isinf()._choose(0.0, total + y.pow(-s) * (y / (s - 1) + 0.5 + series))
 
     def mvlgamma(self, p: int) -> Self:
         """The logarithm of the multivariate gamma function of dimension `p`. ArgumentError for a `p` below 1.

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 
 def _over(value: Any, x: Any) -> Any:
-    """value / x, and 1/2 at 0, where the orders of 1 have that slope."""
-    at_zero = x.eq(0)
+    """value / x, and 1/2 near 0, where the orders of 1 have that slope."""
+    at_zero = x.abs() < 1e-9
     return at_zero._choose(0.5, value / at_zero._choose(1.0, x))
 
 

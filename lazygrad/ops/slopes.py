@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from lazygrad.ir.build import mul
+from lazygrad.ir.build import filled_like, mul
 from lazygrad.ir.call import UserFunction
 from lazygrad.ir.node import Node, call
 from lazygrad.ops.core import Core, make
@@ -26,12 +26,12 @@ class _Slopes(UserFunction):
         self.name, self._kind, self._constants, self._formulas = name, kind, constants, formulas
 
     def gradients(self, inputs: Sequence[Node], by_outputs: Mapping[int, Node]) -> Sequence[Node | None]:
-        """The gradient times each derivative; none by an operand that has no formula."""
+        """The gradient times each derivative; zero by an operand that has no formula."""
         with enable_grad():  # what formulas detach is detached, whoever asks
             device = next((x.device for x in inputs if x.device), "")  # constants are everywhere
             operands = [make(self._kind, x, device, True) for x in inputs]
             slopes = [f and f(*operands, *self._constants).node for f in self._formulas]
-        return [None if slope is None else mul(by_outputs[0], slope) for slope in slopes]
+        return [filled_like(x, 0) if s is None else mul(by_outputs[0], s) for x, s in zip(inputs, slopes)]
 
 
 def slopes(
