@@ -207,7 +207,7 @@ class Activation(Functions):
         """self times `hardsigmoid` of it.
 
         >>> Tensor([-3.0, 1.0, 4.0]).hardswish()
-        tensor([0.0000, 0.6667, 4.0000])
+        tensor([-0.0000, 0.6667, 4.0000])
         """
         low, high = self <= -3, (self < 3).logical_not()
         bent = (low | high)._choose(0.0, self)
