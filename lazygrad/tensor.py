@@ -34,6 +34,7 @@ from lazygrad.ops.moving import Moving, moved
 from lazygrad.ops.operands import not_a_tensor
 from lazygrad.ops.passing_on import take_memory
 from lazygrad.ops.patterns import Patterns
+from lazygrad.ops.placed_maxima import PlacedMaxima
 from lazygrad.ops.relations import Relations
 from lazygrad.ops.reshaping_in_place import ReshapingInPlace
 from lazygrad.ops.text import tensor_text
@@ -49,6 +50,7 @@ class Tensor(
     LinearAlgebra,
     Attention,
     Conv,
+    PlacedMaxima,
     Counting,
     Relations,
     ReshapingInPlace,

@@ -16,6 +16,7 @@ from lazygrad import Tensor, where
 from lazygrad.errors import ArgumentError, BoundsError, DTypeError, ShapeError
 from tests.op_row import ALL, FLOATS, INTS, NUMBERS, In, Row, binary, unary
 from tests.op_table_elementwise import ELEMENTWISE
+from tests.op_table_images import IMAGES
 from tests.op_table_linalg import LINALG
 from tests.op_table_products import PRODUCTS as MORE_PRODUCTS
 from tests.op_table_reductions import COUNTED, RANKED, RELATED, SORTED, SUMMED
@@ -451,6 +452,7 @@ TABLE: dict[str, Row] = {
         *PRODUCTS,
         *MORE_PRODUCTS,
         *LINALG,
+        *IMAGES,
         *VIEWS,
         *INDEXED,
         *SHAPES,

@@ -43,8 +43,8 @@ def matrix_power(A: T, n: int) -> T:
     return result
 
 
-_TERMS = 16  # of Taylor's series; where the norm is at most _NORM, what it leaves out is 4e-17 of the result
-_NORM = 0.75
+_TERMS = 16  # of Taylor's series
+_NORM = {4: 2.5, 8: 0.75}  # by bytes: what the series leaves out up to this norm is below half an epsilon
 
 
 def matrix_exp(A: T) -> T:
@@ -61,7 +61,7 @@ def matrix_exp(A: T) -> T:
     if 0 in A.shape:
         return A._apart()
     largest = float(host_array(A.detach().abs().sum(-2).amax()))
-    squarings = max(0, math.ceil(math.log2(largest / _NORM))) if 0 < largest < math.inf else 0
+    squarings = max(0, math.ceil(math.log2(largest / _NORM[A.dtype.itemsize]))) if 0 < largest < math.inf else 0
     X = A * 2.0**-squarings
     powers = [eye_like(A), X, X.matmul(X)]
     powers += [powers[2].matmul(X), powers[2].matmul(powers[2])]

@@ -9,7 +9,7 @@ from lazygrad.dtype import DTypeLike, dtypes
 from lazygrad.errors import ArgumentError, fail
 from lazygrad.nn.linear import within
 from lazygrad.nn.module import Module
-from lazygrad.ops.conv import Sizes, each
+from lazygrad.ops.windows import Sizes, each
 from lazygrad.tensor import Tensor
 
 
@@ -94,7 +94,7 @@ class MaxPool2d(Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(..., H, W) to (..., H', W')."""
-        return x.max_pool2d(self.kernel_size, self.stride, self.padding, self.dilation)
+        return x.max_pool2d(self.kernel_size, self.stride, self.padding, self.dilation)  # type: ignore[no-any-return]
 
     def extra_repr(self) -> str:
         """The window."""
@@ -117,7 +117,7 @@ class AvgPool2d(Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(..., H, W) to (..., H', W')."""
-        return x.avg_pool2d(self.kernel_size, self.stride, self.padding, self.count_include_pad)
+        return x.avg_pool2d(self.kernel_size, self.stride, self.padding, count_include_pad=self.count_include_pad)
 
     def extra_repr(self) -> str:
         """The window."""

@@ -7,7 +7,15 @@ from lazygrad.nn.functions.patches import fold, unfold
 from lazygrad.tensor import Tensor
 
 __all__ = [
+    "adaptive_avg_pool1d",
+    "adaptive_avg_pool2d",
+    "adaptive_avg_pool3d",
+    "adaptive_max_pool1d",
+    "adaptive_max_pool2d",
+    "adaptive_max_pool3d",
+    "avg_pool1d",
     "avg_pool2d",
+    "avg_pool3d",
     "batch_norm",
     "bilinear",
     "binary_cross_entropy",
@@ -16,11 +24,17 @@ __all__ = [
     "channel_shuffle",
     "conv1d",
     "conv2d",
+    "conv3d",
+    "conv_transpose1d",
+    "conv_transpose2d",
+    "conv_transpose3d",
     "cosine_similarity",
     "cross_entropy",
     "dropout",
     "elu",
     "fold",
+    "fractional_max_pool2d",
+    "fractional_max_pool3d",
     "gelu",
     "glu",
     "group_norm",
@@ -35,7 +49,15 @@ __all__ = [
     "linear",
     "log_softmax",
     "logsigmoid",
+    "lp_pool1d",
+    "lp_pool2d",
+    "lp_pool3d",
+    "max_pool1d",
     "max_pool2d",
+    "max_pool3d",
+    "max_unpool1d",
+    "max_unpool2d",
+    "max_unpool3d",
     "mish",
     "mse_loss",
     "multi_head_attention_forward",
@@ -68,7 +90,15 @@ __all__ = [
     "unfold",
 ]
 
+adaptive_avg_pool1d = function(Tensor.adaptive_avg_pool1d)
+adaptive_avg_pool2d = function(Tensor.adaptive_avg_pool2d)
+adaptive_avg_pool3d = function(Tensor.adaptive_avg_pool3d)
+adaptive_max_pool1d = function(Tensor.adaptive_max_pool1d)
+adaptive_max_pool2d = function(Tensor.adaptive_max_pool2d)
+adaptive_max_pool3d = function(Tensor.adaptive_max_pool3d)
+avg_pool1d = function(Tensor.avg_pool1d)
 avg_pool2d = function(Tensor.avg_pool2d)
+avg_pool3d = function(Tensor.avg_pool3d)
 batch_norm = function(Tensor.batch_norm)
 bilinear = function(Tensor.bilinear)
 binary_cross_entropy = function(Tensor.binary_cross_entropy)
@@ -78,9 +108,15 @@ channel_shuffle = function(Tensor.channel_shuffle)
 conv1d = function(Tensor.conv1d)
 conv2d = function(Tensor.conv2d)
 cosine_similarity = function(Tensor.cosine_similarity)
+conv3d = function(Tensor.conv3d)
+conv_transpose1d = function(Tensor.conv_transpose1d)
+conv_transpose2d = function(Tensor.conv_transpose2d)
+conv_transpose3d = function(Tensor.conv_transpose3d)
 cross_entropy = function(Tensor.cross_entropy)
 dropout = function(Tensor.dropout)
 elu = activation(Tensor.elu)
+fractional_max_pool2d = function(Tensor.fractional_max_pool2d)
+fractional_max_pool3d = function(Tensor.fractional_max_pool3d)
 gelu = function(Tensor.gelu)
 group_norm = function(Tensor.group_norm)
 hardshrink = function(Tensor.hardshrink)
@@ -94,8 +130,16 @@ leaky_relu = activation(Tensor.leaky_relu)
 linear = function(Tensor.linear)
 log_softmax = function(Tensor.log_softmax)
 logsigmoid = function(Tensor.logsigmoid)
+lp_pool1d = function(Tensor.lp_pool1d)
+lp_pool2d = function(Tensor.lp_pool2d)
+lp_pool3d = function(Tensor.lp_pool3d)
+max_pool1d = function(Tensor.max_pool1d)
 max_pool2d = function(Tensor.max_pool2d)
 mish = activation(Tensor.mish)
+max_pool3d = function(Tensor.max_pool3d)
+max_unpool1d = function(Tensor.max_unpool1d)
+max_unpool2d = function(Tensor.max_unpool2d)
+max_unpool3d = function(Tensor.max_unpool3d)
 mse_loss = function(Tensor.mse_loss)
 nll_loss = function(Tensor.nll_loss)
 normalize = function(Tensor.normalize)

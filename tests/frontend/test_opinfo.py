@@ -17,12 +17,10 @@ from tests.peers import opinfo
 _SIZES_OF_ZERO = "at most one size is -1"
 REFUSED = {
     "norm.nuc": "nuc",
-    "nn.functional.avg_pool2d": "positional arguments|means of",
     "nn.functional.batch_norm": "training",
     "nn.functional.binary_cross_entropy": "weight",
     "nn.functional.binary_cross_entropy_with_logits": "weight",
     "nn.functional.group_norm": _SIZES_OF_ZERO,
-    "nn.functional.max_pool2d": "ceil_mode",
     **dict.fromkeys(("arange", "full_like", "scalar_tensor"), "does not fit uint8"),
     "as_strided.partial_views": "of a memory of",
     "randint": "high",

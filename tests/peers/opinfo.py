@@ -45,6 +45,7 @@ COMPLEX = frozenset({"linalg.eig", "linalg.eigvals"})
 RANDOM = frozenset(
     {"dropout", "empty", "empty_like", "empty_permuted", "empty_strided", "new_empty", "new_empty_strided"}
     | {"rand_like", "randint", "randn", "randn_like", "resize_", "resize_as_", "rrelu"}
+    | {"fractional_max_pool2d", "fractional_max_pool3d"}
 )
 # Functions of PyTorch's that have nothing in common with the method of that name here, which fills a new tensor.
 OTHERS = frozenset({"bernoulli", "normal", "uniform"})
