@@ -12,12 +12,10 @@ from lazygrad.dtype import dtypes
 from lazygrad.engine.run import upload
 from lazygrad.errors import ArgumentError, BoundsError, ShapeError, ViewError
 from lazygrad.ir import node as graph
-from lazygrad.ir.build import total
-from lazygrad.ir.node import Node
 from lazygrad.ops import layout
-from lazygrad.ops.conv import Sizes, each, windows
 from lazygrad.ops.core import Core, fail
 from lazygrad.ops.rearranging import Rearranging
+from lazygrad.ops.windows import Sizes, added_up, each, windows
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -76,10 +74,9 @@ class Patches(Rearranging):
             fail(ShapeError, f"fold: shape {list(self.shape)} is not {wanted}, which an output {sizes} is made of")
         c = self.shape[1] // math.prod(kernel)
         x = graph.reshape(self._in(), (self.shape[0], c, *kernel, *counts))
-        x = graph.permute(x, (0, 1, 3, 5, 2, 4))  # (N, C, k1, o1, k0, o0)
-        x = _spread(x, steps[0], apart[0], sizes[0] + 2 * pads[0])
-        x = graph.permute(x, (0, 1, 4, 5, 2, 3))
-        x = total(_spread(x, steps[1], apart[1], sizes[1] + 2 * pads[1]), (2, 4))
+        x = added_up(
+            graph.permute(x, (0, 1, 4, 5, 2, 3)), [n + 2 * p for n, p in zip(sizes, pads)], kernel, steps, apart
+        )
         cut = [(p, p + n) for p, n in zip(pads, sizes)]
         return self._out(graph.shrink(x, [(0, self.shape[0]), (0, c), *cut]))
 
@@ -160,20 +157,3 @@ def _places(
     if min(counts) < 1:
         fail(ShapeError, f"{what}: a window {list(kernel)} with dilation {list(apart)} is larger than {list(sizes)}")
     return counts
-
-
-def _spread(x: Node, step: int, apart: int, n: int) -> Node:
-    """(..., k, o) gives (..., k, n): element [i, j] is at place j * step + i * apart, among zeros.
-
-    Rows of n + apart elements, read as rows of n, lie `apart` further to the right each.
-    """
-    *outer, k, o = x.shape
-    whole = [(0, m) for m in outer]
-    none = [(0, 0)] * len(outer)
-    x = graph.pad(graph.reshape(x, (*outer, k, o, 1)), [*none, (0, 0), (0, 0), (0, step - 1)])
-    x = graph.reshape(x, (*outer, k, o * step))
-    width = (o - 1) * step + 1
-    x = graph.shrink(x, [*whole, (0, k), (0, width)])
-    x = graph.pad(x, [*none, (0, 0), (0, n + apart - width)])
-    x = graph.reshape(x, (*outer, k * (n + apart)))
-    return graph.reshape(graph.shrink(x, [*whole, (0, k * n)]), (*outer, k, n))

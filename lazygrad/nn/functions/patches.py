@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lazygrad.ops.conv import Sizes
+from lazygrad.ops.windows import Sizes
 from lazygrad.tensor import Tensor
 
 
