@@ -38,21 +38,33 @@ class Order(Joining, Reduce):
 
     __slots__ = ()
 
-    def _order(self, axis: int, descending: bool = False, first: int | None = None) -> Self:
+    def _order(self, axis: int, descending: bool = False, first: Dim | None = None) -> Self:
         """The places along `axis`, int64, in the order of their elements, of equal ones as they are; nan is the
         greatest. With `first`, only so many of them."""
+        n = self.shape[axis] if self.ndim else 1
+        count = n if first is None else first
+        if n == 1 or count == 0:
+            shape = tuple(count if i == axis else m for i, m in enumerate(self.shape))
+            return self._new(graph.const(0, dtypes.int64, shape))
+        return self._ranked(axis, descending, lambda numbers: numbers._sorted(first)).narrow(axis, 0, count)
+
+    def _place_of_rank(self, axis: int, rank: int) -> Self:
+        """The place along `axis`, with size 1 there, of the element that `_order` puts at `rank`."""
         if not self.ndim or self.shape[axis] == 1:
             return self._new(graph.const(0, dtypes.int64, self.shape))
+        return self._ranked(axis, False, lambda numbers: numbers._of_rank(rank))
+
+    def _ranked(self, axis: int, descending: bool, chosen: Callable[[Self], Self]) -> Self:
+        """The places along `axis` of the numbers that `chosen` takes of those that stand for the elements."""
         key = self.detach()._sort_key().transpose(axis, -1)
         key = key.bitwise_not() if descending else key
-        n = self.shape[axis]
         if key.dtype.itemsize == 8:  # by the lower half first, then by the upper half
             low = ((key & _LOW) - (1 << 31))._packed()._sorted(None) & _LOW
             high = (key >> 32)._of_places(low)
-            order = low._of_places(high._packed()._sorted(first) & _LOW)
+            order = low._of_places(chosen(high._packed()) & _LOW)
         else:
-            order = key.cast(dtypes.int64)._packed()._sorted(first) & _LOW
-        return order.narrow(-1, 0, n if first is None else first).transpose(axis, -1)
+            order = chosen(key.cast(dtypes.int64)._packed()) & _LOW
+        return order.transpose(axis, -1)
 
     def _of_places(self, places: Self) -> Self:
         """The elements at `places` of the last dimension, which lie in it."""
@@ -81,26 +93,38 @@ class Order(Joining, Reduce):
         """Of int64 that hold 32 bits: these in the upper half, and places along the last dimension in the lower one."""
         return self * (1 << 32) + self._new(positions(self.shape, self.ndim - 1, dtypes.int64))
 
-    def _sorted(self, first: int | None) -> Self:
-        """Different int64 in ascending order along the last dimension; at least the `first` of them."""
+    @property
+    def _at_hand(self) -> bool:
+        """Whether NumPy can have the values now, and is as fast as the device."""
         known = all(isinstance(n, int) for n in self.shape)
-        if known and watch_here() is None and open_device(self.device).info.kind == "cpu":
-            return self._sorted_on_host(first)
-        if first is not None:
-            return self._smallest(first)
-        return self._sorted_in_graph()
+        return known and watch_here() is None and open_device(self.device).info.kind == "cpu"
 
-    def _sorted_on_host(self, first: int | None) -> Self:
+    def _sorted(self, first: Dim | None) -> Self:
+        """Different int64 in ascending order along the last dimension; at least the `first` of them."""
+        if self._at_hand:
+            return self._sorted_on_host(first)
+        return self._smallest(first) if isinstance(first, int) and first <= _BLOCK else self._sorted_in_graph()
+
+    def _of_rank(self, rank: int) -> Self:
+        """Of different int64 along the last dimension the one, with size 1 there, that `rank` others are less than."""
+        if not self._at_hand:
+            return self._sorted(rank + 1).narrow(-1, rank, 1)
+        realize([self.node], self.device)
+        numbers = download(self.node)
+        numbers.partition(rank)
+        return self._new(upload(numbers[..., rank : rank + 1].copy(), dtypes.int64, self.device, share=True))
+
+    def _sorted_on_host(self, first: Dim | None) -> Self:
         realize([self.node], self.device)
         n = self.shape[-1]
-        if first is not None and isinstance(n, int) and 0 < first <= n // _SPARSE:
+        if isinstance(first, int) and isinstance(n, int) and 0 < first <= n // _SPARSE:
             shared = download(self.node, share=True)
             rows = [_least(row, first) for row in shared.reshape(-1, n)]
             numbers = np.array(rows, np.int64).reshape(*shared.shape[:-1], first)
         else:
             numbers = download(self.node)
-            if first is not None and first < numbers.shape[-1]:
-                numbers.partition(max(first - 1, 0))
+            if isinstance(first, int) and first < numbers.shape[-1]:
+                numbers.partition(first - 1)
                 numbers = np.ascontiguousarray(numbers[..., :first])
             numbers.sort()
         return self._new(upload(numbers, dtypes.int64, self.device, share=True))

@@ -79,8 +79,7 @@ class Quantiles(Prefixes, Sorting):
             count = self._how_many(axis, ignore_nan)
             place = self._order(axis)._at_order(((count - 1) // 2).clamp(min=0), axis)
         else:
-            middle = (n - 1) // 2
-            place = self._order(axis, first=middle + 1).narrow(axis, middle, 1)
+            place = self._place_of_rank(axis, (n - 1) // 2)
         if ignore_nan or not self.dtype.is_float:
             return place
         return missing.any(axis, keepdim=True)._choose(missing.argmax(axis, keepdim=True), place)

@@ -81,8 +81,7 @@ class Sorting(Order):
         self._need_places("kthvalue", axis, 1, k)
         if not self.ndim:
             return Indexed(self._apart(), self._order(0))
-        place = self._order(axis, first=k).narrow(axis, k - 1, 1)
-        return self._at_place(place, axis, keepdim)
+        return self._at_place(self._place_of_rank(axis, k - 1), axis, keepdim)
 
     def _at_place(self, place: Self, axis: int, keepdim: bool) -> Indexed[Self]:
         """The element at `place`, which has size 1 along `axis`, and that place."""

@@ -109,6 +109,21 @@ def test_a_few_of_very_many(device: str, count: int) -> None:
             assert (places == np.argsort(-x if down else x, 1, kind="stable")[:, :count]).all()
 
 
+def test_none_of_them(device: str) -> None:
+    for shape in ((3, 5), (3, 1), (3, 0)):
+        values, places = Tensor(np.ones(shape)).topk(0, 1)
+        assert values.shape == places.shape == (3, 0)
+        assert values.numpy().shape == (3, 0)
+
+
+@pytest.mark.parametrize("rank", [1, 300, 2999, 3000])
+def test_one_of_many(rank: int) -> None:
+    x = np.random.default_rng(0).integers(0, 999, (2, 3000))
+    want = np.argsort(x, 1, kind="stable")[:, rank - 1]
+    for call in (lambda t: t.kthvalue(rank), traced(lambda t: t.int().kthvalue(rank))):
+        assert (call(Tensor(x)).indices.numpy() == want).all()
+
+
 def test_a_replay_orders_what_it_is_given(device: str) -> None:
     """Sampling among the top k: later calls see other numbers, and other top ones."""
 
