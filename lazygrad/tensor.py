@@ -100,6 +100,14 @@ class Tensor(
         array, kind = as_array(data, kind)
         return leaf(cls, run.upload(array, kind, name), name, requires_grad)
 
+    def is_nonzero(self) -> bool:
+        """Whether the one element that there is is not zero. ShapeError for any other number of elements.
+
+        >>> Tensor([0.5]).is_nonzero()
+        True
+        """
+        return bool(self)
+
     def __len__(self) -> int:
         if not self.ndim:
             raise TypeError("a 0-d tensor has no length")

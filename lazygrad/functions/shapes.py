@@ -15,6 +15,8 @@ from lazygrad.ops.stacking import (
     atleast_3d,
     block_diag,
     column_stack,
+    concat,
+    concatenate,
     dstack,
     hstack,
     row_stack,
@@ -42,6 +44,8 @@ __all__ = [
     "clone",
     "column_stack",
     "combinations",
+    "concat",
+    "concatenate",
     "constant_pad_nd",
     "detach",
     "detach_copy",
@@ -69,6 +73,8 @@ __all__ = [
     "index_select",
     "is_complex",
     "is_floating_point",
+    "is_nonzero",
+    "is_same_size",
     "is_signed",
     "masked_fill",
     "masked_scatter",
@@ -169,6 +175,8 @@ index_reduce = function(Tensor.index_reduce)
 index_select = function(Tensor.index_select)
 is_complex = function(Tensor.is_complex)
 is_floating_point = function(Tensor.is_floating_point)
+is_nonzero = function(Tensor.is_nonzero)
+is_same_size = function(Tensor.is_same_size)
 is_signed = function(Tensor.is_signed)
 masked_fill = function(Tensor.masked_fill)
 masked_scatter = function(Tensor.masked_scatter)

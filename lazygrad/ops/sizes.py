@@ -9,6 +9,7 @@ from lazygrad.index.expr import Dim, dim_product
 from lazygrad.ops import layout
 from lazygrad.ops.core import Core, fail
 from lazygrad.ops.layout import Layout, Memory
+from lazygrad.runtime.registry import open_device
 
 
 class Sizes(Core):
@@ -136,6 +137,41 @@ class Sizes(Core):
         (True, False)
         """
         return self.dtype.is_float or self.dtype.kind == "int"
+
+    def is_same_size(self, other: Core) -> bool:
+        """Whether another tensor has this one's shape.
+
+        >>> Tensor([1, 2]).is_same_size(Tensor([3.0, 4.0]))
+        True
+        """
+        return self.shape == other.shape
+
+    @property
+    def is_cpu(self) -> bool:
+        """Whether the elements are in the host's memory.
+
+        >>> Tensor([1], device="NUMPY").is_cpu
+        True
+        """
+        return not self.is_cuda and open_device(self.device).info.kind == "cpu"
+
+    @property
+    def is_cuda(self) -> bool:
+        """Whether the device is one of CUDA's.
+
+        >>> Tensor([1], device="NUMPY").is_cuda
+        False
+        """
+        return self.device.startswith("CUDA")
+
+    def get_device(self) -> int:
+        """The number of the GPU, -1 for what is on the CPU.
+
+        >>> Tensor([1], device="NUMPY").get_device()
+        -1
+        """
+        number = self.device.rpartition(":")[2]
+        return -1 if self.is_cpu else int(number) if number.isdecimal() else 0
 
     def _layout(self, what: str) -> Layout:
         place = None if self._alias is None else self._alias.find_layout()

@@ -9,8 +9,31 @@ from lazygrad.errors import ShapeError
 from lazygrad.ops.core import fail
 from lazygrad.ops.joining import cat, check_tensors
 from lazygrad.ops.rearranging import Rearranging
+from lazygrad.ops.spelling import spelled
 
 T = TypeVar("T", bound=Rearranging)
+
+
+@spelled
+def concat(tensors: Sequence[T], dim: int = 0) -> T:
+    """`cat`.
+
+    >>> from lazygrad import Tensor
+    >>> concat([Tensor([1]), Tensor([2])]).tolist()
+    [1, 2]
+    """
+    return cat(tensors, dim)
+
+
+@spelled
+def concatenate(tensors: Sequence[T], dim: int = 0) -> T:
+    """`cat`, by NumPy's name.
+
+    >>> from lazygrad import Tensor
+    >>> concatenate([Tensor([[1]]), Tensor([[2]])], axis=1).tolist()
+    [[1, 2]]
+    """
+    return cat(tensors, dim)
 
 
 def hstack(tensors: Sequence[T]) -> T:

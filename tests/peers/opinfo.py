@@ -30,6 +30,9 @@ SPELLED: dict[str, Call] = {
     "where": lambda x, condition, other: lazygrad.where(condition, x, other),
     "polygamma": lambda x, n: x.polygamma(n),
     "einsum": lambda tensors, equation: lazygrad.einsum(equation, *tensors),
+    "slice": lambda x, dim=0, start=None, end=None, step=1: x[
+        (slice(None),) * (dim % x.ndim) + (slice(start, end, step),)
+    ],
     "T": lambda x: x.T,
     "mT": lambda x: x.mT,
     "mH": lambda x: x.mH,
