@@ -63,6 +63,7 @@ __all__ = [
     "fliplr",
     "flipud",
     "gather",
+    "get_device",
     "hsplit",
     "hstack",
     "index_add",
@@ -166,6 +167,7 @@ flip = function(Tensor.flip)
 fliplr = function(Tensor.fliplr)
 flipud = function(Tensor.flipud)
 gather = function(Tensor.gather)
+get_device = function(Tensor.get_device)
 hsplit = function(Tensor.hsplit)
 index_add = function(Tensor.index_add)
 index_copy = function(Tensor.index_copy)
