@@ -251,7 +251,6 @@ def test_few_kernels() -> None:
     calls: list[Callable[[], Tensor]] = [
         lambda: functional.pad(x, (1, 2, 2, 1), "reflect") * 2,
         lambda: x.unfold(2, 3, 2).sum(-1),
-        lambda: functional.fold(functional.unfold(x, 3), (8, 8), 3),
         lambda: x.diagonal(0, 2, 3) + 1,
         lambda: functional.pixel_shuffle(x.repeat(1, 4, 1, 1), 2) + 1,
         lambda: x.rot90(1, (2, 3)).roll((1, 2), (2, 3)) + 1,
