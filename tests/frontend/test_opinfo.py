@@ -16,7 +16,6 @@ from tests.peers import opinfo
 # What lazygrad refuses, by a word of its error: arguments and forms that it does not offer.
 _SIZES_OF_ZERO = "at most one size is -1"
 REFUSED = {
-    "norm.nuc": "nuc",
     "nn.functional.batch_norm": "training",
     "nn.functional.binary_cross_entropy": "weight",
     "nn.functional.binary_cross_entropy_with_logits": "weight",
