@@ -90,4 +90,41 @@ POOLS = [
     ),
 ]
 
-IMAGES = [*TRANSPOSED, *POOLS]
+_GRID = In((2, 4, 5, 2), -1.3, 1.3)
+RESAMPLED = [
+    _both("interpolate", "nearest", _IMAGE, scale_factor=1.7),
+    _both("interpolate", "nearest-exact", _IMAGE, size=(4, 9), mode="nearest-exact"),
+    _both("interpolate", "linear", In((2, 3, 5)), size=8, mode="linear", align_corners=True),
+    _both("interpolate", "bilinear", _IMAGE, scale_factor=(1.5, 0.6), mode="bilinear"),
+    _both("interpolate", "smaller", _IMAGE, size=(3, 2), mode="bilinear", antialias=True),
+    _both("interpolate", "bicubic", _IMAGE, size=(9, 4), mode="bicubic"),
+    _both("interpolate", "smaller_bicubic", _IMAGE, size=(3, 2), mode="bicubic", antialias=True),
+    _both("interpolate", "trilinear", _VOLUME, size=(3, 6, 4), mode="trilinear"),
+    _both("interpolate", "area", _IMAGE, size=(3, 4), mode="area"),
+    *(
+        _both("grid_sample", f"{mode}_{padding}", _IMAGE, _GRID, mode=mode, padding_mode=padding, align_corners=False)
+        for mode in ("bilinear", "bicubic")
+        for padding in ("zeros", "border", "reflection")
+    ),
+    _both("grid_sample", "nearest", _IMAGE, _GRID, mode="nearest", align_corners=True),
+    _both("grid_sample", "volume", _VOLUME, In((1, 2, 3, 2, 3), -1.2, 1.2), align_corners=True),
+    Row(
+        "affine_grid",
+        lambda x: ours.affine_grid(x, (2, 1, 3, 4), align_corners=False),
+        None,
+        (In((2, 2, 3)),),
+        FLOATS[:2],
+        torch=lambda x: theirs.affine_grid(x, [2, 1, 3, 4], align_corners=False),
+        errors=(
+            (lambda: ours.affine_grid(Tensor.ones(2, 2, 3), (1, 1, 2, 2)), ShapeError, "theta"),
+            (lambda: ours.interpolate(Tensor.ones(1, 1, 2)), ArgumentError, "one of size and scale_factor"),
+            (lambda: ours.interpolate(Tensor.ones(1, 1, 2), 3, mode="bilinear"), ShapeError, "bilinear"),
+            (lambda: ours.interpolate(Tensor.ones(1, 1, 2), 3, mode="cubic"), ArgumentError, "'cubic'"),
+            (lambda: ours.interpolate(Tensor.ones(1, 1, 2), 3, align_corners=True), ArgumentError, "align_corners"),
+            (lambda: ours.grid_sample(Tensor.ones(1, 1, 2, 2), Tensor.ones(1, 2, 2)), ShapeError, "do not fit"),
+        ),
+    ),
+    _both("local_response_norm", "plain", _IMAGE, size=2, alpha=0.5, k=1.5),
+]
+
+IMAGES = [*TRANSPOSED, *POOLS, *RESAMPLED]

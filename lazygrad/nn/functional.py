@@ -4,6 +4,14 @@ from lazygrad.functions.made import activation, function
 from lazygrad.nn.functions.activations import rrelu as rrelu
 from lazygrad.nn.functions.attention import multi_head_attention_forward
 from lazygrad.nn.functions.patches import fold, unfold
+from lazygrad.nn.functions.resampling import (
+    interpolate,
+    local_response_norm,
+    upsample,
+    upsample_bilinear,
+    upsample_nearest,
+)
+from lazygrad.nn.functions.sampling import affine_grid, grid_sample
 from lazygrad.tensor import Tensor
 
 __all__ = [
@@ -13,6 +21,7 @@ __all__ = [
     "adaptive_max_pool1d",
     "adaptive_max_pool2d",
     "adaptive_max_pool3d",
+    "affine_grid",
     "avg_pool1d",
     "avg_pool2d",
     "avg_pool3d",
@@ -37,16 +46,19 @@ __all__ = [
     "fractional_max_pool3d",
     "gelu",
     "glu",
+    "grid_sample",
     "group_norm",
     "hardshrink",
     "hardsigmoid",
     "hardswish",
     "hardtanh",
     "huber_loss",
+    "interpolate",
     "l1_loss",
     "layer_norm",
     "leaky_relu",
     "linear",
+    "local_response_norm",
     "log_softmax",
     "logsigmoid",
     "lp_pool1d",
@@ -88,6 +100,9 @@ __all__ = [
     "tanhshrink",
     "threshold",
     "unfold",
+    "upsample",
+    "upsample_bilinear",
+    "upsample_nearest",
 ]
 
 adaptive_avg_pool1d = function(Tensor.adaptive_avg_pool1d)

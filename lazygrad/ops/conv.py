@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from lazygrad.errors import ArgumentError, DTypeError, ShapeError
+from lazygrad.index.expr import Dim
 from lazygrad.ir.build import mul, total
 from lazygrad.ir.node import Node, cast, expand, pad, permute, reshape, shrink
 from lazygrad.ops.core import Core, fail
@@ -111,7 +112,7 @@ class Conv(Matmul):
             fail(ShapeError, f"{what}: {shapes}; they are (N, C, ...) and (O, C / groups, ...) of {n + 2} dimensions")
         if self.shape[1] != weight.shape[1] * groups or weight.shape[0] % groups:
             fail(ShapeError, f"{what}: {shapes}: {self.shape[1]} channels are not groups * {weight.shape[1]}")
-        self._check_factors(what, weight, bias, int(ints(weight.shape)[0]))
+        self._check_factors(what, weight, bias, weight.shape[0])
 
     def conv_transpose2d(
         self,
@@ -212,9 +213,9 @@ class Conv(Matmul):
             fail(ShapeError, f"{what}: {shapes}; they are (N, C, ...) and (C, O / groups, ...) of {n + 2} dimensions")
         if self.shape[1] != weight.shape[0] or int(ints(weight.shape)[0]) % groups:
             fail(ShapeError, f"{what}: {shapes}: {self.shape[1]} channels are not the weight's, or not whole groups")
-        self._check_factors(what, weight, bias, int(ints(weight.shape)[1]) * groups)
+        self._check_factors(what, weight, bias, ints(weight.shape)[1] * groups)
 
-    def _check_factors(self, what: str, weight: Core, bias: Core | None, outputs: int) -> None:
+    def _check_factors(self, what: str, weight: Core, bias: Core | None, outputs: Dim) -> None:
         """That weight and bias are of this tensor's dtype, and the bias one number for each output channel."""
         for other in (weight,) if bias is None else (weight, bias):
             if self.dtype is not other.dtype:

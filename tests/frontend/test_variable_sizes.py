@@ -14,6 +14,7 @@ from lazygrad.settings import settings
 from tests.frontend.test_op_table import Arrays, close, samples, tensors, varies
 from tests.op_row import Row
 from tests.op_table import TABLE
+from tests.op_table_images import RESAMPLED, TRANSPOSED
 from tests.op_table_linalg import FACTORS, SOLUTIONS
 
 ON_THE_HOST = [row.name for row in [*FACTORS, *SOLUTIONS]]
@@ -50,6 +51,10 @@ NEED_NUMBERS = {  # rows that cut, count or index by a number what has a variabl
     "topk_smallest": "for all values of n",
     "trace": "must be a number",
     "view": "cannot have shape",
+    **dict.fromkeys((row.name for row in TRANSPOSED), "symbolic"),
+    **dict.fromkeys((row.name for row in RESAMPLED if row.inputs[1:] and row.inputs[1].shape[0] == 2), "do not fit"),
+    "affine_grid": "theta",
+    "conv3d_plain": "does not fit",
     **dict.fromkeys((*ON_THE_HOST, "linalg_matrix_exp_of_large"), "must be known"),
     **dict.fromkeys(("linalg_tensorinv", "linalg_tensorsolve"), "cannot have shape"),
 }
