@@ -7,6 +7,7 @@ from lazygrad.linear_algebra.older import lu_factor, lu_factor_ex
 from lazygrad.linear_algebra.older import lu_solve_factored as lu_solve
 from lazygrad.linear_algebra.powers import (
     cross,
+    diagonal,
     householder_product,
     matrix_exp,
     matrix_power,
@@ -28,6 +29,7 @@ __all__ = [
     "cond",
     "cross",
     "det",
+    "diagonal",
     "eig",
     "eigh",
     "eigvals",

@@ -99,6 +99,17 @@ def vecdot(x: T, y: T, *, dim: int = -1) -> T:
     return product.sum(dim, dtype=product.dtype)
 
 
+def diagonal(A: Any, *, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Any:
+    """The diagonals of matrices over two dimensions, as a view whose last dimension they are.
+
+    >>> diagonal(Tensor([[[1, 2], [3, 4]]])).tolist()
+    [[1, 4]]
+    """
+    if not isinstance(A, Core):
+        not_a_tensor("diagonal", A)
+    return A.diagonal(offset, dim1, dim2)  # type: ignore[attr-defined]
+
+
 def vander(x: T, *, N: int | None = None) -> T:
     """Vandermonde's matrix: of vectors (..., n) the powers 0 to N - 1, (..., n, N), N = n unless given.
 
