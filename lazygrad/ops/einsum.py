@@ -56,7 +56,8 @@ def einsum(equation: Any, *operands: Any) -> Any:
     terms, output = _parsed(equation, [x.ndim for x in operands], misfit)
     _check_sizes(terms, operands, misfit)
     kind = operands[0].dtype
-    if kind.is_half and all(x.dtype is kind for x in operands):  # products and their sums are rounded once
+    only_moved = len(operands) == 1 and {*terms[0]} <= {*output}  # a view
+    if kind.is_half and all(x.dtype is kind for x in operands) and not only_moved:  # rounded once, at the end
         return _contracted([x.cast(accumulation(kind)) for x in operands], terms, output).cast(kind)
     return _contracted([*operands], terms, output)
 

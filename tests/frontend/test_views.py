@@ -316,7 +316,12 @@ def test_views_are_what_pytorch_says(name: str) -> None:
     for dtype in row.dtypes:
         ours = [Tensor(a, dtype=getattr(dtypes, dtype) if a.dtype.kind == "f" else None) for a in arrays]
         theirs = [torch.tensor(a).to(getattr(torch, dtype)) if a.dtype.kind == "f" else torch.tensor(a) for a in arrays]
-        result, expected = row.call(*ours), row.torch_call(*theirs)
+        try:
+            expected = row.torch_call(*theirs)
+        except NotImplementedError:  # PyTorch has no such dtype for it
+            assert dtype != row.dtypes[0]
+            continue
+        result = row.call(*ours)
         memory = expected.untyped_storage().data_ptr()
         for x, t in zip(ours, theirs):
             assert shares(result, x) == (memory == t.untyped_storage().data_ptr() and memory != 0), dtype
