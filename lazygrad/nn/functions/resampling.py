@@ -189,4 +189,5 @@ def local_response_norm(input: Tensor, size: int, alpha: float = 0.0001, beta: f
     x = input.cast(dtypes.float32) if input.dtype.is_half else input
     channels_last = x.square().movedim(1, -1).pad((size // 2, (size - 1) // 2))
     mean = channels_last.avg_pool1d(size, 1).movedim(-1, 1)
-    return (x / (mean * alpha + k) ** beta).cast(input.dtype)
+    result = x / (mean * alpha + k) ** beta
+    return result.cast(input.dtype) if input.dtype.is_half else result
