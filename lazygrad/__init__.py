@@ -16,6 +16,7 @@ from lazygrad.ops.functional import grad, value_and_grad
 from lazygrad.ops.jit import jit
 from lazygrad.ops.joining import cat, stack, where
 from lazygrad.ops.mode import enable_grad, is_grad_enabled, no_grad
+from lazygrad.ops.scan import scan
 from lazygrad.tensor import Tensor
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ __all__ = [
     "nn",
     "no_grad",
     "optim",
+    "scan",
     "signal",
     "special",
     "stack",

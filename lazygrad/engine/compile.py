@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from lazygrad.index.expr import Dim, as_dim, dim_max, dim_product, lift
 from lazygrad.index.variable import Variable, bounds
 from lazygrad.ir.node import Node, topological
-from lazygrad.ir.op import Arg, BufferArg, CheckArg, IdArg, StoreArg
+from lazygrad.ir.op import Arg, BufferArg, CheckArg, IdArg, RepeatArg, StoreArg
 from lazygrad.ir.signature import own_variables
 from lazygrad.ir.variables import Sizes
 from lazygrad.render.language import render
@@ -152,8 +152,10 @@ def structure(kernel: Kernel, aliases: Aliases) -> tuple[object, ...]:
     return (tuple(rows), kernel.group.kind, kernel.group.outer, members, outputs, shared, *bounds(sizes))
 
 
-def stable(arg: Arg | None) -> Arg | None:
+def stable(arg: Arg | None) -> object:
     """The argument without identities, which do not show in the source."""
+    if isinstance(arg, RepeatArg):
+        return arg.body.text()  # type: ignore[attr-defined]
     return None if isinstance(arg, (BufferArg, CheckArg, IdArg, StoreArg)) else arg
 
 

@@ -16,7 +16,7 @@ from lazygrad.engine import plan_store
 from lazygrad.engine.counters import counters
 from lazygrad.engine.plan import Plan, make_plan, structure
 from lazygrad.engine.report import print_kernel
-from lazygrad.engine.slots import Input, Output, Slot, Temporary, Workspace
+from lazygrad.engine.slots import Input, Output, Part, Slot, Temporary, Workspace
 from lazygrad.engine.whole import to_the_end
 from lazygrad.ir.node import Node
 from lazygrad.ir.variables import Sizes
@@ -35,6 +35,7 @@ class Runner:
     runtime: Runtime
     prepared: Prepared | None = None
     slots: list[Slot] = field(default_factory=list)  # inputs, outputs, then those of the plan's own memory
+    parts: list[Part] = field(default_factory=list)
     uses: list[list[tuple[int, int]]] = field(default_factory=list)  # of each of them: launches and their arguments
     bound: list[object] = field(default_factory=list)  # handles only: a Memory here would keep its block in use
     own: list[Memory] = field(default_factory=list)  # of the last slots, while there are temporaries
@@ -114,14 +115,21 @@ class Runner:
         if not self.slots:
             own = dict.fromkeys(slot for step in self.plan.steps for slot in step.memories)
             given: list[Slot] = [*map(Input, range(len(inputs))), *map(Output, range(len(outputs)))]
-            self.slots = given + [slot for slot in own if isinstance(slot, (Temporary, Workspace))]
+            self.parts = [slot for slot in own if isinstance(slot, Part)]
+            self.slots = [*given, *self.parts, *(s for s in own if isinstance(s, (Temporary, Workspace)))]
         if self.plan.arena and self.arena is None:
             self.arena = self.runtime.allocate(self.plan.arena, "temporaries")
         if self.plan.workspace and not self.scratch:
             self._make_workspace()
         if not self.own:
-            self.own = [*map(self._memory, self.slots[len(inputs) + len(outputs) :])]
-        return [*inputs, *outputs, *self.own]
+            first = len(inputs) + len(outputs) + len(self.parts)
+            self.own = [*map(self._memory, self.slots[first:])]
+        return [*inputs, *outputs, *self._parts(inputs, outputs), *self.own]
+
+    def _parts(self, inputs: Sequence[Memory], outputs: Sequence[Memory]) -> list[Memory]:
+        """Of the steps of sequences that are given, or results."""
+        wholes = ((inputs if isinstance(p.of, Input) else outputs)[p.of.number] for p in self.parts)
+        return [self.runtime.sub(whole, p.offset, p.nbytes) for p, whole in zip(self.parts, wholes)]
 
     def _make_workspace(self) -> None:
         whole = self.runtime.allocate(self.plan.workspace, "workspace")

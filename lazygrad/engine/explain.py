@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from lazygrad.engine.compile import Stages, compile_kernel
 from lazygrad.engine.run import over_buffers, realized
 from lazygrad.index.expr import Var
 from lazygrad.ir.node import Node
+from lazygrad.ir.op import Op
+from lazygrad.ir.repeat import step_of
 from lazygrad.ir.show import text as graph_text
 from lazygrad.ir.variables import unbind
 from lazygrad.runtime.base import DeviceInfo
@@ -64,7 +66,16 @@ def _scheduled(nodes: Sequence[Node], device: str) -> tuple[Kernel, ...]:
     pending = over_buffers([n for n in dict.fromkeys(nodes) if realized(n) is None], device)
     unknown = {v for n in pending for v in n.variables if v.bound is None}
     given: dict[Var, int] = {v: v.hi for v in unknown}  # as for any value but 0
-    return schedule(unbind(pending, given).roots).kernels if pending else ()
+    return tuple(_once(schedule(unbind(pending, given).roots).kernels)) if pending else ()
+
+
+def _once(scheduled: Iterable[Kernel]) -> Iterator[Kernel]:
+    """Kernels, with those of one step in the place of one that repeats it."""
+    for k in scheduled:
+        if k.outputs[0].op is Op.REPEAT:
+            yield from _once(schedule(step_of(k.outputs[0])[0]).kernels)
+        else:
+            yield k
 
 
 def _view(stages: Stages, info: DeviceInfo) -> KernelView:

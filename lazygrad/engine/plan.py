@@ -11,16 +11,17 @@ from dataclasses import dataclass, replace
 
 from lazygrad.engine.compile import Aliases, Compiled, can_overwrite, compile_batch, stable
 from lazygrad.engine.report import print_stages
-from lazygrad.engine.slots import Input, Output, Slot, Temporary, Workspace
+from lazygrad.engine.slots import Input, Output, Part, Slot, Temporary, Workspace
 from lazygrad.engine.verify import verify_memory
 from lazygrad.index.expr import Dim, as_dim, dim_product
 from lazygrad.index.variable import bounds
 from lazygrad.ir.node import Node, is_empty, topological
 from lazygrad.ir.op import Op
+from lazygrad.ir.repeat import body_of, step_of
 from lazygrad.ir.variables import Sizes
 from lazygrad.runtime.base import DeviceInfo
 from lazygrad.schedule.batch import Batch, batches
-from lazygrad.schedule.kernel import Kernel, Schedule, schedule
+from lazygrad.schedule.kernel import Kernel, Schedule, base, schedule
 from lazygrad.schedule.memory import plan as plan_memory
 from lazygrad.schedule.order import ordered
 from lazygrad.schedule.recompute import recomputed
@@ -74,12 +75,22 @@ def make_plan(roots: Sequence[Node], inputs: Sequence[Node], replaces: Mapping[i
     if settings.verify:
         verify([k for batch in launches for k in batch], planned.results)
         verify_memory(launches, slots, aliases, planned.results)
-    steps = [_step(batch, aliases, slots, info) for batch in launches]
+    steps: list[Step] = []
+    size = -(-arena.size // info.alignment) * info.alignment
+    repeated = size
+    for batch in launches:
+        n = batch[0].outputs[0]
+        if n.op is Op.REPEAT:
+            once = make_plan(*step_of(n), {}, info)
+            steps += _turns(n, once, slots, size)
+            repeated = max(repeated, size + once.arena)
+        else:
+            steps.append(_step(batch, aliases, slots, info))
     scratch, workspace = _workspaces([s.kernel for s in steps], info.alignment)
     steps = [replace(s, memories=(*s.memories, *own)) for s, own in zip(steps, scratch)]
     results = tuple(None if is_empty(n) else slots[n] for n in planned.results)
     outputs = tuple(as_dim(dim_product(n.shape) * n.dtype.itemsize) for n in fresh)
-    return Plan(tuple(steps), outputs, arena.size, workspace, results)
+    return Plan(tuple(steps), outputs, repeated, workspace, results)
 
 
 def _step(batch: Batch, aliases: Aliases, slots: Mapping[Node, Slot], info: DeviceInfo) -> Step:
@@ -91,6 +102,41 @@ def _step(batch: Batch, aliases: Aliases, slots: Mapping[Node, Slot], info: Devi
     if settings.debug >= 2:
         print_stages(stages)
     return Step(stages.compiled, tuple(memories))
+
+
+def _turns(n: Node, once: Plan, slots: Mapping[Node, Slot], start: int) -> list[Step]:
+    """The launches of REPEAT `n`, of which those of one step are `once`; their temporaries are from `start` on."""
+    body, itemsize = body_of(n), n.dtype.itemsize
+    sources = [slots[base(s)] for s in n.src]
+    steps = []
+    for t, reads in body.turns():
+        inputs = [
+            _part(sources[k] if k >= 0 else slots[n], at * p.dtype.itemsize, count * p.dtype.itemsize)
+            for p, (k, at, count) in zip(body.inputs, reads)
+        ]
+        outputs: dict[Slot | None, Slot] = {
+            slot: _part(slots[n], at * itemsize, nbytes(root))
+            for slot, at, root in zip(once.results, body.places(t), body.roots)
+        }
+        for step in once.steps:
+            memories: list[Slot] = []
+            for m in step.memories:
+                if isinstance(m, Input):
+                    memories.append(inputs[m.number])
+                elif isinstance(m, Temporary):
+                    memories.append(Temporary(start + m.offset, m.nbytes))
+                elif not isinstance(m, Workspace):
+                    memories.append(outputs[m])
+            steps.append(Step(step.kernel, tuple(memories)))
+    return steps
+
+
+def _part(slot: Slot, offset: int, size: int) -> Slot:
+    """Bytes of what is at `slot`."""
+    if isinstance(slot, Temporary):
+        return Temporary(slot.offset + offset, size)
+    assert isinstance(slot, (Input, Output))
+    return Part(slot, offset, size)
 
 
 def _workspaces(kernels: Sequence[Compiled], alignment: int) -> tuple[list[list[Workspace]], int]:

@@ -16,7 +16,7 @@ from typing import Any
 
 from lazygrad.engine.compile import Compiled
 from lazygrad.engine.plan import Plan, Step
-from lazygrad.engine.slots import Input, Output, Slot, Temporary, Workspace
+from lazygrad.engine.slots import Input, Output, Part, Slot, Temporary, Workspace
 from lazygrad.errors import GraphError
 from lazygrad.index.expr import Expr, as_dim
 from lazygrad.index.record import record, restored
@@ -101,10 +101,17 @@ def _variable(e: Expr) -> Variable:
 
 
 def _slot_record(slot: Slot) -> list[Any]:
+    if isinstance(slot, Part):
+        return ["part", _slot_record(slot.of), slot.offset, slot.nbytes]
     return [_NAMES[type(slot)], *(getattr(slot, name) for name in type(slot).__dataclass_fields__)]
 
 
 def _slot(fields: list[Any]) -> Slot:
+    if fields[0] == "part":
+        of = _slot(fields[1])
+        if not isinstance(of, (Input, Output)):
+            raise TypeError(f"{of} has no parts")
+        return Part(of, int(fields[2]), int(fields[3]))
     slot: Slot = _KINDS[fields[0]](*(int(n) for n in fields[1:]))
     return slot
 

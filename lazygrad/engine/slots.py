@@ -35,4 +35,13 @@ class Workspace:
     nbytes: int
 
 
-Slot = Input | Output | Temporary | Workspace
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Bytes of an input or an output: one step of a sequence."""
+
+    of: Input | Output
+    offset: int
+    nbytes: int
+
+
+Slot = Input | Output | Temporary | Workspace | Part

@@ -32,6 +32,7 @@ from lazygrad.ir.op import (
     Op,
     PadArg,
     ReduceArg,
+    RepeatArg,
     ScanArg,
     ScatterArg,
 )
@@ -229,6 +230,17 @@ def _scatter(n: Node, sizes: Sizes, src: Sequence[Array]) -> Array:
     return out.reshape(src[0].shape).astype(array_type(n.dtype))
 
 
+def _repeat(n: Node, sizes: Sizes, src: Sequence[Array]) -> Array:
+    body: Any = n.argument(RepeatArg).body
+    result = np.zeros(body.elements, array_type(n.dtype))
+    for t, reads in body.turns():
+        given = {p: src[k].reshape(-1)[at : at + count] if k >= 0 else result[at : at + count]
+                 for p, (k, at, count) in zip(body.inputs, reads)}  # fmt: skip
+        for at, value in zip(body.places(t), evaluate(body.roots, given.__getitem__, contract=True)):
+            result[at : at + value.size] = value.reshape(-1)
+    return result
+
+
 def _places(shape: tuple[int, ...], index: Array, axis: int) -> tuple[NDArray[np.bool_], NDArray[np.intp]]:
     """(which elements of `index` are in range along `axis`, the flat positions that those address in `shape`)."""
     inside = (index >= 0) & (index < shape[axis])
@@ -277,5 +289,6 @@ _MEANING: dict[Op, Meaning] = {
     Op.FLIP: _flip,
     Op.GATHER: _gather,
     Op.SCATTER: _scatter,
+    Op.REPEAT: _repeat,
     **dict.fromkeys(IDENTITY, lambda n, sizes, src: src[0]),
 }

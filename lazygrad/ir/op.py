@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Protocol
 
+from lazygrad.dtype import DType
 from lazygrad.index.expr import Dim
 
 
@@ -47,6 +48,7 @@ class Op(Enum):
     # reductions and prefixes
     REDUCE = auto()
     SCAN = auto()
+    REPEAT = auto()  # a graph computed once for each step of a sequence: see ir/repeat.py
     # movement
     RESHAPE = auto()
     PERMUTE = auto()
@@ -104,6 +106,15 @@ class FunctionLike(Protocol):
     """What the graph needs to know of a user's function with its own gradient; compared by identity."""
 
     name: str
+
+
+class BodyLike(Protocol):
+    """What the graph needs to know of a graph that is repeated; compared by what it computes."""
+
+    @property
+    def elements(self) -> int: ...
+    @property
+    def dtype(self) -> DType: ...
 
 
 class Arg:
@@ -234,6 +245,13 @@ class CallArg(Arg):
 
     def __hash__(self) -> int:
         return hash((id(self.function), self.output))
+
+
+@dataclass(frozen=True, slots=True)
+class RepeatArg(Arg):
+    """REPEAT: the graph of one step."""
+
+    body: BodyLike
 
 
 @dataclass(frozen=True, slots=True)

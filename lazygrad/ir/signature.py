@@ -18,6 +18,7 @@ from lazygrad.ir.op import (
     Op,
     PadArg,
     ReduceArg,
+    RepeatArg,
     ScanArg,
     ScatterArg,
     ShapeArg,
@@ -61,6 +62,9 @@ def signature(op: Op, src: tuple[Operand, ...], arg: Arg | None, dtype: DType | 
         assert isinstance(arg, ScanArg)
         _check_axis(op, arg.axis, src[0])
         return src[0].dtype, src[0].shape
+    if op is Op.REPEAT:
+        assert isinstance(arg, RepeatArg)
+        return arg.body.dtype, (arg.body.elements,)
     if op in (Op.GATHER, Op.SCATTER):
         return _indexed(op, src, arg)
     return src[0].dtype, _movement(op, src[0], arg)

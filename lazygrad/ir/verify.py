@@ -25,6 +25,7 @@ from lazygrad.ir.op import (
     Op,
     PadArg,
     ReduceArg,
+    RepeatArg,
     ScanArg,
     ScatterArg,
     ShapeArg,
@@ -39,6 +40,7 @@ _ARGUMENT: dict[Op, type[Arg]] = {
     Op.IOTA: ShapeArg,
     Op.REDUCE: ReduceArg,
     Op.SCAN: ScanArg,
+    Op.REPEAT: RepeatArg,
     Op.RESHAPE: ShapeArg,
     Op.PERMUTE: AxesArg,
     Op.EXPAND: ShapeArg,
@@ -88,7 +90,7 @@ def _fail(n: Node, why: str) -> None:
 
 def _check_form(n: Node) -> None:
     least = _SOURCES.get(n.op, 1)
-    if len(n.src) != least and not (n.op is Op.CALL and n.src):
+    if len(n.src) != least and not (n.op in (Op.CALL, Op.REPEAT) and n.src):
         _fail(n, f"has {len(n.src)} sources, not {least}")
     kind = _ARGUMENT.get(n.op, type(None))
     if type(n.arg) is not kind:

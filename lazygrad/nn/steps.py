@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from lazygrad.nn.cells import State
-from lazygrad.ops.joining import stack
+from lazygrad.ops.scan import scan
 from lazygrad.tensor import Tensor
 
 
@@ -39,9 +39,13 @@ def run(
 
     `running` (length, batch, 1) says which sequences go on at a step; the others keep their state.
     """
-    outputs: list[Any] = [None] * int(gates.shape[0])
-    for t in reversed(range(len(outputs))) if reverse else range(len(outputs)):
-        after = step(gates[t], state)
-        state = after if running is None else tuple(a.where(running[t], b) for a, b in zip(after, state))
-        outputs[t] = state[0]
-    return stack(outputs), state
+    given = (gates,) if running is None else (gates, running)
+
+    def once(state: State, now: tuple[Tensor, ...]) -> tuple[State, Tensor]:
+        after: State = step(now[0], state)
+        if running is not None:
+            after = tuple(a.where(now[1], b) for a, b in zip(after, state))
+        return after, after[0]
+
+    state, outputs = scan(once, state, given, reverse)
+    return outputs, state

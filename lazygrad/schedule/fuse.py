@@ -52,7 +52,7 @@ def fuse(order: list[Node], stored: set[Node]) -> list[Group]:
 
 
 def _alone(n: Node, found: list[Read], stored: set[Node]) -> Group:
-    if n.op in (Op.SCATTER, Op.SCAN):
+    if n.op in (Op.SCATTER, Op.SCAN, Op.REPEAT):
         kind = GroupKind.ALONE
     elif n.op is Op.REDUCE:
         kind = GroupKind.DOT if product(n, stored) else GroupKind.ROWS
@@ -64,7 +64,7 @@ def _alone(n: Node, found: list[Read], stored: set[Node]) -> Group:
 def _join(group: Group, n: Node, found: list[Read], stored: set[Node]) -> bool:
     """Add `n` to the group if everything it reads of the group is at its own outer position."""
     inside = [r for r in found if group.member(r.node)]
-    if group.kind is GroupKind.ALONE or n.op in (Op.SCATTER, Op.SCAN):
+    if group.kind is GroupKind.ALONE or n.op in (Op.SCATTER, Op.SCAN, Op.REPEAT):
         return False
     if (last := collecting(group, n, found, stored)) is not None:
         group.kind = GroupKind.ROWS

@@ -5,7 +5,7 @@ A group runs an *outer* index space in parallel; each member adds loops of its o
     POINT   elementwise over the whole outer space
     ROWS    reductions and elementwise members that share the outer space ("rows") and loop inside it
     DOT     one contraction over the whole outer space, and elementwise members after it (its epilogue)
-    ALONE   a SCATTER or SCAN
+    ALONE   a SCATTER, a SCAN or a REPEAT
 
 A member is made position by position of the outer space. One that *collects* reduces the outer space itself, or is
 computed from what does: it is known only after the whole of it. So what is read of a member inside its group is read
@@ -46,7 +46,7 @@ def reads_of(n: Node, stored: set[Node]) -> list[Read]:
     """What one element of candidate `n` is computed from: elements of `stored` nodes and buffers."""
     at = domain(n.shape, "d")
     places: list[Place] = [(*element(n, at), None)]
-    if n.op in (Op.SCATTER, Op.SCAN):
+    if n.op in (Op.SCATTER, Op.SCAN, Op.REPEAT):
         places = [(s, domain(s.shape, "d"), None) for s in n.src]
     elif n.op is not Op.REDUCE:
         places = Walk().sources((n, at, None))

@@ -31,8 +31,8 @@ def schedule(roots: Sequence[Node]) -> Schedule:
     stripped, required = _strip(_without_empty(simplify(roots)))
     moved = arranged([*stripped, *required])
     stripped, required = moved[: len(stripped)], moved[len(stripped) :]
-    results = [_base(r) for r in stripped]
-    wanted = dict.fromkeys(r for r in (*results, *map(_base, required)) if r.op is not Op.BUFFER and not is_empty(r))
+    results = [base(r) for r in stripped]
+    wanted = dict.fromkeys(r for r in (*results, *map(base, required)) if r.op is not Op.BUFFER and not is_empty(r))
     order = topological(wanted)
     stored = candidates(order, wanted)
     groups = fuse(order, stored)
@@ -42,7 +42,7 @@ def schedule(roots: Sequence[Node]) -> Schedule:
     return Schedule(tuple(kernels), tuple(results))
 
 
-def _base(n: Node) -> Node:
+def base(n: Node) -> Node:
     """What holds the elements of `n` in the same order."""
     while n.op is Op.RESHAPE:
         n = n.src[0]

@@ -93,7 +93,7 @@ def _sources(n: Node, stored: set[Node]) -> tuple[Node, ...] | None:
     """What `n` is computed from, if that is little work: at most one input of its own size, and few operations."""
     inside = topological([n], stop=lambda m: m is not n and (m in stored or m.op is Op.BUFFER))
     own = [m for m in inside if m is n or not (m in stored or m.op is Op.BUFFER)]
-    if len(own) > RECOMPUTE_OPS or any(m.op in (Op.REDUCE, Op.SCAN, Op.SCATTER) for m in own):
+    if len(own) > RECOMPUTE_OPS or any(m.op in (Op.REDUCE, Op.SCAN, Op.SCATTER, Op.REPEAT) for m in own):
         return None
     found = dict.fromkeys(m for m, _, _ in reads(Walk().sources((n, domain(n.shape, "d"), None)), stored - {n}))
     large = [m for m in found if 4 * nbytes(m) > nbytes(n)]

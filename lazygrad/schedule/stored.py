@@ -47,7 +47,7 @@ def candidates(order: list[Node], required: Iterable[Node]) -> set[Node]:
     stored = set(required)
     readers: dict[Node, set[Node]] = {}
     for n in order:
-        if n.op in (Op.REDUCE, Op.SCATTER, Op.SCAN):
+        if n.op in (Op.REDUCE, Op.SCATTER, Op.SCAN, Op.REPEAT):
             stored.add(n)
         for s in n.src:
             readers.setdefault(s, set()).add(n)

@@ -16,7 +16,7 @@ from lazygrad.ir.show import signature
 from lazygrad.schedule.access import reduced_sizes
 from lazygrad.schedule.group import Group, GroupKind, Kernel, Member, reads_of
 
-_WITH_LOOPS = frozenset({Op.REDUCE, Op.SCAN, Op.SCATTER})
+_WITH_LOOPS = frozenset({Op.REDUCE, Op.SCAN, Op.SCATTER, Op.REPEAT})
 
 
 def verify(kernels: Sequence[Kernel], results: Iterable[Node]) -> None:
@@ -51,7 +51,7 @@ def _check_form(group: Group) -> None:
     """The members are such as a group of this kind has."""
     first = group.members[0].node
     with_loops = [m.node for m in group.members if m.node.op in _WITH_LOOPS]
-    if group.kind is GroupKind.ALONE and (len(group.members) > 1 or first.op not in (Op.SCAN, Op.SCATTER)):
+    if group.kind is GroupKind.ALONE and (len(group.members) > 1 or first.op not in (Op.SCAN, Op.SCATTER, Op.REPEAT)):
         _fail(group.members[-1].node, "is in a group of a scan or a scatter, which are alone")
     if group.kind is GroupKind.POINT and with_loops:
         _fail(with_loops[0], "is in a group of elementwise nodes")

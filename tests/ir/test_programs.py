@@ -18,7 +18,14 @@ from lazygrad.ir.verify import verify
 from tests.programs import ALL_DTYPES, Program, random_program, with_stores
 
 COUNT = 250
-NOT_USED = {Op.CALL, Op.CONTIGUOUS, Op.STORE, Op.COPY, Op.CHECK}  # `with_stores` adds CONTIGUOUS; the others need more
+NOT_USED = {
+    Op.CALL,
+    Op.CONTIGUOUS,
+    Op.STORE,
+    Op.COPY,
+    Op.CHECK,
+    Op.REPEAT,
+}  # `with_stores` adds CONTIGUOUS; scan REPEAT
 
 
 @cache

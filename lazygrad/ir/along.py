@@ -1,0 +1,84 @@
+"""A graph of one step, over all steps at once: every value gets an axis in front."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+from lazygrad.errors import GraphError
+from lazygrad.index.expr import Dim
+from lazygrad.ir.node import Node, expand, flip, node, pad, permute, reduce, reshape, shrink, topological
+from lazygrad.ir.op import ELEMENTWISE, AxesArg, BoundsArg, Combine, Op, PadArg, ReduceArg
+
+KNOWN = ELEMENTWISE | {
+    Op.REDUCE, Op.RESHAPE, Op.PERMUTE, Op.EXPAND, Op.PAD, Op.SHRINK, Op.FLIP, Op.DETACH, Op.CONTIGUOUS,
+}  # fmt: skip
+
+
+def is_parallel(n: Node, sequences: Collection[Node]) -> bool:
+    """Whether `Along` can make `n`, given sequences for these nodes."""
+    changing: set[Node] = set()
+    for m in topological([n], stop=sequences.__contains__):
+        if m in sequences or any(s in changing for s in m.src):
+            changing.add(m)
+    return all(m.op in KNOWN for m in changing if m not in sequences)
+
+
+class Along:
+    """Values of `length` steps, given the sequences that some nodes stand for."""
+
+    def __init__(self, length: Dim, sequences: Mapping[Node, Node]) -> None:
+        self.length, self.made = length, dict(sequences)
+        self.same: set[Node] = set()  # at each step
+
+    def of(self, n: Node) -> Node:
+        """(length, ...): `n` at each step."""
+        for m in topological([n], stop=self.made.__contains__):
+            if m in self.made or any(s not in self.same for s in m.src):
+                self.same.discard(m)
+            else:
+                self.same.add(m)
+        for m in topological([n], stop=lambda m: m in self.made or m in self.same):
+            if m not in self.made:
+                self.made[m] = self._made(m)
+        return self.made[n]
+
+    def _made(self, n: Node) -> Node:
+        if n in self.same:
+            return expand(reshape(n, (1, *n.shape)), (self.length, *n.shape))
+        src = tuple(self.made[s] for s in n.src)
+        if n.op in ELEMENTWISE:
+            return node(n.op, src, n.arg, n.dtype if n.op in (Op.CAST, Op.BITCAST) else None)
+        x = src[0]
+        if n.op is Op.REDUCE:
+            arg = n.argument(ReduceArg)
+            return reduce(x, arg.combine, [a + 1 for a in arg.axes], arg.tf32)
+        if n.op is Op.RESHAPE:
+            return reshape(x, (self.length, *n.shape))
+        if n.op is Op.EXPAND:
+            return expand(x, (self.length, *n.shape))
+        if n.op is Op.PERMUTE:
+            return permute(x, (0, *(a + 1 for a in n.argument(AxesArg).axes)))
+        if n.op is Op.FLIP:
+            return flip(x, [a + 1 for a in n.argument(AxesArg).axes])
+        if n.op is Op.PAD:
+            padding = n.argument(PadArg)
+            return pad(x, [(0, 0), *padding.pads], padding.fill.value)
+        if n.op is Op.SHRINK:
+            return shrink(x, [(0, self.length), *n.argument(BoundsArg).bounds])
+        if n.op in (Op.DETACH, Op.CONTIGUOUS):
+            return node(n.op, (x,), n.arg)
+        raise GraphError(f"{n.op} over all steps at once")
+
+    def total(self, n: Node) -> Node:
+        """The sum of `n` over all steps: one sum, where `n` is one at each step."""
+        if n not in self.made:
+            if n.op is Op.REDUCE and n.argument(ReduceArg).combine is Combine.ADD:
+                arg = n.argument(ReduceArg)
+                return reduce(self.of(n.src[0]), Combine.ADD, [0, *(a + 1 for a in arg.axes)], arg.tf32)
+            if n.op is Op.RESHAPE:
+                return reshape(self.total(n.src[0]), n.shape)
+            if n.op is Op.PERMUTE:
+                return permute(self.total(n.src[0]), n.argument(AxesArg).axes)
+            if n.op is Op.ADD:
+                return node(Op.ADD, (self.total(n.src[0]), self.total(n.src[1])))
+        return reduce(self.of(n), Combine.ADD, [0])

@@ -1,0 +1,188 @@
+"""`scan` against the loop that it stands for: values and gradients, on every device, with kernels that do not grow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import lazygrad
+from lazygrad import Tensor, Variable, jit, no_grad, scan
+from lazygrad.errors import GradientError, OperandError, ShapeError
+
+LENGTH = 5
+
+
+class Given:
+    """Leaves that the steps below read, of which some are read from outside of them."""
+
+    def __init__(self, device: str) -> None:
+        rng = np.random.default_rng(3)
+
+        def leaf(*shape: int) -> Tensor:
+            return Tensor(rng.normal(size=shape).astype("float32"), device=device, requires_grad=True)
+
+        self.w, self.b, self.table = leaf(4, 4), leaf(4), leaf(6, 4)
+        self.h, self.xs = leaf(3, 4), leaf(LENGTH, 3, 4)
+        self.index = Tensor(rng.integers(0, 6, size=(LENGTH, 3)), device=device)
+        self.leaves = [self.w, self.b, self.table, self.h, self.xs]
+
+
+def affine(g: Given) -> Any:
+    return lambda h, x: ((out := (x + h @ g.w.T + g.b).tanh()), out * 2), g.h, g.xs
+
+
+def two_carries(g: Given) -> Any:
+    def f(carry: Any, x: Any) -> Any:
+        h, c = carry
+        c = c * (h @ g.w).sigmoid() + x["x"]
+        return (c.tanh() * x["y"], c), (h, [c.sum(-1)])
+
+    return f, (g.h, g.h * 2), {"x": g.xs, "y": g.xs.sin()}
+
+
+def embedded(g: Given) -> Any:
+    return lambda h, i: ((h * 0.5 + g.table[i]).relu(), ()), g.h, g.index
+
+
+def detached(g: Given) -> Any:
+    return lambda h, x: (h.detach() * x + h * g.w[0], x), g.h, g.xs
+
+
+def unchanged(g: Given) -> Any:
+    return lambda h, x: (h, x * h), g.h, g.xs
+
+
+def widened(g: Given) -> Any:
+    return lambda h, x: ((h + x) * 0.5, (h * x).cast("float64")), g.h, g.xs
+
+
+def softmax_and_cumsum(g: Given) -> Any:
+    return lambda h, x: ((h + x).softmax(-1) * g.b, h.cumsum(-1)), g.h, g.xs
+
+
+def nested(g: Given) -> Any:
+    def f(h: Any, x: Any) -> Any:
+        inner, ys = scan(lambda a, b: (a * b + h.sum(), a), h, g.w[:2, 0].reshape(2, 1, 1) * x)
+        return inner.tanh(), ys
+
+    return f, g.h, g.xs.reshape(LENGTH, 3, 4)
+
+
+STEPS: list[Callable[[Given], Any]] = [
+    affine, two_carries, embedded, detached, unchanged, widened, softmax_and_cumsum,
+]  # fmt: skip
+
+
+def pieces(value: Any) -> list[Tensor]:
+    if isinstance(value, Tensor):
+        return [value]
+    return [t for part in (value.values() if isinstance(value, dict) else value) for t in pieces(part)]
+
+
+def step_of(value: Any, t: int) -> Any:
+    return {k: v[t] for k, v in value.items()} if isinstance(value, dict) else value[t]
+
+
+def loop(f: Any, init: Any, xs: Any, reverse: bool) -> list[Tensor]:
+    carry, ys = init, [None] * LENGTH
+    for t in reversed(range(LENGTH)) if reverse else range(LENGTH):
+        carry, y = f(carry, step_of(xs, t))
+        ys[t] = pieces(y)
+    return [*pieces(carry), *(lazygrad.stack(parts) for parts in zip(*ys))]
+
+
+def everything(results: list[Tensor], leaves: list[Tensor]) -> list[Any]:
+    for t in leaves:
+        t.grad = None
+    sum((r.cast("float32") * (k + 1)).sin().sum() for k, r in enumerate(results)).backward()
+    return [*results, *(t.grad for t in leaves if t.grad is not None)]
+
+
+def compare(make: Callable[[Given], Any], reverse: bool, device: str, tolerance: float) -> None:
+    given = Given(device)
+    f, init, xs = make(given)
+    carry, ys = scan(f, init, xs, reverse)
+    ours = everything([*pieces(carry), *pieces(ys)], given.leaves)
+    expected = everything(loop(f, init, xs, reverse), given.leaves)
+    assert len(ours) == len(expected)
+    ours[0].realize(*ours[1:], *expected)
+    for a, b in zip(ours, expected):
+        assert a.dtype is b.dtype and a.requires_grad is b.requires_grad
+        np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize("make", [*STEPS, nested])
+def test_is_the_loop(make: Callable[[Given], Any], reverse: bool) -> None:
+    compare(make, reverse, "NUMPY", 1e-5)
+
+
+@pytest.mark.parametrize(("make", "reverse"), [(affine, True), (two_carries, False), (softmax_and_cumsum, False)])
+def test_is_the_loop_in_kernels(make: Callable[[Given], Any], reverse: bool) -> None:
+    compare(make, reverse, "OPENCL", 1e-4)
+
+
+def test_kernels_do_not_grow_with_the_length() -> None:
+    given = Given("OPENCL")
+
+    def count(length: int) -> int:
+        xs = Tensor.zeros(length, 3, 4, device="OPENCL").contiguous()
+        with no_grad():
+            return len(scan(affine(given)[0], given.h, xs)[1].schedule())
+
+    assert count(7) == count(700) <= 4
+
+
+def test_replays() -> None:
+    given = Given("OPENCL")
+
+    def step(xs: Tensor) -> Any:
+        for t in given.leaves:
+            t.grad = None
+        h, ys = scan(affine(given)[0], given.h, xs)
+        (h.sum() + (ys * ys).sum()).backward()
+        return h, ys, given.w.grad
+
+    jitted = jit(step)
+    for k in range(4):
+        xs = Tensor.full((LENGTH, 3, 4), 0.1 * k, device="OPENCL").contiguous()
+        for a, b in zip(jitted(xs), step(xs)):
+            np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=1e-5, atol=1e-6)
+
+
+def test_batches_of_variable_size() -> None:
+    given = Given("OPENCL")
+    batch = Variable("B", 1, 8).bind(3)
+    xs = Tensor.ones(LENGTH, 8, 4, device="OPENCL")[:, :batch]
+    h, _ = scan(affine(given)[0], Tensor.zeros(8, 4, device="OPENCL")[:batch], xs)
+    expected, _ = scan(
+        affine(given)[0], Tensor.zeros(3, 4, device="OPENCL"), Tensor.ones(LENGTH, 3, 4, device="OPENCL")
+    )
+    np.testing.assert_allclose(h.numpy(), expected.numpy(), rtol=1e-5)
+
+
+def test_needs_a_gradient_only_where_something_does() -> None:
+    x = Tensor.ones(3, 2)
+    assert not scan(lambda h, x: (h + x, h), x[0], x)[0].requires_grad
+    given = Given("NUMPY")
+    with no_grad():
+        assert not scan(*affine(given)[:2], given.xs)[0].requires_grad
+
+
+def test_errors() -> None:
+    x = Tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True)
+    with pytest.raises(ShapeError, match=r"a carry of float32\[2\] of one of float32\[\]"):
+        scan(lambda h, x: (h + x, h), Tensor(0.0), x)
+    with pytest.raises(ShapeError, match="not of one known length"):
+        scan(lambda h, x: (h, h), x[0], (x, x[:1]))
+    with pytest.raises(ShapeError, match="length 0"):
+        scan(lambda h, x: (h + x, h), x[0], x[:0])
+    with pytest.raises(OperandError, match="xs has one at least"):
+        scan(lambda h, x: (h, h), x[0], ())
+    h, _ = scan(lambda h, x: (h * x, h), x[0], x)
+    h.sum().backward(create_graph=True)
+    with pytest.raises(GradientError, match="gradients of its gradients"):
+        (x.grad * x).sum().backward()
