@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from lazygrad import functions
 from lazygrad.device import Device, stats, synchronize
 from lazygrad.dtype import dtypes
-from lazygrad.engine.generator import manual_seed
 from lazygrad.functions import *
 from lazygrad.index.variable import Variable
 from lazygrad.ops.function import Function
@@ -40,7 +39,6 @@ __all__ = [
     "is_grad_enabled",
     "jit",
     "linalg",
-    "manual_seed",
     "masked",
     "nn",
     "no_grad",

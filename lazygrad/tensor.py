@@ -27,6 +27,8 @@ from lazygrad.ops.creation import as_array, device_name, leaf
 from lazygrad.ops.differentiate import Differentiate
 from lazygrad.ops.elementwise import Elementwise
 from lazygrad.ops.fitting import fitted
+from lazygrad.ops.generator import Generator
+from lazygrad.ops.initial import Initial
 from lazygrad.ops.inplace_forms import InPlaceForms
 from lazygrad.ops.linear_algebra import LinearAlgebra
 from lazygrad.ops.loss import Loss
@@ -37,6 +39,7 @@ from lazygrad.ops.patterns import Patterns
 from lazygrad.ops.placed_maxima import PlacedMaxima
 from lazygrad.ops.relations import Relations
 from lazygrad.ops.reshaping_in_place import ReshapingInPlace
+from lazygrad.ops.sampling import Sampling
 from lazygrad.ops.text import tensor_text
 
 if TYPE_CHECKING:
@@ -57,6 +60,8 @@ class Tensor(
     InPlaceForms,
     Patterns,
     Combining,
+    Sampling,
+    Initial,
     Casting,
     Moving,
     Differentiate,
@@ -242,3 +247,6 @@ class Tensor(
         if copy is False:
             raise ValueError("a tensor's elements cannot be had without a copy; use np.asarray(tensor)")
         return self.numpy() if dtype is None else self.numpy().astype(dtype)
+
+
+Generator.tensor = Tensor

@@ -6,13 +6,12 @@ code, so that every draw of one shape runs the same kernel. A trace that will be
 writes the counters of a new draw into it: while it is made, the generator itself stays as it is.
 
 A forked child draws other numbers than its parent and its siblings: its key is made of the parent's key and counter,
-and of how many children the parent had before it. So `manual_seed` decides the children's numbers too.
+and of how many children the parent had before it. So a seed decides the children's numbers too.
 """
 
 from __future__ import annotations
 
 import hashlib
-import os
 import weakref
 from typing import Any
 
@@ -22,7 +21,6 @@ from lazygrad import forks
 from lazygrad.dtype import dtypes
 from lazygrad.engine.run import upload
 from lazygrad.engine.tracing import watch_here
-from lazygrad.errors import ArgumentError, fail
 from lazygrad.ir.node import Node
 
 DRAW_WORDS = 4  # key low, key high, counter low, counter high
@@ -50,7 +48,7 @@ class Generator:
                 self.counter += _WORD - self.counter % _WORD
             first = self.counter
             self.counter += n
-        words = (self.seed % _WORD, self.seed // _WORD % _WORD, first % _WORD, first // _WORD % _WORD)
+        words = (self.key % _WORD, self.key // _WORD % _WORD, first % _WORD, first // _WORD % _WORD)
         return np.array(words, np.uint32)
 
     def reseed(self, seed: int) -> None:
@@ -59,19 +57,19 @@ class Generator:
             watch.reseeded(self, (seed, 0))
             return
         with self._lock:
-            self.seed, self.counter = seed, 0
+            self.key, self.counter = seed, 0
             self._forks = forks.count()
 
     def fork(self) -> None:
         """In a forked child: go on with a key of its own."""
-        parts = f"{self.seed} {self.counter} {forks.count() - self._forks}"
+        parts = f"{self.key} {self.counter} {forks.count() - self._forks}"
         self.reseed(int.from_bytes(hashlib.sha256(parts.encode()).digest()[:8], "little"))
 
     def state(self) -> tuple[int, int]:
         """(seed, counter): what `set_state` takes to continue from here."""
         if (watch := watch_here()) is not None:
             watch.refuse("the state of a random number generator is read")
-        return self.seed, self.counter
+        return self.key, self.counter
 
     def set_state(self, state: tuple[int, int]) -> None:
         """Continue where `state` was taken."""
@@ -79,7 +77,7 @@ class Generator:
             watch.reseeded(self, state)
             return
         with self._lock:
-            self.seed, self.counter = state
+            self.key, self.counter = state
 
 
 def _fork_generators() -> None:
@@ -88,26 +86,10 @@ def _fork_generators() -> None:
 
 
 forks.in_child(_fork_generators)
-default_generator = Generator(int.from_bytes(os.urandom(8), "little"))  # each process draws its own numbers
 
 
-def manual_seed(seed: int) -> Generator:
-    """Make the random numbers from here on depend on `seed` alone, those of processes forked from here on too.
-
-    Without a seed every process draws other numbers. ArgumentError for what is no integer.
-
-    >>> manual_seed(1).state()
-    (1, 0)
-    """
-    if not isinstance(seed, (int, np.integer)):  # else the next draw would fail, far from here
-        fail(ArgumentError, f"manual_seed: the seed {seed!r} is no integer; use one, such as int(seed)")
-    default_generator.reseed(int(seed))
-    return default_generator
-
-
-def draw_buffer(n: int, device: str, generator: Generator | None = None) -> Node:
+def draw_buffer(n: int, device: str, source: Generator) -> Node:
     """A BUFFER of shape (4,), uint32, with what `n` new numbers are made from."""
-    source = default_generator if generator is None else generator
     if (watch := watch_here()) is None:
         return upload(source.draw(n), dtypes.uint32, device)
     words = upload(np.zeros(DRAW_WORDS, np.uint32), dtypes.uint32, device)

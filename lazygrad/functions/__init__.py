@@ -1,10 +1,11 @@
 """What PyTorch has as functions beside the methods of `Tensor`: the methods themselves, by family. No logic is here."""
 
-from lazygrad.functions import creation, elementwise, linear_algebra, products, reductions, shapes
+from lazygrad.functions import creation, elementwise, linear_algebra, products, random, reductions, shapes
 from lazygrad.functions.creation import *
 from lazygrad.functions.elementwise import *
 from lazygrad.functions.linear_algebra import *
 from lazygrad.functions.products import *
+from lazygrad.functions.random import *
 from lazygrad.functions.reductions import *
 from lazygrad.functions.shapes import *
 
@@ -13,5 +14,6 @@ __all__ += creation.__all__
 __all__ += elementwise.__all__
 __all__ += linear_algebra.__all__
 __all__ += products.__all__
+__all__ += random.__all__
 __all__ += reductions.__all__
 __all__ += shapes.__all__

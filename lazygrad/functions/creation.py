@@ -17,11 +17,6 @@ __all__ = [
     "logspace",
     "ones",
     "ones_like",
-    "rand",
-    "rand_like",
-    "randint",
-    "randn",
-    "randn_like",
     "scalar_tensor",
     "tril_indices",
     "triu_indices",
@@ -39,9 +34,6 @@ full = Tensor.full
 linspace = Tensor.linspace
 logspace = Tensor.logspace
 ones = Tensor.ones
-rand = Tensor.rand
-randint = Tensor.randint
-randn = Tensor.randn
 scalar_tensor = Tensor.scalar_tensor
 tril_indices = Tensor.tril_indices
 triu_indices = Tensor.triu_indices
@@ -49,6 +41,4 @@ zeros = Tensor.zeros
 empty_like = function(Tensor.empty_like)
 full_like = function(Tensor.full_like)
 ones_like = function(Tensor.ones_like)
-rand_like = function(Tensor.rand_like)
-randn_like = function(Tensor.randn_like)
 zeros_like = function(Tensor.zeros_like)

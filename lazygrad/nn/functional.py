@@ -22,6 +22,7 @@ __all__ = [
     "adaptive_max_pool2d",
     "adaptive_max_pool3d",
     "affine_grid",
+    "alpha_dropout",
     "avg_pool1d",
     "avg_pool2d",
     "avg_pool3d",
@@ -40,7 +41,11 @@ __all__ = [
     "cosine_similarity",
     "cross_entropy",
     "dropout",
+    "dropout1d",
+    "dropout2d",
+    "dropout3d",
     "elu",
+    "feature_alpha_dropout",
     "fold",
     "fractional_max_pool2d",
     "fractional_max_pool3d",
@@ -48,6 +53,7 @@ __all__ = [
     "glu",
     "grid_sample",
     "group_norm",
+    "gumbel_softmax",
     "hardshrink",
     "hardsigmoid",
     "hardswish",
@@ -128,7 +134,7 @@ conv_transpose1d = function(Tensor.conv_transpose1d)
 conv_transpose2d = function(Tensor.conv_transpose2d)
 conv_transpose3d = function(Tensor.conv_transpose3d)
 cross_entropy = function(Tensor.cross_entropy)
-dropout = function(Tensor.dropout)
+dropout = activation(Tensor.dropout)
 elu = activation(Tensor.elu)
 fractional_max_pool2d = function(Tensor.fractional_max_pool2d)
 fractional_max_pool3d = function(Tensor.fractional_max_pool3d)
@@ -182,3 +188,9 @@ tanhshrink = function(Tensor.tanhshrink)
 threshold = activation(Tensor.threshold)
 glu = function(Tensor.glu)
 softmin = function(Tensor.softmin)
+alpha_dropout = activation(Tensor.alpha_dropout)
+dropout1d = activation(Tensor.dropout1d)
+dropout2d = activation(Tensor.dropout2d)
+dropout3d = activation(Tensor.dropout3d)
+feature_alpha_dropout = activation(Tensor.feature_alpha_dropout)
+gumbel_softmax = function(Tensor.gumbel_softmax)

@@ -6,18 +6,18 @@ import math
 from typing import TYPE_CHECKING
 
 from lazygrad.errors import ArgumentError, ShapeError
+from lazygrad.ops.chance import Chance
 from lazygrad.ops.core import Core, fail
 from lazygrad.ops.diagonals import below_diagonal
 from lazygrad.ops.joining import Joining
 from lazygrad.ops.matmul import Matmul
 from lazygrad.ops.normalize import Normalize
-from lazygrad.ops.random import Random
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
 
-class Attention(Normalize, Matmul, Joining, Random):
+class Attention(Normalize, Matmul, Joining, Chance):
     """Attention."""
 
     __slots__ = ()

@@ -12,11 +12,11 @@ import numpy as np
 
 from lazygrad import nn, optim
 from lazygrad.data.windows import Batch, TokenWindows
-from lazygrad.engine.generator import default_generator
 from lazygrad.errors import DivergenceError, FileFormatError
 from lazygrad.io.atomic import PathLike
 from lazygrad.io.json_table import JsonTable
 from lazygrad.io.state import to_tensor
+from lazygrad.ops.generator import default_generator
 from lazygrad.ops.jit import jit
 from lazygrad.ops.mode import no_grad
 from lazygrad.tensor import Tensor

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from lazygrad import Tensor, jit, nn, no_grad, optim
-from lazygrad.engine import generator
+from lazygrad.ops import generator
 
 
 def in_threads(*works: Callable[[], None]) -> None:

@@ -9,11 +9,12 @@ import pytest
 
 from lazygrad import Tensor, dtypes, manual_seed
 from lazygrad.dtype import DType
-from lazygrad.engine.generator import Generator, default_generator
+from lazygrad.engine.generator import Generator
 from lazygrad.errors import ArgumentError, DTypeError
 from lazygrad.ir.evaluate import evaluate
 from lazygrad.ir.node import const
-from lazygrad.ops.random import threefry
+from lazygrad.ops.generator import default_generator
+from lazygrad.ops.random_words import threefry
 
 ONES = 0xFFFFFFFF
 

@@ -15,13 +15,13 @@ import pytest
 
 from lazygrad import Tensor, dtypes, manual_seed, nn
 from lazygrad.dtype import ALL, DType
-from lazygrad.engine.generator import default_generator
 from lazygrad.engine.run import upload
 from lazygrad.errors import ArgumentError, DTypeError
 from lazygrad.ir.elements import next_value
 from lazygrad.ir.node import const
-from lazygrad.ops.random import _unit
+from lazygrad.ops.generator import default_generator
 from lazygrad.ops.random_integers import integers_below
+from lazygrad.ops.random_words import unit
 
 FLOATS = (dtypes.float16, dtypes.bfloat16, dtypes.float32, dtypes.float64)
 WORDS = (0, 1, 2, 0x7FFFFFFF, 0x80000000, 0x80000001, 0xFFFFFFFE, 0xFFFFFFFF, 0x12345678, 0xDEADBEEF)
@@ -105,7 +105,7 @@ def test_unit_numbers_of_the_largest_word_are_below_1(device: str) -> None:
     for dtype in FLOATS:
         for from_one, low, high in ((False, 0.5, 1.0 - 2**-54), (True, 1.0, 1.0)):
             x = Tensor([0.0])
-            x.node = _unit(words, dtype, from_one)
+            x.node = unit(words, dtype, from_one)
             assert low <= x.double().tolist()[0] <= high
 
 
@@ -114,7 +114,7 @@ def test_normal_numbers_are_finite_for_every_word_and_reach_far(device: str) -> 
     for dtype, least in ((dtypes.float32, 5.7), (dtypes.float64, 6.6)):
         for word, low, high in ((0, least, 7.0), (0xFFFFFFFF, 0.0, 1e-3)):
             x = Tensor([0.0])
-            x.node = _unit(const(word, dtypes.uint32, (1,)), dtype, from_one=True)
+            x.node = unit(const(word, dtypes.uint32, (1,)), dtype, from_one=True)
             radius = (x.log() * -2).sqrt().tolist()[0]
             assert low <= radius <= high
 

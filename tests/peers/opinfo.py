@@ -47,11 +47,13 @@ COMPLEX = frozenset({"linalg.eig", "linalg.eigvals"})
 # What is drawn at random or never written has no numbers to compare: its shape and dtype are.
 RANDOM = frozenset(
     {"dropout", "empty", "empty_like", "empty_permuted", "empty_strided", "new_empty", "new_empty_strided"}
-    | {"rand_like", "randint", "randn", "randn_like", "resize_", "resize_as_", "rrelu"}
     | {"fractional_max_pool2d", "fractional_max_pool3d"}
+    | {"bernoulli", "binomial", "multinomial", "normal", "poisson", "rand_like", "randint", "randint_like", "randn"}
+    | {"randn_like", "resize_", "resize_as_", "rrelu", "alpha_dropout", "feature_alpha_dropout", "gumbel_softmax"}
+    | {"dropout2d", "dropout3d", "cauchy", "exponential", "geometric", "log_normal", "uniform"}
 )
 # Functions of PyTorch's that have nothing in common with the method of that name here, which fills a new tensor.
-OTHERS = frozenset({"bernoulli", "normal", "uniform"})
+OTHERS = frozenset({"uniform"})
 TOLERANCE = {"float64": 1e-8, "float32": 1e-4}  # by the dtype of a result; PyTorch itself rounds at other places
 # Results that are places, of which PyTorch leaves open which of equal elements they name, and the number of `dim`.
 PLACES = {"argsort": 1, "sort": 1, "topk": 2, "kthvalue": 2, "mode": 1}

@@ -19,10 +19,11 @@ import pytest
 
 from lazygrad import Tensor, forks, manual_seed
 from lazygrad.engine import cache, execute
-from lazygrad.engine.generator import Generator, default_generator
+from lazygrad.engine.generator import Generator
 from lazygrad.errors import DeviceError
 from lazygrad.io import atomic, json_table
 from lazygrad.io import safetensors as files
+from lazygrad.ops.generator import default_generator
 from lazygrad.runtime import cache_folder, host
 from lazygrad.runtime.opencl_launch import OpenCLPrepared
 from lazygrad.train import plan

@@ -213,7 +213,7 @@ def test_every_lock_of_the_house_is_free_in_a_child() -> None:
 
 def test_a_lock_that_a_thread_holds_is_free_in_a_child() -> None:
     run("""
-from lazygrad.engine.generator import default_generator
+from lazygrad.ops.generator import default_generator
 from lazygrad.runtime import registry
 pool = registry.open_device("NUMPY").pool
 locks = [default_generator._lock, pool._lock, registry._lock]
