@@ -136,7 +136,7 @@ class Chance(Random):
         >>> Tensor.ones(1, 2, 3).feature_alpha_dropout(0.5).shape
         (1, 2, 3)
         """
-        if self.ndim < 2:
+        if self.ndim < 2 and training and 0 < p < 1:
             fail(ShapeError, f"feature_alpha_dropout: shape {list(self.shape)} has no channels")
         shape = (*self.shape[:2], *(1 for _ in self.shape[2:]))
         return self._alpha_dropped(_probability("feature_alpha_dropout", p), training, shape)

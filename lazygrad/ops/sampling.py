@@ -72,6 +72,8 @@ class Sampling(Normalize, Prefixes, Sorting, Chance):
         if count < 1 or (not replacement and count > int(self.shape[-1])):
             what = f"{count} samples of {self.shape[-1]} places"
             fail(ArgumentError, f"multinomial: {what}; draw at least one, and more only with replacement=True")
+        if int(self.shape[-1]) > 1 << 24:
+            fail(ArgumentError, f"multinomial: {self.shape[-1]} places are more than 2**24, which float32 tells apart")
         weights = self.detach().cast(self._wide())
         if not replacement:
             waits = self._exponential(weights.shape, weights.dtype, generator)

@@ -33,12 +33,18 @@ SPELLED: dict[str, Call] = {
     "slice": lambda x, dim=0, start=None, end=None, step=1: x[
         (slice(None),) * (dim % x.ndim) + (slice(start, end, step),)
     ],
+    "cauchy": lambda x, *args: x.cauchy_(*args),  # PyTorch's samples of these are of their in-place forms
+    "exponential": lambda x, *args: x.exponential_(*args),
+    "geometric": lambda x, *args: x.geometric_(*args),
+    "log_normal": lambda x, *args: x.log_normal_(*args),
+    "uniform": lambda x, *args: x.uniform_(*args),
     "T": lambda x: x.T,
     "mT": lambda x: x.mT,
     "mH": lambda x: x.mH,
 }
 # Variants that PyTorch makes of the operation by a function of its own.
 VARIANTS: dict[str, Call] = {
+    "normal.in_place": lambda x, *args: x.normal_(*args),
     "linalg.lstsq.grad_oriented": lambda a, b, driver: lazygrad.linalg.lstsq(a, b, driver=driver)[:2],
     "linalg.pinv.singular": lambda a, b: lazygrad.linalg.pinv(a @ b.mT),
 }
@@ -50,10 +56,9 @@ RANDOM = frozenset(
     | {"fractional_max_pool2d", "fractional_max_pool3d"}
     | {"bernoulli", "binomial", "multinomial", "normal", "poisson", "rand_like", "randint", "randint_like", "randn"}
     | {"randn_like", "resize_", "resize_as_", "rrelu", "alpha_dropout", "feature_alpha_dropout", "gumbel_softmax"}
-    | {"dropout2d", "dropout3d", "cauchy", "exponential", "geometric", "log_normal", "uniform"}
+    | {"dropout2d", "dropout3d", "cauchy", "exponential", "geometric", "log_normal", "uniform", "normal.in_place"}
+    | {"normal.number_mean", "nn.functional.feature_alpha_dropout.with_train"}
 )
-# Functions of PyTorch's that have nothing in common with the method of that name here, which fills a new tensor.
-OTHERS = frozenset({"uniform"})
 TOLERANCE = {"float64": 1e-8, "float32": 1e-4}  # by the dtype of a result; PyTorch itself rounds at other places
 # Results that are places, of which PyTorch leaves open which of equal elements they name, and the number of `dim`.
 PLACES = {"argsort": 1, "sort": 1, "topk": 2, "kthvalue": 2, "mode": 1}
@@ -102,8 +107,8 @@ def _ours(name: str) -> Call | None:
     family, _, last = name.rpartition(".")
     if name in COMPLEX:
         return None
-    if last in OTHERS or last in SPELLED:
-        return SPELLED.get(last)
+    if last in SPELLED and not family.startswith("signal"):
+        return SPELLED[last]
     room: Any = lazygrad
     for part in filter(None, family.split(".")):
         room = getattr(room, part, None)
