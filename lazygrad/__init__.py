@@ -16,9 +16,12 @@ from lazygrad.ops.jit import jit
 from lazygrad.ops.joining import cat, stack, where
 from lazygrad.ops.mode import enable_grad, is_grad_enabled, no_grad
 from lazygrad.ops.scan import scan
+from lazygrad.ops.vmap import vmap
 from lazygrad.tensor import Tensor
 
 if TYPE_CHECKING:
+    import lazygrad.autograd as autograd
+    import lazygrad.func as func
     import lazygrad.linalg as linalg
     import lazygrad.masked as masked
     import lazygrad.nn as nn
@@ -32,9 +35,11 @@ __all__ = [
     "Function",
     "Tensor",
     "Variable",
+    "autograd",
     "cat",
     "dtypes",
     "enable_grad",
+    "func",
     "grad",
     "is_grad_enabled",
     "jit",
@@ -50,11 +55,12 @@ __all__ = [
     "stats",
     "synchronize",
     "value_and_grad",
+    "vmap",
     "where",
 ]
 __all__ += functions.__all__
 
-_LATER = ("linalg", "masked", "nn", "optim", "signal", "special")  # imported when first used
+_LATER = ("autograd", "func", "linalg", "masked", "nn", "optim", "signal", "special")  # imported when first used
 
 
 def __getattr__(name: str) -> Any:

@@ -21,7 +21,7 @@ from lazygrad.engine.launch import launch, memory_of
 from lazygrad.engine.live import Live
 from lazygrad.engine.tracing import tracing, watch_here
 from lazygrad.engine.transfer import fetch
-from lazygrad.errors import BoundsError
+from lazygrad.errors import BoundsError, JitError, fail
 from lazygrad.ir.call import substitute
 from lazygrad.ir.elements import Array, as_bools, to_storage
 from lazygrad.ir.evaluate import evaluate
@@ -79,7 +79,8 @@ def storage_of(n: Node) -> Storage:
 
 def _storage(base: Node) -> Storage:
     storage = (base.src[0] if base.op is Op.RESHAPE else base).argument(BufferArg).storage
-    assert isinstance(storage, Storage)
+    if not isinstance(storage, Storage):  # an example of a batch: see ir/batching.py
+        fail(JitError, str(storage))
     return storage
 
 

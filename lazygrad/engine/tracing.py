@@ -55,6 +55,7 @@ class Watch(Protocol):
 
 class _Tracing(threading.local):
     watch: Watch | None = None
+    examples: int = 0  # how many functions of one example run, whose tensors have no elements: see `vmap`
     observer: Callable[..., Any] | None = None  # the interpreter calls it with what runs, but not for our own work
 
 

@@ -1,7 +1,7 @@
 """The primitive operations, on one screen, with the typed argument of each.
 
 Everything a Tensor can do is a composition of these. `signature` in `node.py` gives the shape and dtype
-rule of each; `evaluate.py` gives its meaning; `autograd.py` its gradient.
+rule of each; `evaluate.py` gives its meaning; `reverse.py` its gradient.
 """
 
 from __future__ import annotations

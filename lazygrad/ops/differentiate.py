@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lazygrad.autograd import gradient as node_gradient
 from lazygrad.engine.run import live
 from lazygrad.engine.tracing import watch_here
 from lazygrad.engine.whole import set_all
 from lazygrad.errors import GradientError, ShapeError
 from lazygrad.ir.node import Node, cast, const, detach, topological
+from lazygrad.ir.reverse import gradient as node_gradient
+from lazygrad.ops import hooks
 from lazygrad.ops.core import Core, fail, make
+from lazygrad.ops.hooks import Hooks
 from lazygrad.ops.operands import not_a_tensor
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
 
-class Differentiate(Core):
+class Differentiate(Hooks):
     """Reverse-mode differentiation. Gradients are graphs, so they are fused, and can be differentiated again."""
 
     __slots__ = ()
@@ -44,11 +46,14 @@ class Differentiate(Core):
         for t in list(live):
             if t.requires_grad and t._leaf:
                 leaves |= dict.fromkeys(t._nodes(), t)
+        computed = hooks.kept()
         if (watch := watch_here()) is not None:
             watch.differentiates(self.node)
-        targets = [n for n in topological([self.node], stop=leaves.__contains__) if n in leaves]
+        order = topological([self.node], stop=leaves.__contains__)
+        leaves |= {n: t for n, t in computed.items() if n not in leaves}
+        targets = [n for n in order if n in leaves]
         totals: dict[int, tuple[Core, str, Core]] = {}  # by the identity of the leaf, which may have had several nodes
-        for target, value in zip(targets, node_gradient(self.node, start, targets)):
+        for target, value in zip(targets, node_gradient(self.node, start, targets, hooks.changes())):
             if value is not None:
                 leaf = leaves[target]
                 if watch is not None:

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import wraps
 from typing import Any
 
-from lazygrad.autograd import gradient
 from lazygrad.errors import ArgumentError, GradientError
 from lazygrad.ir.build import add
 from lazygrad.ir.node import Node, const, contiguous, detach, new_uid
+from lazygrad.ir.reverse import gradient
 from lazygrad.ops.core import Core, fail, make
 from lazygrad.ops.mode import enable_grad, mode
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from lazygrad.dtype import dtypes
 from lazygrad.engine.run import download, realize, upload
-from lazygrad.engine.tracing import watch_here
+from lazygrad.engine.tracing import tracing, watch_here
 from lazygrad.index.expr import Dim, dim_max
 from lazygrad.ir import node as graph
 from lazygrad.ir.build import positions, size_value
@@ -97,7 +97,7 @@ class Order(Joining, Reduce):
     def _at_hand(self) -> bool:
         """Whether NumPy can have the values now, and is as fast as the device."""
         known = all(isinstance(n, int) for n in self.shape)
-        return known and watch_here() is None and open_device(self.device).info.kind == "cpu"
+        return known and watch_here() is None and not tracing.examples and open_device(self.device).info.kind == "cpu"
 
     def _sorted(self, first: Dim | None) -> Self:
         """Different int64 in ascending order along the last dimension; at least the `first` of them."""

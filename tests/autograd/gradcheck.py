@@ -6,13 +6,13 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from lazygrad.autograd import gradient
 from lazygrad.dtype import dtypes
 from lazygrad.ir.build import add, mul
 from lazygrad.ir.elements import Array
 from lazygrad.ir.evaluate import evaluate
 from lazygrad.ir.node import Node, const, reduce
 from lazygrad.ir.op import Combine
+from lazygrad.ir.reverse import gradient
 from lazygrad.ir.verify import verify
 from tests.programs import read_stored, stored
 

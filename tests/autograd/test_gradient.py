@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 import torch
 
-from lazygrad.autograd import gradient
 from lazygrad.dtype import dtypes
 from lazygrad.errors import GradientError
 from lazygrad.index.expr import Var
@@ -34,6 +33,7 @@ from lazygrad.ir.node import (
     where,
 )
 from lazygrad.ir.op import MOVEMENT, Combine, Op
+from lazygrad.ir.reverse import gradient
 from lazygrad.ir.rewrite import simplify
 from lazygrad.ir.verify import verify
 from tests.autograd.gradcheck import gradients_of

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pytest
 
-from lazygrad.autograd import gradient
 from lazygrad.dtype import dtypes
 from lazygrad.errors import GraphError
 from lazygrad.ir.build import add, filled_like, mul, scaled
@@ -15,6 +14,7 @@ from lazygrad.ir.call import UserFunction, substitute
 from lazygrad.ir.evaluate import evaluate
 from lazygrad.ir.node import Node, alu, call, const, detach, live_nodes, node, topological
 from lazygrad.ir.op import CallArg, IdArg, Op
+from lazygrad.ir.reverse import gradient
 from lazygrad.ir.show import text
 from lazygrad.ir.verify import verify
 from lazygrad.schedule.kernel import schedule

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lazygrad import Tensor, autograd, dtypes, jit
+from lazygrad import Tensor, dtypes, jit
 from lazygrad.engine import compile as compiler
 from lazygrad.engine import plan, run
-from lazygrad.ir import rules_movement
+from lazygrad.ir import reverse, rules_movement
 from lazygrad.ir.node import alu, gather
 from lazygrad.ir.op import BoundsArg, Op
 from lazygrad.ops import jit_replay
@@ -228,7 +228,7 @@ PLANTS: dict[str, Plant] = {
         plan, "can_overwrite", lambda right: lambda *args: True, (update_that_moves_elements,)
     ),
     "both sides of a tied maximum get the whole gradient": Plant(
-        autograd, "RULES", lambda right: {**right, Op.MAX: (_whole_gradient, _whole_gradient)}, (gradient_at_a_tie,)
+        reverse, "RULES", lambda right: {**right, Op.MAX: (_whole_gradient, _whole_gradient)}, (gradient_at_a_tie,)
     ),
     "the epilogue's index is swapped": Plant(build.Values, "_make", swapped, (epilogue_of_a_square_matmul,)),
     "all temporaries are at the same address": Plant(

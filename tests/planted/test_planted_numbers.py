@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lazygrad import Tensor, autograd, dtypes
+from lazygrad import Tensor, dtypes
+from lazygrad.ir import reverse
 from lazygrad.ir.build import add, filled_like, mul, sub
 from lazygrad.ir.node import Node, alu
 from lazygrad.ir.op import Combine, Op
@@ -143,13 +144,13 @@ PLANTS: dict[str, Plant] = {
         rows("floor_divide_-1.0"),
     ),
     "the slope of exp(x) - 1 from its rounded result": Plant(
-        autograd.RULES,
+        reverse.RULES,
         Op.EXPM1,
         lambda right: (lambda n, g: mul(g, add(n, filled_like(n, 1))),),
         rows("expm1"),
     ),
     "a remainder whose slope by an infinite divisor is nan": Plant(
-        autograd.RULES,
+        reverse.RULES,
         Op.MOD,
         lambda right: (right[0], lambda n, g: mul(g, alu(Op.DIV, sub(n, n.src[0]), n.src[1]))),
         lambda: slope_by_an_infinite_divisor(),
@@ -163,7 +164,7 @@ PLANTS: dict[str, Plant] = {
     "a clamp that passes the gradient at nan": Plant(
         Functions, "_without_slope_at_nan", lambda right: lambda self: self, rows("clamp", "clamp_from")
     ),
-    "a rounding without a gradient": Plant(autograd.RULES, Op.TRUNC, lambda right: (lambda n, g: None,), rows("floor")),
+    "a rounding without a gradient": Plant(reverse.RULES, Op.TRUNC, lambda right: (lambda n, g: None,), rows("floor")),
     "a softplus of a product that overflows": Plant(
         Activation,
         "softplus",
