@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from lazygrad.errors import JitError, fail
 from lazygrad.index.expr import Dim
 from lazygrad.ir.call import UserFunction
 from lazygrad.ir.node import Node, buffer, call, expand, node, reshape, topological
@@ -72,6 +73,8 @@ def batched(roots: Sequence[Node], known: Mapping[Node, Node], size: Dim) -> lis
                 functions[function, inputs] = _Batched(function, inputs, known, size)
             led = [_led(s, new, size) for s in n.src]
             new[n] = call(led[0], led[1:], functions[function, inputs], n.argument(CallArg).output)
+        elif n.op is Op.REPEAT:
+            fail(JitError, "vmap: a scan over steps of an example; give it sequences that have the batch already")
         elif n.op is Op.STORE:
             new[n] = new[n.src[0]]  # a value in a storage that one example alone would have
         else:

@@ -6,7 +6,6 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from lazygrad.autograd import gradient
 from lazygrad.dtype import DType
 from lazygrad.errors import GradientError, OperandError, ShapeError, fail
 from lazygrad.ir.along import Along, is_parallel
@@ -15,6 +14,7 @@ from lazygrad.ir.call import UserFunction, substitute
 from lazygrad.ir.node import Node, call, cast, const, pad, reshape, shrink, topological
 from lazygrad.ir.op import MOVEMENT, Op
 from lazygrad.ir.repeat import Body, at, is_repeatable, repeat, stand_in
+from lazygrad.ir.reverse import gradient
 from lazygrad.ir.rewrite import simplify
 from lazygrad.ir.signature import Shape
 from lazygrad.ops.concatenation import side_by_side

@@ -198,6 +198,11 @@ def test_devices(device: str) -> None:
 WRONG: list[tuple[Callable[[Tensor], Any], type[LazygradError], str]] = [
     (lambda x: vmap(lambda a: a * 2 if a.sum() > 0 else a)(x), JitError, "use where"),
     (lambda x: vmap(lambda a: a.sum().item())(x), JitError, "use where"),
+    (
+        lambda x: vmap(lambda a: lazygrad.scan(lambda c, b: (c + b, c * b), a[0], a)[1])(x.repeat(1, 3)),
+        JitError,
+        "scan",
+    ),
     (lambda x: vmap(lambda a: 3)(x), OperandError, "tensors are needed"),
     (lambda x: vmap(lambda a: a)(3.0), ArgumentError, "no argument"),
     (lambda x: vmap(lambda a, b: a, (0, 1))(x, x), ShapeError, "2 and 3 examples"),
