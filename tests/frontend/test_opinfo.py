@@ -45,7 +45,7 @@ _WITH_NUMBERS = ["atan2", "clamp_max", "clamp_min", "fmax", "fmin", "gcd", "hypo
 _WITH_NUMBERS += ["ldexp", "logaddexp"]
 ACCEPTED = {
     **dict.fromkeys((f"multinomial[{k}]" for k in range(7, 21)), "weights are not looked at before samples are drawn"),
-    **dict.fromkeys((f"nn.functional.max_pool1d[{k}]" for k in (5, 17)), "any number of dimensions of batches"),
+    **dict.fromkeys((f"nn.functional.max_pool{k}" for k in ("1d[5]", "1d[17]", "3d[4]")), "channels are a batch, too"),
     **dict.fromkeys((f"{name}[0]" for name in _WITH_NUMBERS), "a number beside a tensor"),
     **dict.fromkeys(("maximum[0]", "minimum[0]"), "a number beside a tensor"),
     **dict.fromkeys(("logical_and[0]", "logical_or[0]", "logical_xor[0]"), "a number beside a tensor"),
