@@ -14,7 +14,7 @@ from lazygrad.ops.function import Function
 from lazygrad.ops.functional import grad, value_and_grad
 from lazygrad.ops.jit import jit
 from lazygrad.ops.joining import cat, stack, where
-from lazygrad.ops.mode import enable_grad, is_grad_enabled, no_grad
+from lazygrad.ops.mode import enable_grad, inference_mode, is_grad_enabled, no_grad
 from lazygrad.ops.scan import scan
 from lazygrad.ops.vmap import vmap
 from lazygrad.tensor import Tensor
@@ -41,6 +41,7 @@ __all__ = [
     "enable_grad",
     "func",
     "grad",
+    "inference_mode",
     "is_grad_enabled",
     "jit",
     "linalg",

@@ -1,6 +1,6 @@
 """What PyTorch has as functions beside the methods of `Tensor`: the methods themselves, by family. No logic is here."""
 
-from lazygrad.functions import creation, elementwise, linear_algebra, products, random, reductions, shapes
+from lazygrad.functions import creation, elementwise, linear_algebra, products, random, reductions, shapes, types
 from lazygrad.functions.creation import *
 from lazygrad.functions.elementwise import *
 from lazygrad.functions.linear_algebra import *
@@ -8,6 +8,7 @@ from lazygrad.functions.products import *
 from lazygrad.functions.random import *
 from lazygrad.functions.reductions import *
 from lazygrad.functions.shapes import *
+from lazygrad.functions.types import *
 
 __all__: list[str] = []
 __all__ += creation.__all__
@@ -17,3 +18,4 @@ __all__ += products.__all__
 __all__ += random.__all__
 __all__ += reductions.__all__
 __all__ += shapes.__all__
+__all__ += types.__all__

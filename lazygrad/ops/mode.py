@@ -113,6 +113,20 @@ class enable_grad(_GradientMode):  # noqa: N801 - PyTorch's name
     value = True
 
 
+class inference_mode(_GradientMode):  # noqa: N801 - PyTorch's name
+    """`no_grad`, or with `mode=False` its opposite: a context manager, and a decorator.
+
+    >>> from lazygrad import Tensor
+    >>> w = Tensor([1.0, 2.0], requires_grad=True)
+    >>> with inference_mode(): y = w * 2
+    >>> y.requires_grad
+    False
+    """
+
+    def __init__(self, mode: bool = True) -> None:
+        self.value = not mode
+
+
 def is_grad_enabled() -> bool:
     """Whether operations are recorded for gradients now.
 
