@@ -18,6 +18,7 @@ from lazygrad.ir.node import cast, contiguous, detach, new_uid
 from lazygrad.ops.aliases import remember_order
 from lazygrad.ops.attention import Attention
 from lazygrad.ops.casting import Casting
+from lazygrad.ops.channel_norms import ChannelNorms
 from lazygrad.ops.combining import Combining
 from lazygrad.ops.compare import OPERANDS
 from lazygrad.ops.conv import Conv
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
 
 
 class Tensor(
+    ChannelNorms,
     Loss,
     LinearAlgebra,
     Attention,

@@ -1,212 +1,273 @@
-"""Activation functions, dropout and losses as modules."""
+"""Activation functions as modules, by PyTorch's names, arguments and defaults."""
 
 from __future__ import annotations
 
-from lazygrad.errors import ArgumentError, fail
+from lazygrad.dtype import DTypeLike, dtypes
+from lazygrad.errors import ArgumentError, ShapeError, fail
+from lazygrad.nn import functional
+from lazygrad.nn.applied import Applied
 from lazygrad.nn.module import Module
-from lazygrad.ops.arguments import number
 from lazygrad.tensor import Tensor
 
 
-class Identity(Module):
-    """The input as it is.
+class ReLU(Applied, of=functional.relu):
+    """`functional.relu`.
 
-    >>> nn.Identity()(Tensor([1])).tolist()
-    [1]
+    >>> nn.ReLU()(Tensor([-1.0, 2.0]))
+    tensor([0., 2.])
     """
 
-    def forward(self, x: Tensor) -> Tensor:
-        """The input."""
-        return x
 
+class ReLU6(Applied, of=functional.relu6):
+    """`functional.relu6`.
 
-class ReLU(Module):
-    """`Tensor.relu`.
-
-    >>> nn.ReLU()(Tensor([-1.0, 2.0])).tolist()
-    [0.0, 2.0]
+    >>> nn.ReLU6()(Tensor([-1.0, 9.0]))
+    tensor([0., 6.])
     """
 
-    def forward(self, x: Tensor) -> Tensor:
-        """The same shape."""
-        return x.relu()
 
+class LeakyReLU(Applied, of=functional.leaky_relu, shows="negative_slope={negative_slope}"):
+    """`functional.leaky_relu`.
 
-class LeakyReLU(Module):
-    """`Tensor.leaky_relu`.
-
-    >>> nn.LeakyReLU(0.5)(Tensor([-1.0, 2.0])).tolist()
-    [-0.5, 2.0]
+    >>> nn.LeakyReLU(0.5)(Tensor([-1.0, 2.0]))
+    tensor([-0.5000,  2.0000])
     """
 
-    def __init__(self, negative_slope: float = 0.01) -> None:
-        super().__init__()
-        self.negative_slope = negative_slope
 
-    def forward(self, x: Tensor) -> Tensor:
-        """The same shape."""
-        return x.leaky_relu(self.negative_slope)
+class ELU(Applied, of=functional.elu, shows="alpha={alpha}"):
+    """`functional.elu`.
 
-
-class ELU(Module):
-    """`Tensor.elu`.
-
-    >>> nn.ELU()(Tensor([0.0, 2.0])).tolist()
-    [0.0, 2.0]
+    >>> nn.ELU()(Tensor([-1.0, 2.0]))
+    tensor([-0.6321,  2.0000])
     """
 
-    def __init__(self, alpha: float = 1.0) -> None:
-        super().__init__()
-        self.alpha = alpha
 
-    def forward(self, x: Tensor) -> Tensor:
-        """The same shape."""
-        return x.elu(self.alpha)
+class CELU(Applied, of=functional.celu, shows="alpha={alpha}"):
+    """`functional.celu`.
 
-
-class GELU(Module):
-    """`Tensor.gelu`; `approximate` is 'none' or 'tanh'.
-
-    >>> nn.GELU()(Tensor([0.0])).tolist()
-    [0.0]
+    >>> nn.CELU()(Tensor([-1.0, 2.0]))
+    tensor([-0.6321,  2.0000])
     """
 
-    def __init__(self, approximate: str = "none") -> None:
-        super().__init__()
-        self.approximate = approximate
 
-    def forward(self, x: Tensor) -> Tensor:
-        """The same shape."""
-        return x.gelu(self.approximate)
+class SELU(Applied, of=functional.selu):
+    """`functional.selu`.
 
-
-class SiLU(Module):
-    """`Tensor.silu`.
-
-    >>> nn.SiLU()(Tensor([0.0])).tolist()
-    [0.0]
+    >>> nn.SELU()(Tensor([0.0, 1.0]))
+    tensor([0.0000, 1.0507])
     """
 
-    def forward(self, x: Tensor) -> Tensor:
-        """The same shape."""
-        return x.silu()
 
+class GELU(Applied, of=functional.gelu, shows="approximate={approximate!r}"):
+    """`functional.gelu`.
 
-class Tanh(Module):
-    """`Tensor.tanh`.
-
-    >>> nn.Tanh()(Tensor([0.0])).tolist()
-    [0.0]
+    >>> nn.GELU()(Tensor([0.0, 2.0]))
+    tensor([0.0000, 1.9545])
     """
 
-    def forward(self, x: Tensor) -> Tensor:
-        """The same shape."""
-        return x.tanh()
 
+class SiLU(Applied, of=functional.silu):
+    """`functional.silu`.
 
-class Sigmoid(Module):
-    """`Tensor.sigmoid`.
-
-    >>> nn.Sigmoid()(Tensor([0.0])).tolist()
-    [0.5]
+    >>> nn.SiLU()(Tensor([0.0, 2.0]))
+    tensor([0.0000, 1.7616])
     """
 
-    def forward(self, x: Tensor) -> Tensor:
-        """The same shape."""
-        return x.sigmoid()
 
+class Mish(Applied, of=functional.mish):
+    """`functional.mish`.
 
-class Softplus(Module):
-    """`Tensor.softplus`.
-
-    >>> nn.Softplus()(Tensor([1000.0])).tolist()
-    [1000.0]
+    >>> nn.Mish()(Tensor([0.0, 2.0]))
+    tensor([0.0000, 1.9440])
     """
 
-    def __init__(self, beta: float = 1.0) -> None:
-        super().__init__()
-        self.beta = beta
 
-    def forward(self, x: Tensor) -> Tensor:
-        """The same shape."""
-        return x.softplus(self.beta)
+class Tanh(Applied, of=functional.tanh):
+    """`functional.tanh`.
 
-
-class Softmax(Module):
-    """`Tensor.softmax` along `dim`.
-
-    >>> nn.Softmax(-1)(Tensor([1.0, 1.0])).tolist()
-    [0.5, 0.5]
+    >>> nn.Tanh()(Tensor([0.0]))
+    tensor([0.])
     """
 
-    def __init__(self, dim: int) -> None:
-        super().__init__()
-        self.axis = dim
 
-    def forward(self, x: Tensor) -> Tensor:
-        """The same shape."""
-        return x.softmax(self.axis)
+class Sigmoid(Applied, of=functional.sigmoid):
+    """`functional.sigmoid`.
 
-
-class Dropout(Module):
-    """In training, elements become 0 with probability `p` and the others are divided by 1 - p.
-
-    ArgumentError for a `p` outside [0, 1].
-
-    >>> nn.Dropout(0.5).eval()(Tensor([1.0, 2.0])).tolist()
-    [1.0, 2.0]
+    >>> nn.Sigmoid()(Tensor([0.0]))
+    tensor([0.5000])
     """
 
-    def __init__(self, p: float = 0.5) -> None:
-        super().__init__()
-        p = number("dropout", p)
-        if not 0 <= p <= 1:
-            fail(ArgumentError, f"dropout: p={p} is no probability")
-        self.p = p
 
-    def forward(self, x: Tensor) -> Tensor:
-        """The same shape."""
-        return x.dropout(self.p, self.training)
+class Hardsigmoid(Applied, of=functional.hardsigmoid):
+    """`functional.hardsigmoid`.
 
-    def extra_repr(self) -> str:
-        """The probability."""
-        return f"p={self.p}"
+    >>> nn.Hardsigmoid()(Tensor([-4.0, 0.0]))
+    tensor([0.0000, 0.5000])
+    """
 
 
-class CrossEntropyLoss(Module):
-    """`Tensor.cross_entropy`.
+class Hardswish(Applied, of=functional.hardswish):
+    """`functional.hardswish`.
 
-    >>> nn.CrossEntropyLoss()(Tensor([[0.0, 0.0]]), Tensor([1]))
-    tensor(0.6931)
+    >>> nn.Hardswish()(Tensor([-4.0, 3.0]))
+    tensor([-0.,  3.])
+    """
+
+
+class Softplus(Applied, of=functional.softplus, shows="beta={beta}, threshold={threshold}"):
+    """`functional.softplus`.
+
+    >>> nn.Softplus()(Tensor([1000.0]))
+    tensor([1000.])
+    """
+
+
+class LogSigmoid(Applied, of=functional.logsigmoid):
+    """`functional.logsigmoid`.
+
+    >>> nn.LogSigmoid()(Tensor([0.0]))
+    tensor([-0.6931])
+    """
+
+
+class Softsign(Applied, of=functional.softsign):
+    """`functional.softsign`.
+
+    >>> nn.Softsign()(Tensor([1.0]))
+    tensor([0.5000])
+    """
+
+
+class Tanhshrink(Applied, of=functional.tanhshrink):
+    """`functional.tanhshrink`.
+
+    >>> nn.Tanhshrink()(Tensor([0.0]))
+    tensor([0.])
+    """
+
+
+class Hardshrink(Applied, of=functional.hardshrink, shows="{lambd}"):
+    """`functional.hardshrink`.
+
+    >>> nn.Hardshrink()(Tensor([0.25, 2.0]))
+    tensor([0., 2.])
+    """
+
+
+class Softshrink(Applied, of=functional.softshrink, shows="{lambd}"):
+    """`functional.softshrink`.
+
+    >>> nn.Softshrink()(Tensor([0.25, 2.0]))
+    tensor([0.0000, 1.5000])
+    """
+
+
+class Threshold(Applied, of=functional.threshold, shows="threshold={threshold}, value={value}"):
+    """`functional.threshold`.
+
+    >>> nn.Threshold(1.0, 7.0)(Tensor([0.5, 2.0]))
+    tensor([7., 2.])
+    """
+
+
+class GLU(Applied, of=functional.glu, shows="dim={dim}"):
+    """`functional.glu`.
+
+    >>> nn.GLU()(Tensor([1.0, 0.0]))
+    tensor([0.5000])
+    """
+
+
+class RReLU(Applied, of=functional.rrelu, shows="lower={lower}, upper={upper}"):
+    """`functional.rrelu`.
+
+    >>> nn.RReLU(0.5, 0.5)(Tensor([-1.0, 2.0]))
+    tensor([-0.5000,  2.0000])
+    """
+
+
+class Softmax(Applied, of=functional.softmax, shows="dim={dim}"):
+    """`functional.softmax`.
+
+    >>> nn.Softmax(-1)(Tensor([1.0, 1.0]))
+    tensor([0.5000, 0.5000])
+    """
+
+
+class LogSoftmax(Applied, of=functional.log_softmax, shows="dim={dim}"):
+    """`functional.log_softmax`.
+
+    >>> nn.LogSoftmax(-1)(Tensor([1.0, 1.0]))
+    tensor([-0.6931, -0.6931])
+    """
+
+
+class Softmin(Applied, of=functional.softmin, shows="dim={dim}"):
+    """`functional.softmin`.
+
+    >>> nn.Softmin(-1)(Tensor([1.0, 1.0]))
+    tensor([0.5000, 0.5000])
+    """
+
+
+class Hardtanh(Applied, of=functional.hardtanh, shows="min_val={min_val}, max_val={max_val}"):
+    """`functional.hardtanh`; `min_value` and `max_value` are older names.
+
+    >>> nn.Hardtanh(-2.0, 2.0)(Tensor([-3.0, 0.5])).tolist()
+    [-2.0, 0.5]
     """
 
     def __init__(
         self,
-        weight: Tensor | None = None,
-        ignore_index: int = -100,
-        reduction: str = "mean",
-        label_smoothing: float = 0.0,
+        min_val: float = -1.0,
+        max_val: float = 1.0,
+        inplace: bool = False,
+        min_value: float | None = None,
+        max_value: float | None = None,
     ) -> None:
-        super().__init__()
-        self.weight, self.ignore_index = weight, ignore_index
-        self.reduction, self.label_smoothing = reduction, label_smoothing
-
-    def forward(self, x: Tensor, target: Tensor) -> Tensor:
-        """Logits and integer classes to a loss."""
-        return x.cross_entropy(target, self.weight, self.ignore_index, self.reduction, self.label_smoothing)
+        min_val, max_val = min_val if min_value is None else min_value, max_val if max_value is None else max_value
+        if not min_val < max_val:
+            fail(ArgumentError, f"Hardtanh: min_val {min_val} must be less than max_val {max_val}")
+        super().__init__(min_val, max_val, inplace)
 
 
-class MSELoss(Module):
-    """`Tensor.mse_loss`.
+class Softmax2d(Module):
+    """`functional.softmax` over the channels of (N, C, H, W) or (C, H, W).
 
-    >>> nn.MSELoss()(Tensor([1.0, 2.0]), Tensor([1.0, 4.0])).item()
-    2.0
+    >>> nn.Softmax2d()(Tensor([[[1.0]], [[1.0]]])).tolist()
+    [[[0.5]], [[0.5]]]
     """
 
-    def __init__(self, reduction: str = "mean") -> None:
-        super().__init__()
-        self.reduction = reduction
+    def forward(self, input: Tensor) -> Tensor:
+        """The same shape."""
+        if input.ndim not in (3, 4):
+            fail(ShapeError, f"Softmax2d: takes (N, C, H, W) or (C, H, W), not {list(input.shape)}")
+        return input.softmax(-3)
 
-    def forward(self, x: Tensor, target: Tensor) -> Tensor:
-        """Predictions and targets of one shape to a loss."""
-        return x.mse_loss(target, self.reduction)
+
+class PReLU(Module):
+    """`functional.prelu`, whose slopes, one or one for each channel, are a parameter.
+
+    >>> nn.PReLU()(Tensor([-1.0, 2.0])).tolist()
+    [-0.25, 2.0]
+    """
+
+    def __init__(
+        self,
+        num_parameters: int = 1,
+        init: float = 0.25,
+        device: str | None = None,
+        dtype: DTypeLike | None = None,
+    ) -> None:
+        super().__init__()
+        self.num_parameters, self.init = num_parameters, init
+        kind = dtypes.float32 if dtype is None else dtype
+        self.weight = Tensor.full((num_parameters,), init, device=device, dtype=kind, requires_grad=True)
+
+    def forward(self, input: Tensor) -> Tensor:
+        """The same shape."""
+        return input.prelu(self.weight)
+
+    def extra_repr(self) -> str:
+        """How many slopes."""
+        return f"num_parameters={self.num_parameters}"

@@ -21,7 +21,7 @@ class Numbered(Module):
     """
 
     def _modules(self) -> list[Module]:
-        return list(self.children())
+        return [module for _, module in self._inside()]
 
     def _renew(self, modules: Iterable[Module]) -> Self:
         """Hold these modules, numbered from 0."""
@@ -42,7 +42,7 @@ class Numbered(Module):
         return len(self._children)
 
     def __iter__(self) -> Iterator[Module]:
-        return self.children()
+        return iter(self._modules())
 
     def __setitem__(self, index: int, module: Module) -> None:
         setattr(self, list(self._children)[self._place(index)], _checked(self, module))
@@ -107,7 +107,7 @@ class Sequential(Numbered):
 
     def forward(self, x: Any) -> Any:
         """Each module applied to the result of the one before."""
-        for module in self.children():
+        for _, module in self._inside():
             x = module(x)
         return x
 
@@ -117,7 +117,7 @@ class Sequential(Numbered):
     def __getitem__(self, index: slice) -> Sequential: ...
     def __getitem__(self, index: int | slice) -> Module | Sequential:
         if isinstance(index, slice):
-            return Sequential(dict(list(self.named_children())[index]))
+            return Sequential(dict(self._inside()[index]))
         return self._modules()[self._place(index)]
 
     def __add__(self, other: Sequential) -> Sequential:
@@ -178,7 +178,8 @@ class ModuleDict(Module):
     def __getitem__(self, name: str) -> Module:
         if name not in self._children:
             raise KeyError(name)
-        return dict(self.named_children())[name]
+        module: Module = getattr(self, name)
+        return module
 
     def __contains__(self, name: str) -> bool:
         return name in self._children
@@ -211,11 +212,11 @@ class ModuleDict(Module):
 
     def values(self) -> Iterator[Module]:
         """The modules in the order in which they were added."""
-        return self.children()
+        return (module for _, module in self._inside())
 
     def items(self) -> Iterator[tuple[str, Module]]:
         """(name, module) in the order in which they were added."""
-        return self.named_children()
+        return iter(self._inside())
 
 
 def _free_name(owner: Module, name: str) -> str:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from typing import Any
 
-from lazygrad.dtype import DTypeLike, dtypes
+from lazygrad.dtype import DTypeLike
 from lazygrad.errors import ArgumentError, fail
 from lazygrad.nn.linear import within
 from lazygrad.nn.module import Module
 from lazygrad.ops.windows import Sizes, each
 from lazygrad.tensor import Tensor
+
+_MODES = ("zeros", "reflect", "replicate", "circular")
 
 
 class _Conv(Module):
@@ -28,26 +30,50 @@ class _Conv(Module):
         dilation: Sizes = 1,
         groups: int = 1,
         bias: bool = True,
+        padding_mode: str = "zeros",
         device: str | None = None,
-        dtype: DTypeLike = dtypes.float32,
+        dtype: DTypeLike | None = None,
     ) -> None:
         super().__init__()
+        if padding_mode not in _MODES:
+            fail(ArgumentError, f"padding_mode {padding_mode!r} is none of {', '.join(_MODES)}")
         if groups < 1 or in_channels % groups or out_channels % groups:
             fail(ArgumentError, f"{in_channels} and {out_channels} channels do not divide among {groups} groups")
         self.in_channels, self.out_channels = in_channels, out_channels
         self.kernel_size = each("kernel_size", kernel_size, self._dims)
-        self.stride, self.padding, self.dilation, self.groups = stride, padding, dilation, groups
+        self.stride, self.dilation = each("stride", stride, self._dims), each("dilation", dilation, self._dims)
+        self.padding = padding if isinstance(padding, str) else each("padding", padding, self._dims)
+        self.groups, self.padding_mode = groups, padding_mode
         depth = in_channels // groups
         fan_in = depth * math.prod(self.kernel_size)
         self.weight = within((out_channels, depth, *self.kernel_size), fan_in, dtype, device)
         self.bias = within((out_channels,), fan_in, dtype, device) if bias else None
 
+    def _window(self, input: Tensor) -> tuple[Tensor, Any]:
+        """The input and how it is padded: by zeros in the convolution itself, else before it."""
+        if self.padding_mode == "zeros":
+            return input, self.padding
+        before_and_after: list[int] = []
+        for i in reversed(range(self._dims)):
+            whole = self.dilation[i] * (self.kernel_size[i] - 1)
+            size = 0 if self.padding == "valid" else self.padding[i] if isinstance(self.padding, tuple) else None
+            before_and_after += [whole // 2, whole - whole // 2] if size is None else [size, size]
+        return input.pad(before_and_after, self.padding_mode), 0
+
     def extra_repr(self) -> str:
-        """The sizes."""
-        return (
-            f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}, stride={self.stride}, "
-            f"padding={self.padding!r}, dilation={self.dilation}, groups={self.groups}, bias={self.bias is not None}"
-        )
+        """The settings that differ from the usual ones."""
+        shown = [f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}, stride={self.stride}"]
+        if self.padding != (0,) * self._dims:
+            shown.append(f"padding={self.padding}")
+        if self.dilation != (1,) * self._dims:
+            shown.append(f"dilation={self.dilation}")
+        if self.groups != 1:
+            shown.append(f"groups={self.groups}")
+        if self.bias is None:
+            shown.append("bias=False")
+        if self.padding_mode != "zeros":
+            shown.append(f"padding_mode={self.padding_mode}")
+        return ", ".join(shown)
 
 
 class Conv2d(_Conv):
@@ -60,9 +86,10 @@ class Conv2d(_Conv):
 
     _dims = 2
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, input: Tensor) -> Tensor:
         """(N, in, H, W) to (N, out, H', W')."""
-        return x.conv2d(self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups)
+        x, padding = self._window(input)
+        return x.conv2d(self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
 
 
 class Conv1d(_Conv):
@@ -74,9 +101,10 @@ class Conv1d(_Conv):
 
     _dims = 1
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, input: Tensor) -> Tensor:
         """(N, in, L) to (N, out, L')."""
-        return x.conv1d(self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups)
+        x, padding = self._window(input)
+        return x.conv1d(self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
 
 
 class MaxPool2d(Module):
@@ -92,13 +120,17 @@ class MaxPool2d(Module):
         super().__init__()
         self.kernel_size, self.stride, self.padding, self.dilation = kernel_size, stride, padding, dilation
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, input: Tensor) -> Tensor:
         """(..., H, W) to (..., H', W')."""
-        return x.max_pool2d(self.kernel_size, self.stride, self.padding, self.dilation)  # type: ignore[no-any-return]
+        return input.max_pool2d(  # type: ignore[no-any-return]
+            self.kernel_size, self.stride, self.padding, self.dilation
+        )
 
     def extra_repr(self) -> str:
         """The window."""
-        return f"kernel_size={self.kernel_size}, stride={self.stride or self.kernel_size}, padding={self.padding}"
+        stride = self.stride or self.kernel_size
+        sizes = f"padding={self.padding}, dilation={self.dilation}, ceil_mode=False"
+        return f"kernel_size={self.kernel_size}, stride={stride}, {sizes}"
 
 
 class AvgPool2d(Module):
@@ -115,42 +147,10 @@ class AvgPool2d(Module):
         self.kernel_size, self.stride, self.padding = kernel_size, stride, padding
         self.count_include_pad = count_include_pad
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, input: Tensor) -> Tensor:
         """(..., H, W) to (..., H', W')."""
-        return x.avg_pool2d(self.kernel_size, self.stride, self.padding, count_include_pad=self.count_include_pad)
+        return input.avg_pool2d(self.kernel_size, self.stride, self.padding, count_include_pad=self.count_include_pad)
 
     def extra_repr(self) -> str:
         """The window."""
         return f"kernel_size={self.kernel_size}, stride={self.stride or self.kernel_size}, padding={self.padding}"
-
-
-class Flatten(Module):
-    """Dimensions `start_dim` to `end_dim` as one.
-
-    >>> nn.Flatten()(Tensor.ones(2, 3, 4)).shape
-    (2, 12)
-    """
-
-    def __init__(self, start_dim: int = 1, end_dim: int = -1) -> None:
-        super().__init__()
-        self.start_dim, self.end_dim = start_dim, end_dim
-
-    def forward(self, x: Tensor) -> Tensor:
-        """The dimensions joined."""
-        return x.flatten(self.start_dim, self.end_dim)
-
-
-class Unflatten(Module):
-    """Dimension `dim` as several of `unflattened_size`.
-
-    >>> nn.Unflatten(1, (3, 4))(Tensor.ones(2, 12)).shape
-    (2, 3, 4)
-    """
-
-    def __init__(self, dim: int, unflattened_size: Sequence[int]) -> None:
-        super().__init__()
-        self.axis, self.unflattened_size = dim, tuple(unflattened_size)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """The dimension split."""
-        return x.unflatten(self.axis, self.unflattened_size)

@@ -3,6 +3,23 @@
 from lazygrad.functions.made import activation, function
 from lazygrad.nn.functions.activations import rrelu as rrelu
 from lazygrad.nn.functions.attention import multi_head_attention_forward
+from lazygrad.nn.functions.ctc import ctc_loss
+from lazygrad.nn.functions.losses import (
+    cosine_embedding_loss,
+    gaussian_nll_loss,
+    hinge_embedding_loss,
+    kl_div,
+    margin_ranking_loss,
+    poisson_nll_loss,
+    soft_margin_loss,
+)
+from lazygrad.nn.functions.margins import (
+    multi_margin_loss,
+    multilabel_margin_loss,
+    multilabel_soft_margin_loss,
+    triplet_margin_loss,
+    triplet_margin_with_distance_loss,
+)
 from lazygrad.nn.functions.patches import fold, unfold
 from lazygrad.nn.functions.resampling import (
     interpolate,
@@ -38,8 +55,10 @@ __all__ = [
     "conv_transpose1d",
     "conv_transpose2d",
     "conv_transpose3d",
+    "cosine_embedding_loss",
     "cosine_similarity",
     "cross_entropy",
+    "ctc_loss",
     "dropout",
     "dropout1d",
     "dropout2d",
@@ -49,6 +68,7 @@ __all__ = [
     "fold",
     "fractional_max_pool2d",
     "fractional_max_pool3d",
+    "gaussian_nll_loss",
     "gelu",
     "glu",
     "grid_sample",
@@ -58,8 +78,11 @@ __all__ = [
     "hardsigmoid",
     "hardswish",
     "hardtanh",
+    "hinge_embedding_loss",
     "huber_loss",
+    "instance_norm",
     "interpolate",
+    "kl_div",
     "l1_loss",
     "layer_norm",
     "leaky_relu",
@@ -70,6 +93,7 @@ __all__ = [
     "lp_pool1d",
     "lp_pool2d",
     "lp_pool3d",
+    "margin_ranking_loss",
     "max_pool1d",
     "max_pool2d",
     "max_pool3d",
@@ -79,6 +103,9 @@ __all__ = [
     "mish",
     "mse_loss",
     "multi_head_attention_forward",
+    "multi_margin_loss",
+    "multilabel_margin_loss",
+    "multilabel_soft_margin_loss",
     "nll_loss",
     "normalize",
     "one_hot",
@@ -87,6 +114,7 @@ __all__ = [
     "pdist",
     "pixel_shuffle",
     "pixel_unshuffle",
+    "poisson_nll_loss",
     "prelu",
     "quick_gelu",
     "relu",
@@ -97,6 +125,8 @@ __all__ = [
     "selu",
     "sigmoid",
     "silu",
+    "smooth_l1_loss",
+    "soft_margin_loss",
     "softmax",
     "softmin",
     "softplus",
@@ -105,6 +135,8 @@ __all__ = [
     "tanh",
     "tanhshrink",
     "threshold",
+    "triplet_margin_loss",
+    "triplet_margin_with_distance_loss",
     "unfold",
     "upsample",
     "upsample_bilinear",
@@ -121,6 +153,7 @@ avg_pool1d = function(Tensor.avg_pool1d)
 avg_pool2d = function(Tensor.avg_pool2d)
 avg_pool3d = function(Tensor.avg_pool3d)
 batch_norm = function(Tensor.batch_norm)
+instance_norm = function(Tensor.instance_norm)
 bilinear = function(Tensor.bilinear)
 binary_cross_entropy = function(Tensor.binary_cross_entropy)
 binary_cross_entropy_with_logits = function(Tensor.binary_cross_entropy_with_logits)
@@ -179,6 +212,7 @@ scaled_dot_product_attention = function(Tensor.scaled_dot_product_attention)
 selu = activation(Tensor.selu)
 sigmoid = function(Tensor.sigmoid)
 silu = activation(Tensor.silu)
+smooth_l1_loss = function(Tensor.smooth_l1_loss)
 softmax = function(Tensor.softmax)
 softplus = function(Tensor.softplus)
 softshrink = function(Tensor.softshrink)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from lazygrad.dtype import DTypeLike, dtypes
+from lazygrad.dtype import DTypeLike, as_dtype, dtypes
 from lazygrad.errors import BoundsError, fail
 from lazygrad.nn.module import Module
 from lazygrad.ops.arguments import new_shape
@@ -27,16 +27,16 @@ class Linear(Module):
         out_features: int,
         bias: bool = True,
         device: str | None = None,
-        dtype: DTypeLike = dtypes.float32,
+        dtype: DTypeLike | None = None,
     ) -> None:
         super().__init__()
         self.in_features, self.out_features = in_features, out_features
         self.weight = within((out_features, in_features), in_features, dtype, device)
         self.bias = within((out_features,), in_features, dtype, device) if bias else None
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, input: Tensor) -> Tensor:
         """(..., in_features) to (..., out_features)."""
-        return x.linear(self.weight, self.bias)
+        return input.linear(self.weight, self.bias)
 
     def extra_repr(self) -> str:
         """The sizes."""
@@ -59,11 +59,11 @@ class Embedding(Module):
         embedding_dim: int,
         padding_idx: int | None = None,
         device: str | None = None,
-        dtype: DTypeLike = dtypes.float32,
+        dtype: DTypeLike | None = None,
     ) -> None:
         super().__init__()
         self.num_embeddings, self.embedding_dim = num_embeddings, embedding_dim
-        weight = Tensor.randn(num_embeddings, embedding_dim, device=device, dtype=dtype)
+        weight = Tensor.randn(num_embeddings, embedding_dim, device=device, dtype=as_dtype(dtype, dtypes.float32))
         if padding_idx is not None:
             if not -num_embeddings <= padding_idx < num_embeddings:
                 fail(BoundsError, f"padding_idx {padding_idx} is not a row of a table of {num_embeddings}")
@@ -72,12 +72,12 @@ class Embedding(Module):
         self.padding_idx = padding_idx
         self.weight = weight.requires_grad_()
 
-    def forward(self, index: Tensor) -> Tensor:
+    def forward(self, input: Tensor) -> Tensor:
         """Integers (...) to (..., embedding_dim)."""
-        rows = self.weight.embedding(index)
+        rows = self.weight.embedding(input)
         if self.padding_idx is None:
             return rows
-        return rows.detach().where(index.eq(self.padding_idx).unsqueeze(-1), rows)
+        return rows.detach().where(input.eq(self.padding_idx).unsqueeze(-1), rows)
 
     def extra_repr(self) -> str:
         """The sizes."""
@@ -85,9 +85,10 @@ class Embedding(Module):
         return f"{self.num_embeddings}, {self.embedding_dim}{padding}"
 
 
-def within(shape: tuple[int, ...], fan_in: int, dtype: DTypeLike, device: str | None) -> Tensor:
+def within(shape: tuple[int, ...], fan_in: int, dtype: DTypeLike | None, device: str | None) -> Tensor:
     """A parameter of uniform numbers within 1 / sqrt(fan_in); zeros where nothing comes in."""
     new_shape(shape, "weight")
+    dtype = as_dtype(dtype, dtypes.float32)
     if not fan_in:
         return Tensor.zeros(*shape, dtype=dtype, device=device, requires_grad=True)
     bound = 1 / math.sqrt(fan_in)

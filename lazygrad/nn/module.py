@@ -1,34 +1,23 @@
-"""`Module`: parameters, buffers and modules inside modules, found by their names."""
+"""`Module`: what computes with parameters, buffers and modules of its own."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from lazygrad.dtype import DTypeLike, as_dtype, dtype_named
-from lazygrad.errors import ArgumentError, fail
+from lazygrad.dtype import DTypeLike, as_dtype, dtype_named, dtypes
 from lazygrad.nn.moving import move
+from lazygrad.nn.state import Stateful
 from lazygrad.nn.summary import summary_text
 from lazygrad.ops.jit import Jit
-from lazygrad.ops.jit_modules import Changes
-from lazygrad.ops.mode import no_grad
-from lazygrad.ops.operands import not_a_tensor, shape_of
+from lazygrad.ops.operands import not_a_tensor
 from lazygrad.tensor import Tensor
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
 
-class LoadResult(NamedTuple):
-    """What `load_state_dict` found different: names that the state lacks, and names that the module lacks."""
-
-    missing_keys: list[str]
-    unexpected_keys: list[str]
-
-
-class Module:
+class Module(Stateful):
     """Base of everything that holds parameters.
 
     A leaf tensor that requires a gradient becomes a parameter when it is assigned to an attribute, and a Module
@@ -47,47 +36,10 @@ class Module:
     """
 
     training: bool = True
-    counts_changes = True  # of attributes: `jit` reads them anew after some
-    _parameters: dict[str, None]
-    _buffers: dict[str, bool]  # name -> whether it is part of the state
-    _children: dict[str, None]
     _takes_tensor = ""  # what `forward` calls the tensor that it takes first, where it is our own
 
     def __init__(self) -> None:
-        self.__dict__.update(_parameters={}, _buffers={}, _children={})
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        Changes.count += 1
-        is_module = isinstance(value, Module)
-        is_parameter = isinstance(value, Tensor) and value.requires_grad and value.is_leaf
-        if "_parameters" not in self.__dict__:
-            if is_module or is_parameter:
-                raise AttributeError(f"call super().__init__() before assigning {type(self).__name__}.{name}")
-        else:
-            _mark(self._children, name, is_module)
-            _mark(self._parameters, name, is_parameter)
-            if not isinstance(value, Tensor):
-                self._buffers.pop(name, None)
-        object.__setattr__(self, name, value)
-
-    def __delattr__(self, name: str) -> None:
-        Changes.count += 1
-        for names in (self._parameters, self._buffers, self._children):
-            names.pop(name, None)
-        object.__delattr__(self, name)
-
-    def register_buffer(self, name: str, tensor: Tensor, persistent: bool = True) -> None:
-        """Make `tensor` an attribute that moves with the module, and is part of its state if `persistent`.
-
-        >>> net = nn.Module()
-        >>> net.register_buffer("scale", Tensor([2.0]))
-        >>> list(net.state_dict())
-        ['scale']
-        """
-        if not isinstance(tensor, Tensor):
-            not_a_tensor("register_buffer", tensor)
-        setattr(self, name, tensor)
-        self._buffers[name] = persistent
+        self.__dict__.update(_parameters={}, _buffers={}, _children={}, _hooks={})
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """What the module computes; subclasses define it."""
@@ -104,77 +56,17 @@ class Module:
             first = args[0] if args else kwargs.get(name, self)
             if not isinstance(first, Tensor) and first is not self:
                 not_a_tensor(type(self).__name__, first)
+        if self._hooks:
+            return self._call_hooked(self.forward, args, kwargs)
         return self.forward(*args, **kwargs)
 
     def __copy__(self) -> Self:
         """Another module of the same tensors and modules."""
         new = object.__new__(type(self))
-        names = {name: dict(self.__dict__[name]) for name in ("_parameters", "_buffers", "_children")}
+        names = {name: dict(self.__dict__[name]) for name in _HELD}
         held = {n: x.of_copy(self.__dict__, new) if isinstance(x, Jit) else x for n, x in self.__dict__.items()}
         new.__dict__.update({**held, **names})
         return new
-
-    # ---- what is inside ----
-
-    def named_children(self) -> Iterator[tuple[str, Module]]:
-        """(name, module) of the modules directly inside."""
-        for name in self._children:
-            yield name, getattr(self, name)
-
-    def children(self) -> Iterator[Module]:
-        """The modules directly inside."""
-        return (module for _, module in self.named_children())
-
-    def named_modules(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
-        """(dotted name, module) of this module and all inside it, each once.
-
-        >>> [name for name, _ in nn.Sequential(nn.ReLU(), nn.Flatten()).named_modules()]
-        ['', '0', '1']
-        """
-        seen: set[int] = set()
-        stack: list[tuple[str, Module]] = [(prefix, self)]
-        while stack:
-            name, module = stack.pop()
-            if id(module) in seen:
-                continue
-            seen.add(id(module))
-            yield name, module
-            inside = [(f"{name}.{n}" if name else n, m) for n, m in module.named_children()]
-            stack.extend(reversed(inside))
-
-    def modules(self) -> Iterator[Module]:
-        """This module and all inside it, each once."""
-        return (module for _, module in self.named_modules())
-
-    def named_parameters(self) -> Iterator[tuple[str, Tensor]]:
-        """(dotted name, parameter), each parameter once: under its first name where it is shared.
-
-        >>> [(name, p.shape) for name, p in nn.Linear(3, 2).named_parameters()]
-        [('weight', (2, 3)), ('bias', (2,))]
-        """
-        seen: set[int] = set()
-        for name, t in self._named("_parameters"):
-            if id(t) not in seen:
-                seen.add(id(t))
-                yield name, t
-
-    def parameters(self) -> Iterator[Tensor]:
-        """Every parameter once."""
-        return (t for _, t in self.named_parameters())
-
-    def named_buffers(self) -> Iterator[tuple[str, Tensor]]:
-        """(dotted name, buffer)."""
-        return self._named("_buffers")
-
-    def buffers(self) -> Iterator[Tensor]:
-        """Every buffer."""
-        return (t for _, t in self.named_buffers())
-
-    def _named(self, kind: str, persistent_only: bool = False) -> Iterator[tuple[str, Tensor]]:
-        for prefix, module in self.named_modules():
-            for name, persistent in getattr(module, kind).items():
-                if persistent or not persistent_only:
-                    yield f"{prefix}.{name}" if prefix else name, getattr(module, name)
 
     # ---- modes ----
 
@@ -202,71 +94,88 @@ class Module:
             p.requires_grad_(requires_grad)
         return self
 
-    def zero_grad(self) -> None:
-        """Forget the gradient of every parameter."""
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget the gradient of every parameter, or with `set_to_none=False` set it to zeros."""
         for p in self.parameters():
-            p.grad = None
+            p.grad = None if set_to_none or p.grad is None else p.grad.zeros_like()
 
-    def apply(self, function: Callable[[Module], Any]) -> Self:
-        """Call `function` with every module inside, then with this one.
+    def apply(self, fn: Callable[[Module], Any]) -> Self:
+        """Call `fn` with every module inside, then with this one.
 
         >>> net = nn.Sequential(nn.Linear(2, 2)).apply(lambda module: print(type(module).__name__))
         Linear
         Sequential
         """
-        for module in reversed(list(self.modules())):
-            function(module)
+        for module in self.children():
+            module.apply(fn)
+        fn(self)
         return self
 
-    def to(self, target: DTypeLike) -> Self:
-        """Move every parameter and buffer to a device, or cast the floating ones to a dtype, in place.
+    # ---- devices and dtypes ----
+
+    def to(self, *args: Any, **kwargs: Any) -> Self:
+        """Move every parameter and buffer to a device, or cast the floating ones to a dtype, in place; or both.
+
+        `to(device, dtype)`, `to(dtype)` or `to(tensor)`, whose both they are; `non_blocking` and `memory_format` are
+        accepted, and change nothing.
 
         >>> nn.Linear(2, 2).to(dtypes.float64).weight.dtype
         float64
         """
-        kind = dtype_named(target) if isinstance(target, str) else as_dtype(target)
-        tensors = [t for names in ("_parameters", "_buffers") for _, t in self._named(names)]
-        for t in {id(t): t for t in tensors}.values():
-            if kind is None or t.dtype.is_float:
-                move(t, kind or target)
+        kwargs = {k: v for k, v in kwargs.items() if k not in ("non_blocking", "memory_format")}
+        targets = [*(x for x in args if x is not None and not isinstance(x, bool)), *kwargs.values()]
+        for target in targets:
+            for one in (target.device, target.dtype) if isinstance(target, Tensor) else (target,):
+                self._move(one)
         return self
 
-    # ---- state ----
+    def _move(self, target: Any) -> None:
+        kind = dtype_named(target) if isinstance(target, str) else as_dtype(target)
+        for t in {id(t): t for t in [*self.parameters(), *self.buffers()]}.values():
+            if kind is None or t.dtype.is_float:
+                move(t, kind or target)
 
-    def state_dict(self) -> dict[str, Tensor]:
-        """Dotted name -> value, of every parameter and persistent buffer; the values carry no gradient.
+    def float(self) -> Self:
+        """`to` float32."""
+        return self.to(dtypes.float32)
 
-        >>> sorted(nn.Linear(3, 2).state_dict())
-        ['bias', 'weight']
+    def double(self) -> Self:
+        """`to` float64.
+
+        >>> nn.Linear(2, 2).double().bias.dtype
+        float64
         """
-        named = [*self._named("_parameters"), *self._named("_buffers", persistent_only=True)]
-        return {name: t.detach() for name, t in named}
+        return self.to(dtypes.float64)
 
-    def load_state_dict(self, state: Mapping[str, Tensor | np.ndarray[Any, Any]], strict: bool = True) -> LoadResult:
-        """Take over the values of `state`, cast to this module's dtypes and moved to its devices.
+    def half(self) -> Self:
+        """`to` float16."""
+        return self.to(dtypes.float16)
 
-        Without `strict`, names on one side only are reported instead of raising. ArgumentError, before anything is
-        changed, names every tensor that is missing, not expected, or of another shape.
+    def bfloat16(self) -> Self:
+        """`to` bfloat16."""
+        return self.to(dtypes.bfloat16)
 
-        >>> a, b = nn.Linear(3, 2), nn.Linear(3, 2)
-        >>> b.load_state_dict(a.state_dict())
-        LoadResult(missing_keys=[], unexpected_keys=[])
+    def type(self, dst_type: DTypeLike) -> Self:
+        """Cast every parameter and buffer, those that are no floats, too.
+
+        >>> nn.BatchNorm1d(2).type(dtypes.float64).num_batches_tracked.dtype
+        float64
         """
-        own = dict([*self._named("_parameters"), *self._named("_buffers", persistent_only=True)])
-        found = LoadResult([n for n in own if n not in state], [n for n in state if n not in own])
-        problems = [f"{n}: missing" for n in found.missing_keys] + [f"{n}: not expected" for n in found.unexpected_keys]
-        problems = problems if strict else []
-        for name, t in own.items():
-            if name in state and shape_of("load_state_dict", state[name]) != t.shape:
-                problems.append(f"{name}: shape {list(state[name].shape)}, this module has {list(t.shape)}")
-        if problems:
-            what = f"load_state_dict: the state does not fit this {type(self).__name__}:\n  "
-            fail(ArgumentError, what + "\n  ".join(problems))
-        with no_grad():
-            for name, t in own.items():
-                if name in state:
-                    t.assign(Tensor(state[name], dtype=t.dtype, device=t.device))
-        return found
+        for t in [*self.parameters(), *self.buffers()]:
+            move(t, as_dtype(dst_type))
+        return self
+
+    def cpu(self) -> Self:
+        """`to` the best device of the CPU."""
+        return self.to("cpu")
+
+    def cuda(self, device: int | str | None = None) -> Self:
+        """`to` a GPU, the first one unless told."""
+        return self.to(device if isinstance(device, str) else "cuda" if device is None else f"cuda:{device}")
+
+    def share_memory(self) -> Self:
+        """The module itself: threads share what it holds anyway."""
+        return self
 
     # ---- as text ----
 
@@ -275,7 +184,7 @@ class Module:
         return ""
 
     def __repr__(self) -> str:
-        lines = [f"({name}): {module!r}".replace("\n", "\n  ") for name, module in self.named_children()]
+        lines = [f"({name}): {module!r}".replace("\n", "\n  ") for name, module in self._inside()]
         head = f"{type(self).__name__}({self.extra_repr()}"
         return "\n  ".join([head, *lines]) + "\n)" if lines else head + ")"
 
@@ -291,8 +200,4 @@ class Module:
         return summary_text(self)
 
 
-def _mark(names: dict[str, None], name: str, present: bool) -> None:
-    if present:
-        names.setdefault(name)
-    else:
-        names.pop(name, None)
+_HELD = ("_parameters", "_buffers", "_children", "_hooks")

@@ -31,7 +31,7 @@ class _OfSizesOrOfTensor:
         return wraps(self.of_sizes)(call)
 
 
-def _probability(what: str, p: Any) -> Any:
+def probability(what: str, p: Any) -> Any:
     p = number(what, p)
     if not 0 <= p <= 1:
         fail(ArgumentError, f"{what}: p={p} is no probability")
@@ -65,11 +65,11 @@ class Chance(Random):
         first = size[0] if size else None
         if not isinstance(first, Core):
             drawn = cls.rand(*size, generator=generator, device=device)
-            return drawn.lt(_probability("bernoulli", 0.5 if p is None else p)).cast(as_dtype(dtype, dtypes.float32))
+            return drawn.lt(probability("bernoulli", 0.5 if p is None else p)).cast(as_dtype(dtype, dtypes.float32))
         assert isinstance(first, Chance)
         p = size[1] if len(size) == 2 and p is None else p
         if p is not None:
-            return first._drawn(_probability("bernoulli", p), generator).cast(first.dtype)
+            return first._drawn(probability("bernoulli", p), generator).cast(first.dtype)
         if not first.dtype.is_float:
             fail(DTypeError, f"bernoulli: probabilities of {first.dtype}; floats are needed, or p=")
         return first._drawn(first.detach(), generator).cast(first.dtype)
@@ -82,7 +82,7 @@ class Chance(Random):
         >>> Tensor([1.0, 2.0]).dropout(1.0).tolist(), Tensor([1.0, 2.0]).dropout(0.5, training=False).tolist()
         ([0.0, 0.0], [1.0, 2.0])
         """
-        p = _probability("dropout", p)
+        p = probability("dropout", p)
         return self._dropped(p, self.shape) if training and p else self
 
     def _dropped(self, p: float, shape: Any) -> Self:
@@ -115,7 +115,7 @@ class Chance(Random):
         return self._by_channel("dropout3d", p, training, 4)
 
     def _by_channel(self, what: str, p: float, training: bool, single: int) -> Self:
-        p = _probability(what, p)
+        p = probability(what, p)
         if self.ndim < 2:
             fail(ShapeError, f"{what}: shape {list(self.shape)} has no channels; (batch, channels, ...) is needed")
         outer = 1 if self.ndim == single and what != "dropout2d" else 2
@@ -128,7 +128,7 @@ class Chance(Random):
         >>> Tensor([1.0, 2.0]).alpha_dropout(0.5).tolist()
         [1.0, 2.0]
         """
-        return self._alpha_dropped(_probability("alpha_dropout", p), training, self.shape)
+        return self._alpha_dropped(probability("alpha_dropout", p), training, self.shape)
 
     def feature_alpha_dropout(self, p: float = 0.5, training: bool = False) -> Self:
         """`alpha_dropout` of whole channels of (N, C, ...).
@@ -139,7 +139,7 @@ class Chance(Random):
         if self.ndim < 2 and training and 0 < p < 1:
             fail(ShapeError, f"feature_alpha_dropout: shape {list(self.shape)} has no channels")
         shape = (*self.shape[:2], *(1 for _ in self.shape[2:]))
-        return self._alpha_dropped(_probability("feature_alpha_dropout", p), training, shape)
+        return self._alpha_dropped(probability("feature_alpha_dropout", p), training, shape)
 
     def _alpha_dropped(self, p: float, training: bool, shape: Any) -> Self:
         if not training or not p:

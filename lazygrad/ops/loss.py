@@ -1,18 +1,16 @@
-"""Losses. `reduction` is 'mean', 'sum' or 'none'."""
+"""Losses of classes. `reduction` is 'mean', 'sum' or 'none'; `size_average` and `reduce` are its older names."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from lazygrad.dtype import dtypes
-from lazygrad.errors import ArgumentError, ShapeError
+from lazygrad.errors import ShapeError
 from lazygrad.index.expr import Dim
-from lazygrad.ir.build import add, filled_like, mul, scaled, sub
-from lazygrad.ir.call import UserFunction
-from lazygrad.ir.node import Node, alu, as_index, call, gather
-from lazygrad.ir.op import Combine, Op
+from lazygrad.ir.node import as_index, gather
+from lazygrad.ir.op import Combine
 from lazygrad.ops.core import Core, fail
+from lazygrad.ops.distance_loss import DistanceLoss, reduction_named
 from lazygrad.ops.inside import inside
 from lazygrad.ops.joining import Joining
 from lazygrad.ops.normalize import Normalize
@@ -21,25 +19,18 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 
-class Loss(Normalize, Joining):
-    """Losses, this tensor being the prediction."""
+class Loss(DistanceLoss, Normalize, Joining):
+    """Losses of classes, this tensor being the prediction."""
 
     __slots__ = ()
-
-    def _reduced(self, what: str, reduction: str) -> Self:
-        if reduction == "mean":
-            return self.mean()
-        if reduction == "sum":
-            return self.sum()
-        if reduction != "none":
-            fail(ArgumentError, f"{what}: reduction is 'mean', 'sum' or 'none', not {reduction!r}")
-        return self
 
     def cross_entropy(
         self,
         target: Core,
         weight: Core | None = None,
+        size_average: bool | None = None,
         ignore_index: int = -100,
+        reduce: bool | None = None,
         reduction: str = "mean",
         label_smoothing: float = 0.0,
         dim: int | None = None,
@@ -61,11 +52,12 @@ class Loss(Normalize, Joining):
         >>> logits.cross_entropy(Tensor([[0.5, 0.5, 0.0], [0.0, 0.0, 1.0]]), reduction="none")
         tensor([1.2395, 1.0986])
         """
-        axis = self._class_axis("cross_entropy", target, dim)
-        what = "cross_entropy"
+        what, reduction = "cross_entropy", reduction_named(reduction, size_average, reduce)
+        axis = self._class_axis(what, target, dim)
         if self.dtype.is_half:
             wide = self.cast(dtypes.float32)
-            return wide.cross_entropy(target, weight, ignore_index, reduction, label_smoothing, axis).cast(self.dtype)
+            loss = wide.cross_entropy(target, weight, None, ignore_index, None, reduction, label_smoothing, axis)
+            return loss.cast(self.dtype)
         if target.dtype.is_float:
             return self._cross_entropy_of_shares(target, weight, axis, label_smoothing)._reduced(what, reduction)
         target = self._classes(what, target, axis, ignore_index)
@@ -100,7 +92,9 @@ class Loss(Normalize, Joining):
         self,
         target: Core,
         weight: Core | None = None,
+        size_average: bool | None = None,
         ignore_index: int = -100,
+        reduce: bool | None = None,
         reduction: str = "mean",
         dim: int | None = None,
     ) -> Self:
@@ -109,6 +103,7 @@ class Loss(Normalize, Joining):
         >>> Tensor([[-0.5, -1.0]]).nll_loss(Tensor([1])).item()
         1.0
         """
+        reduction = reduction_named(reduction, size_average, reduce)
         axis = self._class_axis("nll_loss", target, dim)
         target = self._classes("nll_loss", target, axis, ignore_index)
         loss = -self._picked(target, axis)
@@ -161,98 +156,3 @@ class Loss(Normalize, Joining):
             return loss._reduced(what, reduction)
         share = counts.cast(self.dtype) if weights is None else counts._choose(weights, 0.0)
         return loss.sum() / share.sum()
-
-    # ---- of numbers ----
-
-    def _distance(self, what: str, target: Core) -> Self:
-        self._same_device(what, target)
-        if target.shape != self.shape:
-            fail(ShapeError, f"{what}: targets {list(target.shape)} and predictions {list(self.shape)} differ in shape")
-        return self - self._beside(target)
-
-    def mse_loss(self, target: Core, reduction: str = "mean") -> Self:
-        """Squared distances. ShapeError unless both have one shape.
-
-        >>> Tensor([1.0, 2.0]).mse_loss(Tensor([1.0, 4.0])).item()
-        2.0
-        """
-        return self._distance("mse_loss", target).square()._reduced("mse_loss", reduction)
-
-    def l1_loss(self, target: Core, reduction: str = "mean") -> Self:
-        """Absolute distances. ShapeError unless both have one shape.
-
-        >>> Tensor([1.0, 2.0]).l1_loss(Tensor([1.0, 4.0])).item()
-        1.0
-        """
-        return self._distance("l1_loss", target).abs()._reduced("l1_loss", reduction)
-
-    def huber_loss(self, target: Core, reduction: str = "mean", delta: float = 1.0) -> Self:
-        """Half the squared distance up to `delta`, linear beyond.
-
-        >>> Tensor([0.0, 0.0]).huber_loss(Tensor([1.0, 3.0]), reduction="none").tolist()
-        [0.5, 2.5]
-        """
-        if not delta > 0:
-            fail(ArgumentError, f"huber_loss: delta is {delta}; it must be greater than 0")
-        distance = self._distance("huber_loss", target)
-        distance._need_float("huber_loss")
-        if distance.dtype.is_half:
-            return self.cast(dtypes.float32).huber_loss(target, reduction, delta).cast(distance.dtype)
-        size = distance.abs()
-        small = (size > delta)._choose(delta, size)  # nan is not smaller, either
-        loss = small * (size - small * 0.5)
-        return loss._reduced("huber_loss", reduction)
-
-    def binary_cross_entropy_with_logits(self, target: Core, reduction: str = "mean") -> Self:
-        """Minus the log of the probability that sigmoid(self) gives to targets in [0, 1].
-
-        >>> Tensor([0.0]).binary_cross_entropy_with_logits(Tensor([1.0]))
-        tensor(0.6931)
-        """
-        what = "binary_cross_entropy_with_logits"
-        self._need_float(what)
-        self._distance(what, target)
-        if self.dtype.is_half:
-            return self.cast(dtypes.float32).binary_cross_entropy_with_logits(target, reduction).cast(self.dtype)
-        # softplus(x) - x * target, in an order that keeps the low bits of the logarithm, and without inf - inf
-        wanted = self._beside(target)._meeting(self)  # uint8 labels have no -1
-        loss = self * (self < 0)._choose(-wanted, 1 - wanted) + self._decay(1).log1p()
-        return loss._reduced(what, reduction)
-
-    def binary_cross_entropy(self, target: Core, reduction: str = "mean") -> Self:
-        """Minus the log of the probability that this tensor, in [0, 1], gives to targets in [0, 1].
-
-        As in PyTorch logarithms are at least -100, and the gradient is (self - target) / max(self * (1 - self), 1e-12).
-
-        >>> Tensor([0.5]).binary_cross_entropy(Tensor([1.0]))
-        tensor(0.6931)
-        """
-        what = "binary_cross_entropy"
-        self._need_float(what)
-        self._distance(what, target)
-        if self.dtype.is_half:
-            return self.cast(dtypes.float32).binary_cross_entropy(target, reduction).cast(self.dtype)
-        wanted = self._beside(target).cast(self.dtype)
-        yes, no = self.log().clamp(min=-100), (-self).log1p().clamp(min=-100)
-        loss = -(wanted * yes + (1 - wanted) * no)
-        inputs = (self._in(), wanted._in(), (no - yes)._in())
-        return self._out(call(loss._in(), inputs, _CROSS_ENTROPY_OF_BITS, 0), wanted)._reduced(what, reduction)
-
-
-_LEAST_VARIANCE = 9.999999960041972e-13  # PyTorch's: 1e-12 as a float32
-
-
-class _CrossEntropyOfBits(UserFunction):
-    """The gradients of `binary_cross_entropy`: those of its logarithms are not finite at 0 and 1."""
-
-    name = "binary_cross_entropy"
-
-    def gradients(self, inputs: Sequence[Node], by_outputs: Mapping[int, Node]) -> Sequence[Node | None]:
-        """By the probabilities and the targets; the third input is the slope by the targets."""
-        x, target, slope = inputs
-        g, variance = by_outputs[0], mul(x, add(scaled(x, -1), filled_like(x, 1)))
-        by_x = alu(Op.DIV, sub(x, target), alu(Op.MAX, variance, filled_like(x, _LEAST_VARIANCE)))
-        return mul(g, by_x), mul(g, slope), None
-
-
-_CROSS_ENTROPY_OF_BITS = _CrossEntropyOfBits()

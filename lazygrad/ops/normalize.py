@@ -110,16 +110,20 @@ class Normalize(Activation, Statistics):
         """
         return self.layernorm(self._last("layer_norm", normalized_shape), weight, bias, eps)
 
-    def rms_norm(self, normalized_shape: int | Sequence[int], weight: Core | None = None, eps: float = 1e-6) -> Self:
+    def rms_norm(
+        self, normalized_shape: int | Sequence[int], weight: Core | None = None, eps: float | None = None
+    ) -> Self:
         """self / sqrt(mean square + eps) over the last dimensions, whose sizes are `normalized_shape`, times `weight`.
+
+        None is the dtype's `eps`, the distance from 1 to the next number.
 
         >>> Tensor([[3.0, 3.0]]).rms_norm(2, eps=0.0).tolist()
         [[1.0, 1.0]]
         """
         self._need_float("rms_norm")
         x = self.cast(dtypes.float32) if self.dtype.is_half else self
-        dims = self._last("rms_norm", normalized_shape)
-        return (x * (x.square().mean(dims, keepdim=True) + eps).rsqrt())._affine(weight, None).cast(self.dtype)
+        dims, least = self._last("rms_norm", normalized_shape), _EPS[self.dtype] if eps is None else eps
+        return (x * (x.square().mean(dims, keepdim=True) + least).rsqrt())._affine(weight, None).cast(self.dtype)
 
     def group_norm(
         self, num_groups: int, weight: Core | None = None, bias: Core | None = None, eps: float = 1e-5
@@ -135,34 +139,10 @@ class Normalize(Activation, Statistics):
             fail(
                 ShapeError, f"group_norm: the channels (N, C, ...) of {list(self.shape)} do not divide by {num_groups}"
             )
+        if 0 in self.shape:
+            return self._apart()._affine_channels(weight, bias)
         grouped = self.reshape(self.shape[0], num_groups, -1).layernorm(-1, eps=eps)
         return grouped.reshape(self.shape)._affine_channels(weight, bias)
-
-    def batch_norm(
-        self,
-        running_mean: Core,
-        running_var: Core,
-        weight: Core | None = None,
-        bias: Core | None = None,
-        eps: float = 1e-5,
-    ) -> Self:
-        """(self - mean) / sqrt(variance + eps) by statistics (C,) of the channels of (N, C, ...), then weight and bias.
-
-        The statistics of this tensor itself are `channel_statistics`; gradients flow through what is given.
-
-        >>> Tensor([[1.0], [3.0]]).batch_norm(Tensor([2.0]), Tensor([4.0]), eps=0.0).tolist()
-        [[-0.5], [0.5]]
-        """
-        self._need_float("batch_norm")
-        self._same_device("batch_norm", running_mean, running_var)
-        if self.ndim < 2 or running_mean.shape != self.shape[1:2] or running_var.shape != self.shape[1:2]:
-            shapes = f"{list(running_mean.shape)} and {list(running_var.shape)}"
-            fail(
-                ShapeError, f"batch_norm: statistics {shapes} do not fit the channels (N, C, ...) of {list(self.shape)}"
-            )
-        scale = (self._beside(running_var) + eps).rsqrt()
-        distance = self - self._channels(self._beside(running_mean))
-        return (distance * self._channels(scale)).cast(self.dtype)._affine_channels(weight, bias)
 
     def channel_statistics(self) -> tuple[Self, Self]:
         """Mean and biased variance of each channel of (N, C, ...): two tensors (C,).
@@ -199,3 +179,7 @@ class Normalize(Activation, Statistics):
         if not shape or self.shape[-len(shape) :] != shape:
             fail(ShapeError, f"{what}: the last dimensions of {list(self.shape)} are not {list(shape)}")
         return tuple(range(-len(shape), 0))
+
+
+# The distance from 1 to the next number
+_EPS = {dtypes.float64: 2.0**-52, dtypes.float32: 2.0**-23, dtypes.float16: 2.0**-10, dtypes.bfloat16: 2.0**-7}

@@ -19,8 +19,6 @@ REFUSED = {
     **dict.fromkeys(("nn.functional.interpolate.bilinear", "nn.functional.interpolate.bicubic"), "mixes of uint8"),
     "nn.functional.upsample_bilinear": "mixes of uint8",
     "nn.functional.batch_norm": "training",
-    "nn.functional.binary_cross_entropy": "weight",
-    "nn.functional.binary_cross_entropy_with_logits": "weight",
     "nn.functional.group_norm": _SIZES_OF_ZERO,
     **dict.fromkeys(("arange", "full_like", "scalar_tensor"), "does not fit uint8"),
     "as_strided.partial_views": "of a memory of",

@@ -375,8 +375,7 @@ FUNCTIONS: dict[str, Callable[[Any], Any]] = {
     "linear": lambda v: Tensor([1.0]).linear(v),
     "SGD": lambda v: optim.SGD([v], lr=0.1),
     "clip_grad_norm_": lambda v: nn.clip_grad_norm_([v], 1.0),
-    "register_buffer": lambda v: nn.Module().register_buffer("b", v),
-    "a layer's x=": lambda v: nn.Linear(2, 2)(x=v),
+    "a layer's input=": lambda v: nn.Linear(2, 2)(input=v),
     "AdamW": lambda v: optim.AdamW([Tensor([1.0], requires_grad=True), v], lr=0.1),
 }
 

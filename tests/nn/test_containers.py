@@ -17,7 +17,7 @@ from lazygrad.errors import OperandError
 def kinds(container: Any) -> Any:
     """What is inside, by name and size: the same words for both frameworks."""
     if isinstance(container, (nn.Module, torch.nn.Module)):
-        children = container.named_children() if isinstance(container, nn.Module) else container._modules.items()
+        children = container._inside() if isinstance(container, nn.Module) else container._modules.items()
         inside = [(name, kinds(module)) for name, module in children]
         return type(container).__name__, inside or getattr(container, "out_features", None)
     return container

@@ -162,7 +162,7 @@ def test_printed_and_summarized() -> None:
     net = nn.Sequential(nn.Linear(10, 5), nn.Sequential(nn.ReLU(), nn.Dropout(0.1)))
     assert repr(net) == (
         "Sequential(\n  (0): Linear(in_features=10, out_features=5, bias=True)\n  (1): Sequential(\n    (0): ReLU()\n"
-        "    (1): Dropout(p=0.1)\n  )\n)"
+        "    (1): Dropout(p=0.1, inplace=False)\n  )\n)"
     )
     assert net.summary().splitlines()[-1].split() == ["total", "55"]
 
@@ -190,7 +190,7 @@ def test_containers() -> None:
         heads["c"]
     seen: list[str] = []
     net.apply(lambda m: seen.append(type(m).__name__))
-    assert seen == ["ReLU", "Linear", "Sequential"]
+    assert seen == ["Linear", "ReLU", "Sequential"]
 
 
 def test_state_names_are_torchs() -> None:
@@ -203,3 +203,75 @@ def test_state_names_are_torchs() -> None:
     assert {k: tuple(v.shape) for k, v in theirs.state_dict().items()} == {
         k: v.shape for k, v in ours.state_dict().items()
     }
+
+
+def hooked(lib: Any, number: Any) -> list[Any]:
+    """What hooks see and change, in one of the frameworks."""
+
+    class Net(lib.Module):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = lib.Linear(2, 2, bias=False)
+            self.p = lib.Parameter(number([1.0, 2.0]), requires_grad=False)
+            self.register_buffer("nothing", None)
+            self.register_parameter("none", None)
+            self.buffer = lib.Buffer(number([3.0]), persistent=False)
+
+        def forward(self, x: Any, scale: float = 1.0) -> Any:
+            return self.layer(x) * self.p * scale
+
+    net, seen = Net(), list[Any]()
+    net.load_state_dict({"layer.weight": number([[1.0, 2.0], [3.0, 4.0]]), "p": number([1.0, 2.0])})
+    net.layer.register_full_backward_pre_hook(lambda module, by: (by[0] * 2,))
+    net.layer.register_full_backward_hook(lambda module, by_in, by: seen.append([g[0].tolist() for g in (by_in, by)]))
+    net.register_forward_hook(lambda module, args, output: output + 1)
+    net.register_forward_hook(lambda module, args, output: output * 2, prepend=True)
+    net.register_forward_pre_hook(lambda module, args, kwargs: (args, {"scale": 5.0}), with_kwargs=True)
+    removed = net.register_forward_pre_hook(lambda module, args: (args[0] * 3,))
+    x = number([[1.0, 1.0]]).requires_grad_()
+    for _ in range(2):
+        y = net(x)
+        y.sum().backward()
+        seen.append([y.tolist(), x.grad.tolist(), net.layer.weight.grad.tolist()])
+        removed.remove()
+    net.register_state_dict_post_hook(lambda module, state, prefix, metadata: state.update(more=1))
+    seen += [list(net.state_dict()), [name for name, _ in net.named_buffers()], isinstance(net.p, lib.Parameter)]
+    seen += [[n for n, _ in net.named_parameters(prefix="a", recurse=False)], type(net.p * 2).__name__]
+    seen += [net.get_parameter("layer.weight").shape, net.get_submodule("layer") is net.layer]
+    return seen
+
+
+def test_hooks_and_registration_as_pytorch() -> None:
+    assert hooked(nn, Tensor) == hooked(torch.nn, torch.tensor)
+
+
+def test_what_is_no_parameter_buffer_or_module() -> None:
+    net = nn.Module()
+    for register in (net.register_buffer, net.register_parameter, net.register_module):
+        with pytest.raises(TypeError, match="register"):
+            register("a", 5)  # type: ignore[arg-type]
+        with pytest.raises(KeyError, match="dots"):
+            register("a.b", None)
+        with pytest.raises(KeyError, match="already"):
+            register("forward", None)
+    for get in (net.get_parameter, net.get_buffer, net.get_submodule):
+        with pytest.raises(AttributeError, match="has no"):
+            get("a.b")
+
+
+def test_states_that_are_assigned_keep_their_dtype() -> None:
+    net = nn.Linear(2, 2)
+    net.load_state_dict(nn.Linear(2, 2).double().state_dict(), assign=True)
+    assert net.weight.dtype is dtypes.float64
+    assert [name for name, p in net.named_parameters() if p.requires_grad] == ["weight", "bias"]
+
+
+def test_backward_hooks_without_a_gradient_by_inputs_and_errors_in_forward() -> None:
+    net, seen = nn.Linear(2, 2), list[Any]()
+    net.register_full_backward_hook(lambda module, by_in, by: seen.append(by_in))
+    net(Tensor.ones(1, 2)).sum().backward()
+    assert seen == [(None,)]
+    net.register_forward_hook(lambda module, args, output: seen.append(output), always_call=True)
+    with pytest.raises(ValueError, match="linear"):
+        net(Tensor.ones(1, 3))
+    assert seen[1:] == [None]

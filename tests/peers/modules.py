@@ -99,7 +99,7 @@ def compute(sample: ModuleSample, dtype: torch.dtype = torch.float64) -> Compute
 def _twin(theirs: torch.nn.Module, constructed: Any) -> Any:
     """lazygrad's module with the arguments and the state of PyTorch's."""
     kind = getattr(lazygrad.nn, type(theirs).__name__)
-    args, kwargs = _here((constructed.args, constructed.kwargs))
+    args, kwargs = here((constructed.args, constructed.kwargs))
     if "dtype" in inspect.signature(kind).parameters:
         kwargs["dtype"] = "float64"
     ours = kind(*args, **kwargs)
@@ -114,7 +114,7 @@ def _layer_here(theirs: torch.nn.TransformerEncoderLayer) -> Any:
         theirs.self_attn.num_heads,
         theirs.linear1.out_features,
         theirs.dropout.p,
-        _here(theirs.activation),
+        here(theirs.activation),
         theirs.norm1.eps,
         theirs.self_attn.batch_first,
         theirs.norm_first,
@@ -123,12 +123,12 @@ def _layer_here(theirs: torch.nn.TransformerEncoderLayer) -> Any:
     )
 
 
-def _here(value: Any) -> Any:
+def here(value: Any) -> Any:
     """Arguments of a constructor: tensors, and PyTorch's modules and functions as those of the same name here."""
     if isinstance(value, dict):
-        return {k: _here(v) for k, v in value.items() if k not in ("device", "dtype")}
+        return {k: here(v) for k, v in value.items() if k not in ("device", "dtype")}
     if isinstance(value, (tuple, list)):
-        return type(value)(map(_here, value))
+        return type(value)(map(here, value))
     if isinstance(value, torch.nn.TransformerEncoderLayer):
         return _layer_here(value)
     if inspect.isfunction(value) or inspect.isbuiltin(value):

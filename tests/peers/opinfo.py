@@ -236,8 +236,8 @@ def _elements_at(sample: Sample, ours: Any, theirs: Any) -> tuple[Any, Any]:
 
     The places themselves have to be different ones along `dim`.
     """
-    number, x = PLACES.get(sample.name), sample.arguments[0]
-    if number is None or sample.options.get("stable") or not x.ndim or np.array_equal(ours, theirs):
+    number, x = PLACES.get(sample.name), next(iter(sample.arguments), None)
+    if number is None or x is None or sample.options.get("stable") or not x.ndim or np.array_equal(ours, theirs):
         return ours, theirs
     dim = sample.arguments[number] if len(sample.arguments) > number else sample.options.get("dim", -1)
     if ours.ndim < x.ndim:
@@ -278,6 +278,9 @@ def flat(result: Any) -> list[Any]:
 def converted(value: Any, leaves: list[tuple[Tensor, torch.Tensor]]) -> Any:
     """PyTorch's arguments as lazygrad's; the tensors among them are noted in `leaves`."""
     if isinstance(value, torch.Tensor):
+        known = next((x for x, t in leaves if t is value), None)
+        if known is not None:  # one tensor as two arguments
+            return known
         array = value.detach().to(torch.float32 if value.dtype is torch.bfloat16 else value.dtype).numpy().copy()
         x = Tensor(array, dtype=_dtype(value.dtype), requires_grad=value.requires_grad)
         leaves.append((x, value))
@@ -288,6 +291,8 @@ def converted(value: Any, leaves: list[tuple[Tensor, torch.Tensor]]) -> Any:
         return {k: converted(v, leaves) for k, v in value.items() if k not in ("device", "layout")}
     if isinstance(value, torch.Size):
         return tuple(value)
+    if isinstance(value, torch.nn.Module):
+        return getattr(lazygrad.nn, type(value).__name__)()
     if isinstance(value, (tuple, list)):
         return type(value)(converted(v, leaves) for v in value)
     return value

@@ -1,0 +1,70 @@
+"""PyTorch's samples of every module that lazygrad has by the same name: results, gradients and buffers."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+import torch
+
+import lazygrad
+from lazygrad import Tensor
+from lazygrad.settings import settings
+from tests.peers import modules, opinfo
+
+# What lazygrad refuses, by a word of its error.
+REFUSED: dict[str, str] = {
+    "AvgPool2d": "divisor_override",
+    "MaxPool2d": "return_indices",
+}
+NAMES = [name for name in modules.modules() if modules.is_here(name)]
+ON_KERNELS = NAMES[::12]
+
+
+def wrong(name: str, dtype: torch.dtype, at_most: int) -> list[str]:
+    """What is wrong with a module's samples, computed together."""
+    refused: list[str] = []
+    done: list[opinfo.Computed] = []
+    every = list(modules.samples(name, dtype))
+    for sample in every[:: -(-len(every) // at_most) or 1]:
+        try:
+            done.append(modules.compute(sample, dtype))
+        except opinfo.RefusedError as error:
+            refused.append(f"{sample.sample}: {error}")
+    tensors = [ours for d in done for _, ours, _ in d.pairs if isinstance(ours, Tensor)]
+    if tensors:
+        Tensor.realize(*tensors)
+    return [w for d in done for w in opinfo.compare(d)] + [
+        f"refused: {r}" for r in refused if name not in REFUSED or not re.search(REFUSED[name], r)
+    ]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_as_pytorch(name: str) -> None:
+    found = wrong(name, torch.float64, 10)
+    assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize("name", ON_KERNELS)
+def test_kernels(name: str) -> None:
+    with settings.override(device="OPENCL"):
+        found = wrong(name, torch.float64, 4)
+    assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_settings_and_names_as_pytorch(name: str) -> None:
+    """Text, and names and shapes of the state, of modules made with the same arguments."""
+    sample = next(modules.samples(name))
+    args, kwargs = modules.here((sample.constructed.args, sample.constructed.kwargs))
+    ours, theirs = (
+        getattr(lazygrad.nn, name)(*args, **kwargs),
+        sample.theirs(
+            *sample.constructed.args,
+            **{k: v for k, v in sample.constructed.kwargs.items() if k not in ("device", "dtype")},
+        ),
+    )
+    assert repr(ours) == repr(theirs)
+    state = {name: tuple(value.shape) for name, value in theirs.state_dict().items()}
+    assert {name: value.shape for name, value in ours.state_dict().items()} == state
+    assert [name for name, _ in ours.named_parameters()] == [name for name, _ in theirs.named_parameters()]
