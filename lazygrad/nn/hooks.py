@@ -57,7 +57,7 @@ class Hooked:
 
     _hooks: dict[str, _Hooks]  # by the moment at which they are called
 
-    def _add(self, moment: str, hook: Hook, prepend: bool = False, **options: bool) -> Removable:
+    def _add_hook(self, moment: str, hook: Hook, prepend: bool = False, **options: bool) -> Removable:
         if not callable(hook):
             fail(ArgumentError, f"a hook is a function, not {hook!r}")
         Changes.count += 1
@@ -82,7 +82,7 @@ class Hooked:
         ...     layer(Tensor([-2.0])).tolist()
         [2.0]
         """
-        return self._add("forward_pre", hook, prepend, with_kwargs=with_kwargs)
+        return self._add_hook("forward_pre", hook, prepend, with_kwargs=with_kwargs)
 
     def register_forward_hook(
         self, hook: Hook, *, prepend: bool = False, with_kwargs: bool = False, always_call: bool = False
@@ -96,11 +96,11 @@ class Hooked:
         ...     layer(Tensor([2.0])).tolist()
         [3.0]
         """
-        return self._add("forward", hook, prepend, with_kwargs=with_kwargs, always_call=always_call)
+        return self._add_hook("forward", hook, prepend, with_kwargs=with_kwargs, always_call=always_call)
 
     def register_full_backward_pre_hook(self, hook: Hook, prepend: bool = False) -> Removable:
         """Call hook(module, grad_output) when the gradients by the outputs are known; what it returns replaces them."""
-        return self._add("backward_pre", hook, prepend)
+        return self._add_hook("backward_pre", hook, prepend)
 
     def register_full_backward_hook(self, hook: Hook, prepend: bool = False) -> Removable:
         """Call hook(module, grad_input, grad_output) when the gradients by the positional tensors that `forward` got
@@ -114,26 +114,26 @@ class Hooked:
         >>> x.grad.tolist()
         [10.0]
         """
-        return self._add("backward", hook, prepend)
+        return self._add_hook("backward", hook, prepend)
 
     register_backward_hook = register_full_backward_hook
 
     def register_state_dict_pre_hook(self, hook: Hook) -> Removable:
         """Call hook(module, prefix, keep_vars) before `state_dict` takes this module's values."""
-        return self._add("state_pre", hook)
+        return self._add_hook("state_pre", hook)
 
     def register_state_dict_post_hook(self, hook: Hook) -> Removable:
         """Call hook(module, state_dict, prefix, local_metadata) after `state_dict` took this module's values."""
-        return self._add("state", hook)
+        return self._add_hook("state", hook)
 
     def register_load_state_dict_pre_hook(self, hook: Hook) -> Removable:
         """Call hook(module, state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs)
         before values are looked for; it may change `state_dict`, a copy of the one given."""
-        return self._add("load_pre", hook)
+        return self._add_hook("load_pre", hook)
 
     def register_load_state_dict_post_hook(self, hook: Hook) -> Removable:
         """Call hook(module, incompatible_keys) after values are loaded; it may change the lists of names."""
-        return self._add("load", hook)
+        return self._add_hook("load", hook)
 
     # ---- calling ----
 

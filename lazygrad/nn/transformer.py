@@ -9,9 +9,9 @@ from typing import Any
 
 from lazygrad.dtype import DTypeLike, dtypes
 from lazygrad.errors import ArgumentError, ShapeError, fail
-from lazygrad.nn.activations import Dropout
 from lazygrad.nn.attention import MultiheadAttention
 from lazygrad.nn.containers import ModuleList
+from lazygrad.nn.dropouts import Dropout
 from lazygrad.nn.functional import gelu, relu
 from lazygrad.nn.init import xavier_uniform_
 from lazygrad.nn.linear import Linear
