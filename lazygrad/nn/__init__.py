@@ -34,7 +34,7 @@ from lazygrad.nn.activations import (
 from lazygrad.nn.attention import MultiheadAttention
 from lazygrad.nn.cells import GRUCell, LSTMCell, RNNCell
 from lazygrad.nn.containers import ModuleDict, ModuleList, Sequential
-from lazygrad.nn.convolution import AvgPool2d, Conv1d, Conv2d, MaxPool2d
+from lazygrad.nn.convolution import Conv1d, Conv2d, Conv3d
 from lazygrad.nn.dropouts import (
     AlphaDropout,
     Dropout,
@@ -43,7 +43,7 @@ from lazygrad.nn.dropouts import (
     Dropout3d,
     FeatureAlphaDropout,
 )
-from lazygrad.nn.linear import Embedding, Linear
+from lazygrad.nn.linear import Bilinear, Embedding, Linear
 from lazygrad.nn.losses import (
     BCELoss,
     BCEWithLogitsLoss,
@@ -99,6 +99,28 @@ from lazygrad.nn.paddings import (
     ZeroPad3d,
 )
 from lazygrad.nn.parameter import Buffer, Parameter
+from lazygrad.nn.pools import (
+    AdaptiveAvgPool1d,
+    AdaptiveAvgPool2d,
+    AdaptiveAvgPool3d,
+    AdaptiveMaxPool1d,
+    AdaptiveMaxPool2d,
+    AdaptiveMaxPool3d,
+    AvgPool1d,
+    AvgPool2d,
+    AvgPool3d,
+    FractionalMaxPool2d,
+    FractionalMaxPool3d,
+    LPPool1d,
+    LPPool2d,
+    LPPool3d,
+    MaxPool1d,
+    MaxPool2d,
+    MaxPool3d,
+    MaxUnpool1d,
+    MaxUnpool2d,
+    MaxUnpool3d,
+)
 from lazygrad.nn.recurrent import GRU, LSTM, RNN, RNNBase
 from lazygrad.nn.reshaping import (
     ChannelShuffle,
@@ -120,6 +142,7 @@ from lazygrad.nn.transformer import (
     TransformerEncoder,
     TransformerEncoderLayer,
 )
+from lazygrad.nn.transposed import ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
 from lazygrad.optim.clip import clip_grad_norm_, clip_grad_value_
 
 __all__ = [
@@ -131,13 +154,22 @@ __all__ = [
     "LSTM",
     "RNN",
     "SELU",
+    "AdaptiveAvgPool1d",
+    "AdaptiveAvgPool2d",
+    "AdaptiveAvgPool3d",
+    "AdaptiveMaxPool1d",
+    "AdaptiveMaxPool2d",
+    "AdaptiveMaxPool3d",
     "AlphaDropout",
+    "AvgPool1d",
     "AvgPool2d",
+    "AvgPool3d",
     "BCELoss",
     "BCEWithLogitsLoss",
     "BatchNorm1d",
     "BatchNorm2d",
     "BatchNorm3d",
+    "Bilinear",
     "Buffer",
     "CTCLoss",
     "ChannelShuffle",
@@ -149,6 +181,10 @@ __all__ = [
     "ConstantPad3d",
     "Conv1d",
     "Conv2d",
+    "Conv3d",
+    "ConvTranspose1d",
+    "ConvTranspose2d",
+    "ConvTranspose3d",
     "CosineEmbeddingLoss",
     "CosineSimilarity",
     "CrossEntropyLoss",
@@ -160,6 +196,8 @@ __all__ = [
     "FeatureAlphaDropout",
     "Flatten",
     "Fold",
+    "FractionalMaxPool2d",
+    "FractionalMaxPool3d",
     "GRUCell",
     "GaussianNLLLoss",
     "GroupNorm",
@@ -175,6 +213,9 @@ __all__ = [
     "InstanceNorm3d",
     "KLDivLoss",
     "L1Loss",
+    "LPPool1d",
+    "LPPool2d",
+    "LPPool3d",
     "LSTMCell",
     "LayerNorm",
     "LeakyReLU",
@@ -185,7 +226,12 @@ __all__ = [
     "LogSoftmax",
     "MSELoss",
     "MarginRankingLoss",
+    "MaxPool1d",
     "MaxPool2d",
+    "MaxPool3d",
+    "MaxUnpool1d",
+    "MaxUnpool2d",
+    "MaxUnpool3d",
     "Mish",
     "Module",
     "ModuleDict",

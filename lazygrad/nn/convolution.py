@@ -62,18 +62,42 @@ class _Conv(Module):
 
     def extra_repr(self) -> str:
         """The settings that differ from the usual ones."""
-        shown = [f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}, stride={self.stride}"]
-        if self.padding != (0,) * self._dims:
-            shown.append(f"padding={self.padding}")
-        if self.dilation != (1,) * self._dims:
-            shown.append(f"dilation={self.dilation}")
-        if self.groups != 1:
-            shown.append(f"groups={self.groups}")
-        if self.bias is None:
-            shown.append("bias=False")
-        if self.padding_mode != "zeros":
-            shown.append(f"padding_mode={self.padding_mode}")
-        return ", ".join(shown)
+        return shown_settings(self)
+
+
+def shown_settings(layer: Any) -> str:
+    """The sizes of a convolution, and its settings that differ from the usual ones.
+
+    >>> shown_settings(nn.Conv1d(1, 2, 3, bias=False))
+    '1, 2, kernel_size=(3,), stride=(1,), bias=False'
+    """
+    shown = [f"{layer.in_channels}, {layer.out_channels}, kernel_size={layer.kernel_size}, stride={layer.stride}"]
+    for name, usual in (("padding", 0), ("dilation", 1), ("output_padding", 0)):
+        sizes = getattr(layer, name, None)
+        if sizes is not None and sizes != (usual,) * len(layer.kernel_size):
+            shown.append(f"{name}={sizes}")
+    if layer.groups != 1:
+        shown.append(f"groups={layer.groups}")
+    if layer.bias is None:
+        shown.append("bias=False")
+    if layer.padding_mode != "zeros":
+        shown.append(f"padding_mode={layer.padding_mode}")
+    return ", ".join(shown)
+
+
+class Conv1d(_Conv):
+    """`Tensor.conv1d` with a weight (out, in / groups, l) and a bias (out,): (N, in, L) to (N, out, L').
+
+    >>> nn.Conv1d(3, 8, 3)(Tensor.ones(2, 3, 5)).shape
+    (2, 8, 3)
+    """
+
+    _dims = 1
+
+    def forward(self, input: Tensor) -> Tensor:
+        """(N, in, L) to (N, out, L')."""
+        x, padding = self._window(input)
+        return x.conv1d(self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
 
 
 class Conv2d(_Conv):
@@ -92,65 +116,16 @@ class Conv2d(_Conv):
         return x.conv2d(self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
 
 
-class Conv1d(_Conv):
-    """`Tensor.conv1d` with a weight (out, in / groups, l) and a bias (out,): (N, in, L) to (N, out, L').
+class Conv3d(_Conv):
+    """`Tensor.conv3d` with a weight (out, in / groups, d, h, w) and a bias (out,).
 
-    >>> nn.Conv1d(3, 8, 3)(Tensor.ones(2, 3, 5)).shape
-    (2, 8, 3)
+    >>> nn.Conv3d(3, 8, 3)(Tensor.ones(2, 3, 5, 5, 5)).shape
+    (2, 8, 3, 3, 3)
     """
 
-    _dims = 1
+    _dims = 3
 
     def forward(self, input: Tensor) -> Tensor:
-        """(N, in, L) to (N, out, L')."""
+        """(N, in, D, H, W) to (N, out, D', H', W')."""
         x, padding = self._window(input)
-        return x.conv1d(self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
-
-
-class MaxPool2d(Module):
-    """The largest element of every window over the last two dimensions.
-
-    >>> nn.MaxPool2d(2)(Tensor.ones(1, 3, 8, 8)).shape
-    (1, 3, 4, 4)
-    """
-
-    def __init__(
-        self, kernel_size: Sizes, stride: Sizes | None = None, padding: Sizes = 0, dilation: Sizes = 1
-    ) -> None:
-        super().__init__()
-        self.kernel_size, self.stride, self.padding, self.dilation = kernel_size, stride, padding, dilation
-
-    def forward(self, input: Tensor) -> Tensor:
-        """(..., H, W) to (..., H', W')."""
-        return input.max_pool2d(  # type: ignore[no-any-return]
-            self.kernel_size, self.stride, self.padding, self.dilation
-        )
-
-    def extra_repr(self) -> str:
-        """The window."""
-        stride = self.stride or self.kernel_size
-        sizes = f"padding={self.padding}, dilation={self.dilation}, ceil_mode=False"
-        return f"kernel_size={self.kernel_size}, stride={stride}, {sizes}"
-
-
-class AvgPool2d(Module):
-    """The mean of every window over the last two dimensions.
-
-    >>> nn.AvgPool2d(2)(Tensor.ones(1, 3, 8, 8)).shape
-    (1, 3, 4, 4)
-    """
-
-    def __init__(
-        self, kernel_size: Sizes, stride: Sizes | None = None, padding: Sizes = 0, count_include_pad: bool = True
-    ) -> None:
-        super().__init__()
-        self.kernel_size, self.stride, self.padding = kernel_size, stride, padding
-        self.count_include_pad = count_include_pad
-
-    def forward(self, input: Tensor) -> Tensor:
-        """(..., H, W) to (..., H', W')."""
-        return input.avg_pool2d(self.kernel_size, self.stride, self.padding, count_include_pad=self.count_include_pad)
-
-    def extra_repr(self) -> str:
-        """The window."""
-        return f"kernel_size={self.kernel_size}, stride={self.stride or self.kernel_size}, padding={self.padding}"
+        return x.conv3d(self.weight, self.bias, self.stride, padding, self.dilation, self.groups)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from lazygrad.dtype import DTypeLike, as_dtype, dtypes
-from lazygrad.errors import BoundsError, fail
+from lazygrad.errors import ArgumentError, BoundsError, fail
 from lazygrad.nn.module import Module
 from lazygrad.ops.arguments import new_shape
 from lazygrad.tensor import Tensor
@@ -41,6 +41,41 @@ class Linear(Module):
     def extra_repr(self) -> str:
         """The sizes."""
         return f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"
+
+
+class Bilinear(Module):
+    """x1 @ weight @ x2 + bias: (..., in1_features) and (..., in2_features) to (..., out_features).
+
+    Weight (out, in1, in2) and bias (out,) start uniform within 1 / sqrt(in1_features), as PyTorch's do.
+
+    >>> nn.Bilinear(3, 4, 5)(Tensor.ones(2, 3), Tensor.ones(2, 4)).shape
+    (2, 5)
+    """
+
+    def __init__(
+        self,
+        in1_features: int,
+        in2_features: int,
+        out_features: int,
+        bias: bool = True,
+        device: str | None = None,
+        dtype: DTypeLike | None = None,
+    ) -> None:
+        super().__init__()
+        if in1_features < 1:
+            fail(ArgumentError, f"Bilinear: in1_features is {in1_features}; it must be greater than 0")
+        self.in1_features, self.in2_features, self.out_features = in1_features, in2_features, out_features
+        self.weight = within((out_features, in1_features, in2_features), in1_features, dtype, device)
+        self.bias = within((out_features,), in1_features, dtype, device) if bias else None
+
+    def forward(self, input1: Tensor, input2: Tensor) -> Tensor:
+        """(..., in1_features) and (..., in2_features) to (..., out_features)."""
+        return input1.bilinear(input2, self.weight, self.bias)
+
+    def extra_repr(self) -> str:
+        """The sizes."""
+        inputs = f"in1_features={self.in1_features}, in2_features={self.in2_features}"
+        return f"{inputs}, out_features={self.out_features}, bias={self.bias is not None}"
 
 
 class Embedding(Module):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 import pytest
 import torch
 
@@ -12,11 +10,6 @@ from lazygrad import Tensor
 from lazygrad.settings import settings
 from tests.peers import modules, opinfo
 
-# What lazygrad refuses, by a word of its error.
-REFUSED: dict[str, str] = {
-    "AvgPool2d": "divisor_override",
-    "MaxPool2d": "return_indices",
-}
 NAMES = [name for name in modules.modules() if modules.is_here(name)]
 ON_KERNELS = NAMES[::12]
 
@@ -34,9 +27,7 @@ def wrong(name: str, dtype: torch.dtype, at_most: int) -> list[str]:
     tensors = [ours for d in done for _, ours, _ in d.pairs if isinstance(ours, Tensor)]
     if tensors:
         Tensor.realize(*tensors)
-    return [w for d in done for w in opinfo.compare(d)] + [
-        f"refused: {r}" for r in refused if name not in REFUSED or not re.search(REFUSED[name], r)
-    ]
+    return [w for d in done for w in opinfo.compare(d)] + [f"refused: {r}" for r in refused]
 
 
 @pytest.mark.parametrize("name", NAMES)
