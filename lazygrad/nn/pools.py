@@ -6,6 +6,7 @@ from typing import Any
 
 from lazygrad.nn import functional
 from lazygrad.nn.applied import Applied
+from lazygrad.ops.windows import Sizes
 
 _MAX = "kernel_size={kernel_size}, stride={stride}, padding={padding}, dilation={dilation}, ceil_mode={ceil_mode}"
 _AVG = "kernel_size={kernel_size}, stride={stride}, padding={padding}"
@@ -15,6 +16,9 @@ _MAX_ORDER = ("kernel_size", "stride", "padding", "dilation", "return_indices", 
 
 class _Pool(Applied):
     """What pools share: windows lie side by side unless there is a `stride`."""
+
+    kernel_size: Sizes
+    stride: Sizes | None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
