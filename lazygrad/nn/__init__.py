@@ -133,6 +133,9 @@ from lazygrad.nn.reshaping import (
     PixelUnshuffle,
     Unflatten,
     Unfold,
+    Upsample,
+    UpsamplingBilinear2d,
+    UpsamplingNearest2d,
 )
 from lazygrad.nn.state import LoadResult
 from lazygrad.nn.transformer import (
@@ -283,6 +286,9 @@ __all__ = [
     "TripletMarginWithDistanceLoss",
     "Unflatten",
     "Unfold",
+    "Upsample",
+    "UpsamplingBilinear2d",
+    "UpsamplingNearest2d",
     "ZeroPad1d",
     "ZeroPad2d",
     "ZeroPad3d",

@@ -42,6 +42,7 @@ class Applied(Module):
         names = order or [n for n in parameters if n not in {*tensors, *without, *_OF_CALLS}]
         cls._function, cls._settings, cls._shows = staticmethod(of), tuple(names), shows
         cls._trains = "training" in parameters
+        cls._takes_tensor = "input" if tensors[0] in ("self", "input") else ""
         known = [parameters[n].replace(kind=inspect.Parameter.POSITIONAL_OR_KEYWORD) for n in names]
         cls._arguments = inspect.Signature(known)
         cls.__signature__ = cls._arguments  # type: ignore[attr-defined]

@@ -6,7 +6,7 @@ from typing import Any
 
 from lazygrad.nn import functional
 from lazygrad.nn.applied import Applied
-from lazygrad.ops.windows import Sizes
+from lazygrad.ops.windows import Sizes, each
 
 _MAX = "kernel_size={kernel_size}, stride={stride}, padding={padding}, dilation={dilation}, ceil_mode={ceil_mode}"
 _AVG = "kernel_size={kernel_size}, stride={stride}, padding={padding}"
@@ -56,6 +56,13 @@ class AvgPool1d(_Pool, of=functional.avg_pool1d, shows=_AVG):
     >>> nn.AvgPool1d(2)(Tensor.ones(1, 3, 8)).shape
     (1, 3, 4)
     """
+
+    padding: Sizes
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.kernel_size, self.padding = each("kernel_size", self.kernel_size, 1), each("padding", self.padding, 1)
+        self.stride = each("stride", self.kernel_size if self.stride is None else self.stride, 1)
 
 
 class AvgPool2d(_Pool, of=functional.avg_pool2d, shows=_AVG):

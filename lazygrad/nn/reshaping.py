@@ -129,3 +129,39 @@ class PairwiseDistance(Applied, of=functional.pairwise_distance):
     >>> nn.PairwiseDistance(eps=0.0)(Tensor([[3.0, 4.0]]), Tensor([[0.0, 0.0]])).tolist()
     [5.0]
     """
+
+
+class Upsample(Applied, of=functional.interpolate, without=("antialias",)):
+    """`functional.interpolate`.
+
+    >>> nn.Upsample(scale_factor=2)(Tensor([[[1.0, 2.0]]])).tolist()
+    [[[1.0, 1.0, 2.0, 2.0]]]
+    """
+
+    scale_factor: Any
+    mode: str
+
+    def extra_repr(self) -> str:
+        """The size or the factor, and the mode."""
+        name = "size" if self.scale_factor is None else "scale_factor"
+        return f"{name}={getattr(self, name)}, mode={self.mode!r}"
+
+
+class UpsamplingNearest2d(Upsample, of=functional.upsample_nearest):
+    """`Upsample` with mode 'nearest'.
+
+    >>> nn.UpsamplingNearest2d(scale_factor=2)(Tensor([[[[1.0]]]])).tolist()
+    [[[[1.0, 1.0], [1.0, 1.0]]]]
+    """
+
+    mode = "nearest"
+
+
+class UpsamplingBilinear2d(Upsample, of=functional.upsample_bilinear):
+    """`Upsample` with mode 'bilinear' and aligned corners.
+
+    >>> nn.UpsamplingBilinear2d(scale_factor=2)(Tensor([[[[1.0]]]])).tolist()
+    [[[[1.0, 1.0], [1.0, 1.0]]]]
+    """
+
+    mode = "bilinear"

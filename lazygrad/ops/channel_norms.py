@@ -4,21 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lazygrad.dtype import dtypes
-from lazygrad.errors import ArgumentError, ShapeError
+from lazygrad.errors import ShapeError
 from lazygrad.index.expr import as_dim, dim_product
 from lazygrad.ops.core import Core, fail
 from lazygrad.ops.joining import Joining
 from lazygrad.ops.mode import no_grad
 from lazygrad.ops.normalize import Normalize
-from lazygrad.ops.patches import Patches
+from lazygrad.ops.operands import not_a_tensor
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
 
-class ChannelNorms(Normalize, Patches, Joining):
-    """Batch, instance and local response normalization."""
+class ChannelNorms(Normalize, Joining):
+    """Batch and instance normalization."""
 
     __slots__ = ()
 
@@ -54,7 +53,7 @@ class ChannelNorms(Normalize, Patches, Joining):
         elif len(given) == 2:
             mean, variance = (self._beside(t) for t in given)
         else:
-            fail(ArgumentError, "batch_norm: outside training, running_mean and running_var are needed")
+            not_a_tensor("batch_norm", None)
         scale = (variance + eps).rsqrt()
         distance = self - self._channels(mean)
         return (distance * self._channels(scale)).cast(self.dtype)._affine_channels(weight, bias)
@@ -107,21 +106,3 @@ class ChannelNorms(Normalize, Patches, Joining):
                 if running is not None and moved is not None:
                     self._beside(running).assign(moved.reshape(samples, channels).mean(0))
         return normal._affine_channels(weight, bias)
-
-    def local_response_norm(self, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> Self:
-        """self / (k + alpha * mean square)**beta, the mean being over `size` neighbouring channels of (N, C, ...), with
-        zeros beyond the first and the last one.
-
-        >>> Tensor([[[1.0], [1.0]]]).local_response_norm(1, alpha=3.0, beta=0.5).tolist()
-        [[[0.5], [0.5]]]
-        """
-        self._need_float("local_response_norm")
-        if self.ndim < 3 or size < 1:
-            fail(
-                ShapeError,
-                f"local_response_norm: takes (N, C, ...) and a size from 1 on, not {list(self.shape)}, {size}",
-            )
-        x = self.cast(dtypes.float32) if self.dtype.is_half else self
-        padded = x.square().pad((0, 0) * (self.ndim - 2) + (size // 2, (size - 1) // 2))
-        mean = padded.unfold(1, size, 1).mean(-1)
-        return (x / (mean * alpha + k) ** beta).cast(self.dtype)
