@@ -6,7 +6,7 @@ from typing import Any
 
 from lazygrad.nn import functional
 from lazygrad.nn.applied import Applied
-from lazygrad.ops.random import probability
+from lazygrad.ops.chance import probability
 from lazygrad.tensor import Tensor
 
 _SHOWN = "p={p}, inplace={inplace}"

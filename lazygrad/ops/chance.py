@@ -32,6 +32,7 @@ class _OfSizesOrOfTensor:
 
 
 def probability(what: str, p: Any) -> Any:
+    """`p`, a number; ArgumentError for one outside [0, 1]."""
     p = number(what, p)
     if not 0 <= p <= 1:
         fail(ArgumentError, f"{what}: p={p} is no probability")

@@ -17,8 +17,6 @@ from tests.peers import opinfo
 REFUSED = {
     **dict.fromkeys(("nn.functional.interpolate.bilinear", "nn.functional.interpolate.bicubic"), "mixes of uint8"),
     "nn.functional.upsample_bilinear": "mixes of uint8",
-    "nn.functional.batch_norm": "training",
-    "nn.functional.group_norm": _SIZES_OF_ZERO,
     "nn.functional.batch_norm": "statistics",
     **dict.fromkeys(("arange", "full_like", "scalar_tensor"), "does not fit uint8"),
     "as_strided.partial_views": "of a memory of",

@@ -58,7 +58,6 @@ RANDOM = frozenset(
     | {"randn_like", "resize_", "resize_as_", "rrelu", "alpha_dropout", "feature_alpha_dropout", "gumbel_softmax"}
     | {"dropout2d", "dropout3d", "cauchy", "exponential", "geometric", "log_normal", "uniform", "normal.in_place"}
     | {"normal.number_mean", "nn.functional.feature_alpha_dropout.with_train"}
-    | {"dropout1d", "dropout2d", "dropout3d", "alpha_dropout", "nn.functional.feature_alpha_dropout.with_train"}
 )
 TOLERANCE = {"float64": 1e-8, "float32": 1e-4}  # by the dtype of a result; PyTorch itself rounds at other places
 # Results that are places, of which PyTorch leaves open which of equal elements they name, and the number of `dim`.
