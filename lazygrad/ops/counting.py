@@ -105,6 +105,7 @@ class Counting(Quantiles, Likes):
             fail(DTypeError, f"bincount: takes a vector of integers, not {self.dtype}{list(self.shape)}")
         if minlength < 0:
             fail(ArgumentError, f"bincount: minlength is {minlength}; it is 0 or more")
+        self._same_device("bincount", *(() if weights is None else (weights,)))
         if weights is not None and weights.shape != self.shape:
             fail(ShapeError, f"bincount: weights {list(weights.shape)} of {list(self.shape)} numbers")
         least, most = (int(x._values_on_host()) for x in self.aminmax()) if self.shape != (0,) else (0, -1)
@@ -171,6 +172,7 @@ class Counting(Quantiles, Likes):
         """
         if self.dtype not in (dtypes.float32, dtypes.float64):
             fail(DTypeError, f"histogram: not defined for {self.dtype}, but for float32 and float64; cast first")
+        self._same_device("histogram", *(() if weight is None else (weight,)))
         if weight is not None and (weight.shape != self.shape or weight.dtype is not self.dtype):
             given = f"{weight.dtype}{list(weight.shape)}"
             fail(ShapeError, f"histogram: a weight {given} for {self.dtype}{list(self.shape)}")

@@ -134,7 +134,10 @@ class Prefixes(Order):
 
     def _end(self, axis: int, x: Core | None) -> Self | None:
         """What is put before or behind: a number fills one place."""
-        if x is None or x.ndim:
+        if x is None:
+            return None
+        self._same_device("diff", x)
+        if x.ndim:
             return x  # type: ignore[return-value]
         return self._beside(x).expand(tuple(1 if i == axis else n for i, n in enumerate(self.shape)))
 

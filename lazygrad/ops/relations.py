@@ -149,6 +149,7 @@ class Relations(Statistics, Matmul, Joining):
         for what, w in (("fweights", fweights), ("aweights", aweights)):
             if w is None:
                 continue
+            self._same_device("cov", w)
             if w.shape not in ((n,), ()) or (n != 1 and not w.ndim):
                 fail(ShapeError, f"cov: {what} of shape {list(w.shape)} for {n} observations")
             if w.dtype.is_float is (what == "fweights"):

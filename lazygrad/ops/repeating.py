@@ -12,6 +12,7 @@ from lazygrad.errors import ArgumentError, ShapeError
 from lazygrad.ir.build import positions
 from lazygrad.ops.core import Core, fail
 from lazygrad.ops.host_values import on_host
+from lazygrad.ops.operands import not_a_tensor
 from lazygrad.ops.selecting import Selecting
 
 if TYPE_CHECKING:
@@ -42,6 +43,8 @@ class Repeating(Selecting):
         axis = 0 if dim is None else x._axis(dim)
         if isinstance(repeats, Core):
             return x._repeated(self._beside(repeats), axis, output_size)
+        if isinstance(repeats, bool) or not hasattr(repeats, "__index__"):
+            not_a_tensor("repeat_interleave", repeats, "an integer or a Tensor of them")
         if repeats < 0:
             fail(ArgumentError, f"repeat_interleave: {repeats} times; that is less than 0")
         x = x.reshape(1) if not x.ndim else x
