@@ -1,14 +1,13 @@
 """Optimizers, learning rate schedules and limits on gradients, by PyTorch's names."""
 
+from lazygrad.optim import lr_scheduler, swa_utils
 from lazygrad.optim.adafactor import Adafactor
 from lazygrad.optim.adam import Adam, AdamW
 from lazygrad.optim.adam_kin import LAMB, Adamax, Lion, NAdam, RAdam
 from lazygrad.optim.adaptive import Adadelta, Adagrad, RMSprop, Rprop
 from lazygrad.optim.clip import clip_grad_norm_, clip_grad_value_
 from lazygrad.optim.lbfgs import LBFGS
-from lazygrad.optim.muon import Muon
-from lazygrad.optim.optimizer import Group, Optimizer
-from lazygrad.optim.schedule import (
+from lazygrad.optim.lr_scheduler import (
     ConstantLR,
     CosineAnnealingLR,
     ExponentialLR,
@@ -19,6 +18,8 @@ from lazygrad.optim.schedule import (
     StepLR,
     WarmupCosineLR,
 )
+from lazygrad.optim.muon import Muon
+from lazygrad.optim.optimizer import Group, Optimizer
 from lazygrad.optim.sgd import ASGD, SGD
 
 __all__ = [
@@ -51,4 +52,6 @@ __all__ = [
     "WarmupCosineLR",
     "clip_grad_norm_",
     "clip_grad_value_",
+    "lr_scheduler",
+    "swa_utils",
 ]

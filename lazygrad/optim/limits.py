@@ -13,6 +13,9 @@ _NOT_NEGATIVE = frozenset(
     {"d", "decay", "eps", "initial_accumulator_value", "lambd", "lr", "lr_decay", "momentum", "momentum_decay"}
     | {"weight_decay"}
 )
+OF_SCHEDULES = frozenset(  # what schedules keep in a group
+    {"initial_lr", "max_lr", "min_lr", "swa_lr", "base_momentum", "max_momentum"}
+)
 _FRACTIONS = frozenset({"rho", "alpha"})
 _IMPLEMENTATION = frozenset({"foreach", "fused", "capturable", "differentiable"})
 

@@ -15,7 +15,7 @@ from lazygrad.errors import ArgumentError, DeviceError, OperandError, fail
 from lazygrad.ops.fitting import fitting
 from lazygrad.ops.mode import enable_grad, no_grad
 from lazygrad.ops.operands import describe, not_a_tensor, shape_of
-from lazygrad.optim.limits import check_implementation, check_setting
+from lazygrad.optim.limits import OF_SCHEDULES, check_implementation, check_setting
 from lazygrad.tensor import Tensor
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ class Optimizer:
         """
         params = group["params"]
         settings = {**self.defaults, **group, "params": [params] if isinstance(params, Tensor) else list(params)}
-        unknown = set(settings) - set(self.defaults) - {"params"}
+        unknown = set(settings) - set(self.defaults) - {"params"} - OF_SCHEDULES
         if unknown:
             fail(ArgumentError, f"{type(self).__name__}: no setting {', '.join(sorted(unknown))}")
         self._check(settings, {id(p) for g in self.param_groups for p in g["params"]})

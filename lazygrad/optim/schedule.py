@@ -1,66 +1,182 @@
-"""Learning rate schedules: the rate of every group as a function of how many steps were taken.
+"""Learning rate schedules: what they share, and those that a function of the user's gives.
 
-A schedule sets the rate of step 0 when it is made; call `step()` after every step of the optimizer.
+A schedule sets the rate of step 0 when it is made; call `step()` after every step of the optimizer. As in PyTorch most
+of them change the rate that a group has now, so that several schedules of one optimizer act together.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
-from lazygrad.errors import ArgumentError, fail
-from lazygrad.optim.limits import check_finite, check_setting, check_steps
-from lazygrad.optim.optimizer import Optimizer
+from lazygrad.errors import ArgumentError, OperandError, fail
+from lazygrad.ops.operands import describe
+from lazygrad.optim.limits import check_setting
+from lazygrad.optim.optimizer import Group, Optimizer
+
+Factor = Callable[[int], float]
 
 
 class LRScheduler:
-    """Base of the schedules; a subclass gives the rate in closed form.
+    """Base of the schedules; a subclass defines `get_lr`, or `rate` in closed form.
 
     Args:
-        optimizer: its groups' rates now are the base rates.
+        optimizer: its groups' rates now are the base rates ("initial_lr" of a group, once it has one).
+        last_epoch: how many steps were taken before, less 1; from 0 on every group needs an "initial_lr".
+
+    OperandError for what is no optimizer, KeyError for a group without the initial rate that is needed.
     """
 
-    def __init__(self, optimizer: Optimizer) -> None:
-        self.optimizer = optimizer
-        self.base_lrs: list[float] = [group["lr"] for group in optimizer.param_groups]
-        self.last_epoch = 0
-        self._set(0, self.base_lrs)
+    optimizer: Optimizer
+    last_epoch: int = -1
+    _not_state: frozenset[str] = frozenset({"optimizer"})  # attributes that `state_dict` leaves out
+
+    def __init__(self, optimizer: Optimizer, last_epoch: int = -1) -> None:
+        self.optimizer = self._checked(optimizer)
+        for i, group in enumerate(optimizer.param_groups):
+            if last_epoch == -1:
+                group.setdefault("initial_lr", group["lr"])
+            elif "initial_lr" not in group:
+                resumed = f"group {i} has no 'initial_lr', which last_epoch={last_epoch} needs"
+                raise KeyError(f"{type(self).__name__}: {resumed}; load the optimizer's state, or give it in the group")
+        self.base_lrs: list[float] = [group["initial_lr"] for group in optimizer.param_groups]
+        self.last_epoch = last_epoch
+        self._last_lr: list[float] = []
+        self._start()
+
+    @classmethod
+    def _checked(cls, optimizer: Any) -> Optimizer:
+        if not isinstance(optimizer, Optimizer):
+            fail(OperandError, f"{cls.__name__}: {describe(optimizer)[0]} is no optimizer")
+        return optimizer
+
+    def _start(self) -> None:
+        """The first step, with which a schedule begins: to step 0, or to the one after `last_epoch`."""
+        self._step_count = 0
+        self._is_initial = True
+        try:
+            self.step()
+        finally:
+            self._is_initial = False
+
+    # ---- for subclasses ----
 
     def rate(self, step: int, base: float) -> float:
-        """The learning rate after `step` steps, for a group whose base rate is `base`."""
-        raise NotImplementedError(f"{type(self).__name__} does not define rate")
+        """The learning rate after `step` steps, for a group whose base rate is `base`, where a formula says it."""
+        raise NotImplementedError(f"{type(self).__name__} does not define get_lr, or rate")
 
-    def step(self) -> None:
-        """Count one step, and set the rate for the next."""
-        self._set(self.last_epoch + 1, self.base_lrs)
+    def get_lr(self) -> list[float]:
+        """The rate of each group at step `last_epoch`."""
+        return [self.rate(self.last_epoch, base) for base in self.base_lrs]
 
-    def _set(self, step: int, bases: list[float]) -> None:
-        """Take the rates of a step, all of them or, with ArgumentError for one that makes no sense, none."""
-        rates = [self.rate(step, base) for base in bases]
+    def _jumped(self) -> list[float]:
+        """The rate of each group at `last_epoch`, when the step before was another one than that before it."""
+        return self.get_lr()
+
+    def _take(self, rates: Sequence[float]) -> None:
+        """Set the rates, all of them or, with ArgumentError for one that makes no sense, none."""
         for rate in rates:
-            check_setting(f"{type(self).__name__} at step {step}", "lr", rate)
-        self.last_epoch, self.base_lrs = step, bases
+            check_setting(f"{type(self).__name__} at step {self.last_epoch}", "lr", rate)
         for group, rate in zip(self.optimizer.param_groups, rates):
             group["lr"] = rate
+        self._last_lr = list(rates)
+
+    # ---- for users ----
+
+    def step(self, epoch: int | None = None) -> None:
+        """Count one step, or with `epoch` go to that one, and set the rate for the next step of the optimizer."""
+        self._count(epoch)
+
+    def _count(self, epoch: int | None) -> None:
+        before = self.last_epoch
+        self.last_epoch = before + 1 if epoch is None else epoch
+        try:
+            self._take(self.get_lr() if epoch is None else self._jumped())
+        except BaseException:
+            self.last_epoch = before
+            raise
+        self._step_count += 1
 
     def get_last_lr(self) -> list[float]:
-        """The rate of each group now."""
-        return [group["lr"] for group in self.optimizer.param_groups]
+        """The rate of each group that this schedule set last."""
+        return list(self._last_lr)
 
-    def state_dict(self) -> dict[str, float]:
-        """The number of steps, and the base rate of each group."""
-        return {"last_epoch": self.last_epoch, **{f"base_lr.{i}": lr for i, lr in enumerate(self.base_lrs)}}
+    def state_dict(self) -> dict[str, Any]:
+        """Everything but the optimizer and functions, which must be given again."""
+        return {name: value for name, value in vars(self).items() if name not in self._not_state}
 
-    def load_state_dict(self, state: Mapping[str, float]) -> None:
-        """Continue where `state_dict` was taken. ArgumentError for another number of groups."""
-        if set(state) != set(self.state_dict()):
-            names = f"{sorted(state)} instead of {sorted(self.state_dict())}"
-            fail(ArgumentError, f"{type(self).__name__}: the state has {names}")
-        self._set(int(state["last_epoch"]), [state[f"base_lr.{i}"] for i in range(len(self.base_lrs))])
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Continue where `state_dict` was taken, PyTorch's too: the optimizer's rates are those of that moment.
+
+        ArgumentError for another schedule's state, or for another number of groups.
+        """
+        own = {name for name in self.state_dict() if not name.startswith("_")}
+        given = {name for name in state if not name.startswith("_")}
+        if own != given:
+            fail(ArgumentError, f"{type(self).__name__}: the state has {sorted(given)} instead of {sorted(own)}")
+        groups = len(self.optimizer.param_groups)
+        rates = state.get("_last_lr", self._last_lr)
+        if len(rates) != groups:
+            fail(ArgumentError, f"{type(self).__name__}: the state has {len(rates)} groups instead of {groups}")
+        self._load({name: value for name, value in state.items() if name in vars(self)})
+        self._take(rates)
+
+    def _load(self, state: Mapping[str, Any]) -> None:
+        vars(self).update({name: value for name, value in state.items() if name not in self._not_state})
 
 
-class LambdaLR(LRScheduler):
-    """The base rate times a function of the step.
+class ChainedLR(LRScheduler):
+    """A schedule that changes the rates of now, `next_rate`; `rate` is what it makes of a base rate alone."""
+
+    def next_rate(self, lr: float, base: float) -> float:
+        """The rate at step `last_epoch`, from the rate before."""
+        raise NotImplementedError(f"{type(self).__name__} does not define next_rate")
+
+    def get_lr(self) -> list[float]:
+        """The rate of each group at step `last_epoch`, from the rate that it has."""
+        groups = self.optimizer.param_groups
+        return [self.next_rate(group["lr"], base) for group, base in zip(groups, self.base_lrs)]
+
+    def _jumped(self) -> list[float]:
+        return LRScheduler.get_lr(self)
+
+
+def for_groups(what: str, name: str, given: Any, groups: Sequence[Group]) -> list[Any]:
+    """One value for each group: `given` for all, or a list or tuple of them; ArgumentError for another length."""
+    if not isinstance(given, (list, tuple)):
+        return [given] * len(groups)
+    if len(given) != len(groups):
+        fail(ArgumentError, f"{what}: {name} has {len(given)} values for {len(groups)} groups of parameters")
+    return list(given)
+
+
+class _ByFunction(LRScheduler):
+    """Schedules that a function gives, or one for each group; what objects among them hold is part of the state."""
+
+    _not_state = frozenset({"optimizer", "lr_lambdas"})
+
+    def __init__(self, optimizer: Optimizer, lr_lambda: Factor | Sequence[Factor], last_epoch: int = -1) -> None:
+        what = type(self).__name__
+        self.lr_lambdas: list[Factor] = for_groups(what, "lr_lambda", lr_lambda, self._checked(optimizer).param_groups)
+        for each in self.lr_lambdas:
+            if not callable(each):
+                fail(OperandError, f"{what}: lr_lambda is {describe(each)[0]}; a function of the step is needed")
+        super().__init__(optimizer, last_epoch)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything but the optimizer and the functions; of callable objects, their attributes."""
+        held = [None if hasattr(f, "__code__") else dict(vars(f)) for f in self.lr_lambdas]
+        return {**super().state_dict(), "lr_lambdas": held}
+
+    def _load(self, state: Mapping[str, Any]) -> None:
+        super()._load(state)
+        for function, held in zip(self.lr_lambdas, state["lr_lambdas"]):
+            if held is not None:
+                vars(function).update(held)
+
+
+class LambdaLR(_ByFunction):
+    """The base rate times a function of the step, or times that of each group in a list.
 
     >>> optimizer = optim.SGD([Tensor([1.0], requires_grad=True)], lr=1.0)
     >>> schedule = optim.LambdaLR(optimizer, lambda step: 0.5 ** step)
@@ -69,151 +185,24 @@ class LambdaLR(LRScheduler):
     0.5
     """
 
-    def __init__(self, optimizer: Optimizer, lr_lambda: Callable[[int], float]) -> None:
-        self.lr_lambda = lr_lambda
-        super().__init__(optimizer)
-
-    def rate(self, step: int, base: float) -> float:
-        """The base rate times the function."""
-        return base * self.lr_lambda(step)
+    def get_lr(self) -> list[float]:
+        """The base rates times their functions."""
+        return [base * factor(self.last_epoch) for factor, base in zip(self.lr_lambdas, self.base_lrs)]
 
 
-class ConstantLR(LRScheduler):
-    """The base rate times `factor` for `total_iters` steps, then the base rate.
-
-    >>> schedule = optim.ConstantLR(optim.SGD([Tensor([1.0], requires_grad=True)], lr=1.0), 0.5, 2)
-    >>> [round(schedule.rate(step, 1.0), 3) for step in range(4)]
-    [0.5, 0.5, 1.0, 1.0]
-    """
-
-    def __init__(self, optimizer: Optimizer, factor: float = 1.0, total_iters: int = 0) -> None:
-        check_finite("ConstantLR", factor=factor)
-        check_steps("ConstantLR", "total_iters", total_iters, 0)
-        self.factor, self.total_iters = factor, total_iters
-        super().__init__(optimizer)
-
-    def rate(self, step: int, base: float) -> float:
-        """The base rate, scaled at first."""
-        return base * self.factor if step < self.total_iters else base
-
-
-class StepLR(LRScheduler):
-    """The base rate times `gamma` for every `step_size` steps taken.
-
-    >>> schedule = optim.StepLR(optim.SGD([Tensor([1.0], requires_grad=True)], lr=1.0), 2, 0.5)
-    >>> [round(schedule.rate(step, 1.0), 3) for step in range(4)]
-    [1.0, 1.0, 0.5, 0.5]
-    """
-
-    def __init__(self, optimizer: Optimizer, step_size: int, gamma: float = 0.1) -> None:
-        check_steps("StepLR", "step_size", step_size, 1)
-        check_finite("StepLR", gamma=gamma)
-        self.step_size, self.gamma = step_size, gamma
-        super().__init__(optimizer)
-
-    def rate(self, step: int, base: float) -> float:
-        """The base rate in stairs."""
-        return float(base * self.gamma ** (step // self.step_size))
-
-
-class ExponentialLR(LRScheduler):
-    """The base rate times gamma ** step, but not less than `floor`.
-
-    >>> schedule = optim.ExponentialLR(optim.SGD([Tensor([1.0], requires_grad=True)], lr=1.0), 0.5, floor=0.2)
-    >>> [round(schedule.rate(step, 1.0), 3) for step in range(4)]
-    [1.0, 0.5, 0.25, 0.2]
-    """
-
-    def __init__(self, optimizer: Optimizer, gamma: float, floor: float = 0.0) -> None:
-        check_finite("ExponentialLR", gamma=gamma, floor=floor)
-        self.gamma, self.floor = gamma, floor
-        super().__init__(optimizer)
-
-    def rate(self, step: int, base: float) -> float:
-        """The decaying rate."""
-        return float(max(self.floor, base * self.gamma**step))
-
-
-class InverseTimeLR(LRScheduler):
-    """The base rate divided by 1 + decay * step.
-
-    >>> schedule = optim.InverseTimeLR(optim.SGD([Tensor([1.0], requires_grad=True)], lr=1.0), 1.0)
-    >>> [round(schedule.rate(step, 1.0), 3) for step in range(4)]
-    [1.0, 0.5, 0.333, 0.25]
-    """
-
-    def __init__(self, optimizer: Optimizer, decay: float = 0.1) -> None:
-        check_finite("InverseTimeLR", decay=decay)
-        self.decay = decay
-        super().__init__(optimizer)
-
-    def rate(self, step: int, base: float) -> float:
-        """The decaying rate."""
-        return base / (1 + self.decay * step)
-
-
-class LinearLR(LRScheduler):
-    """The base rate times a factor that goes from `start_factor` to `end_factor` in `total_iters` steps: a warm-up.
-
-    >>> schedule = optim.LinearLR(optim.SGD([Tensor([1.0], requires_grad=True)], lr=1.0), 0.5, 1.0, 2)
-    >>> [round(schedule.rate(step, 1.0), 3) for step in range(4)]
-    [0.5, 0.75, 1.0, 1.0]
-    """
-
-    def __init__(
-        self, optimizer: Optimizer, start_factor: float = 1 / 3, end_factor: float = 1.0, total_iters: int = 5
-    ) -> None:
-        check_finite("LinearLR", start_factor=start_factor, end_factor=end_factor)
-        check_steps("LinearLR", "total_iters", total_iters, 0)
-        self.start_factor, self.end_factor, self.total_iters = start_factor, end_factor, total_iters
-        super().__init__(optimizer)
-
-    def rate(self, step: int, base: float) -> float:
-        """The base rate on a ramp."""
-        done = min(1.0, step / self.total_iters) if self.total_iters else 1.0
-        return base * (self.start_factor + (self.end_factor - self.start_factor) * done)
-
-
-class CosineAnnealingLR(LRScheduler):
-    """From the base rate to `eta_min` along half a cosine of `T_max` steps, and along it again as in PyTorch.
-
-    >>> schedule = optim.CosineAnnealingLR(optim.SGD([Tensor([1.0], requires_grad=True)], lr=1.0), 2)
-    >>> [round(schedule.rate(step, 1.0), 3) for step in range(4)]
-    [1.0, 0.5, 0.0, 0.5]
-    """
-
-    def __init__(self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0) -> None:  # PyTorch's name
-        check_steps("CosineAnnealingLR", "T_max", T_max, 1)
-        check_finite("CosineAnnealingLR", eta_min=eta_min)
-        self.period, self.eta_min = T_max, eta_min
-        super().__init__(optimizer)
-
-    def rate(self, step: int, base: float) -> float:
-        """The rate on the cosine."""
-        return self.eta_min + (base - self.eta_min) * (1 + math.cos(math.pi * step / self.period)) / 2
-
-
-class WarmupCosineLR(LRScheduler):
-    """A linear rise over `warmup` steps to the base rate, then a cosine down to `min_lr` at `total` steps.
+class MultiplicativeLR(_ByFunction):
+    """At each step, the rate of now times a function of the step, or times that of each group in a list.
 
     >>> optimizer = optim.SGD([Tensor([1.0], requires_grad=True)], lr=1.0)
-    >>> schedule = optim.WarmupCosineLR(optimizer, warmup=1, total=3)
-    >>> [round(schedule.rate(step, 1.0), 3) for step in range(4)]
-    [0.5, 1.0, 0.5, 0.0]
+    >>> schedule = optim.lr_scheduler.MultiplicativeLR(optimizer, lambda step: 1 / (step + 1))
+    >>> for _ in range(2): schedule.step()
+    >>> round(optimizer.param_groups[0]["lr"], 4)
+    0.1667
     """
 
-    def __init__(self, optimizer: Optimizer, warmup: int, total: int, min_lr: float = 0.0) -> None:
-        if not 0 <= warmup <= total:
-            fail(ArgumentError, f"WarmupCosineLR: {warmup} steps of warm-up are not among {total} steps")
-        check_finite("WarmupCosineLR", min_lr=min_lr)
-        self.warmup, self.total, self.min_lr = warmup, total, min_lr
-        super().__init__(optimizer)
-
-    def rate(self, step: int, base: float) -> float:
-        """The rate on the ramp or on the cosine."""
-        if step < self.warmup:
-            return base * (step + 1) / (self.warmup + 1)
-        if step >= self.total:
-            return self.min_lr
-        done = (step - self.warmup) / (self.total - self.warmup)
-        return self.min_lr + (base - self.min_lr) * (1 + math.cos(math.pi * done)) / 2
+    def get_lr(self) -> list[float]:
+        """The rates of now, times their functions but at the start."""
+        rates = [group["lr"] for group in self.optimizer.param_groups]
+        if self._is_initial:
+            return rates
+        return [rate * factor(self.last_epoch) for factor, rate in zip(self.lr_lambdas, rates)]

@@ -205,7 +205,7 @@ class Trainer:
         for name, owner in (("model", self.model), ("optimizer", self.optimizer)):
             owner.load_state_dict({key: to_tensor(value, self.device) for key, value in state[name].items()})
         self.step, self.seconds = step, seconds
-        self.schedule.load_state_dict({**self.schedule.state_dict(), "last_epoch": self.step})
+        self.schedule.step(self.step)
         self._saved_rate, self.history, self.generator = rate, history, generator
         default_generator.set_state((seed, counter))
 

@@ -46,6 +46,7 @@ def test_kernels(name: str) -> None:
     assert not found, "\n".join(found)
 
 
+@pytest.mark.filterwarnings("ignore:enable_nested_tensor")
 @pytest.mark.parametrize("name", NAMES)
 def test_settings_and_names_as_pytorch(name: str) -> None:
     """Text, and names and shapes of the state, of modules made with the same arguments."""
