@@ -11,6 +11,7 @@ from lazygrad.nn import functional
 from lazygrad.nn.applied import Applied
 from lazygrad.nn.module import Module
 from lazygrad.nn.parameter import filled
+from lazygrad.ops.mode import no_grad
 from lazygrad.tensor import Tensor
 
 
@@ -150,6 +151,13 @@ class _Tracking(Module):
         self.register_buffer("running_var", filled(size, 1.0, device, dtype).detach() if tracks else None)
         count = Tensor.zeros(device=device, dtype=dtypes.int64) if tracks else None
         self.register_buffer("num_batches_tracked", count)
+
+    def reset_running_stats(self) -> None:
+        """Forget the running statistics, if there are some: mean 0, variance 1, no batches."""
+        with no_grad():
+            for t, value in ((self.running_mean, 0), (self.running_var, 1), (self.num_batches_tracked, 0)):
+                if t is not None:
+                    t.fill_(value)
 
     def _check(self, input: Tensor, channels: int) -> None:
         if input.ndim not in self._dims or input.shape[channels] != self.num_features:

@@ -155,9 +155,7 @@ def update_bn(loader: Iterable[Any], model: Module, device: str | None = None) -
     model.train()
     with no_grad():
         for layer in layers:
-            layer.running_mean.zero_()
-            layer.running_var.fill_(1)
-            layer.num_batches_tracked.zero_()
+            layer.reset_running_stats()
         for count, batch in enumerate(loader):
             for layer in layers:
                 layer.momentum = 1 / (count + 1)  # which makes a mean of all
