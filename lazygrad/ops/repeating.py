@@ -9,6 +9,7 @@ import numpy as np
 from lazygrad.dtype import dtypes
 from lazygrad.engine.run import upload
 from lazygrad.errors import ArgumentError, ShapeError
+from lazygrad.index.expr import Expr
 from lazygrad.ir.build import positions
 from lazygrad.ops.core import Core, fail
 from lazygrad.ops.host_values import on_host
@@ -43,7 +44,7 @@ class Repeating(Selecting):
         axis = 0 if dim is None else x._axis(dim)
         if isinstance(repeats, Core):
             return x._repeated(self._beside(repeats), axis, output_size)
-        if isinstance(repeats, bool) or not hasattr(repeats, "__index__"):
+        if isinstance(repeats, bool) or not isinstance(repeats, (int, np.integer, Expr)):
             not_a_tensor("repeat_interleave", repeats, "an integer or a Tensor of them")
         if repeats < 0:
             fail(ArgumentError, f"repeat_interleave: {repeats} times; that is less than 0")
