@@ -106,7 +106,7 @@ def _minus_log_likelihood(
     at = Tensor(np.tile(start, (batch, 1)), dtype=steps.dtype, device=device)
     for t in range(len(steps)):
         stayed = [at, _later(at, 1), where(may_skip, _later(at, 2), -math.inf)]
-        at = where(going_on[t].unsqueeze(1), _log_of_sum(stayed) + emitted[t], at)
+        at = where(going_on[t].unsqueeze(1), _log_of_sum(stayed) + emitted[t], at).contiguous()
     last = Tensor(2 * counts[:, None], device=device)
     ends = [at.gather(1, last), at.gather(1, (last - 1).clamp(min=0))]
     ends[1] = where(last.eq(0), -math.inf, ends[1])
