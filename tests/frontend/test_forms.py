@@ -24,7 +24,7 @@ OTHERS = {"bernoulli", "normal", "parameter"}
 # function begins otherwise.
 LEFT = {name for name in METHODS if name.endswith("_")} | {
     "batch_norm", "bilinear", "binary_cross_entropy_with_logits", "conv1d", "conv2d", "dropout", "embedding",
-    "group_norm", "layer_norm", "max_pool2d", "rms_norm", "einsum",
+    "group_norm", "instance_norm", "layer_norm", "max_pool2d", "rms_norm", "einsum",
     "adaptive_avg_pool1d", "adaptive_max_pool1d", "avg_pool1d", "max_pool1d", "max_pool3d",
     "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d",
 }  # fmt: skip
