@@ -156,6 +156,9 @@ def in_order(p: Programs, n: int) -> None:
     p.add("gradient of cross-entropy", logits.grad, (chances - one_hot) / len(x))
 
 
+REDUCE = {Combine.ADD: "sum", Combine.SET: "set", Combine.MAX: "amax"}
+
+
 def scattered(base: Data, axis: int, index: Data, updates: Data, combine: Combine) -> Data:
     """Update after update, in the order of the index; places outside are dropped."""
     out = base.copy()
@@ -187,7 +190,7 @@ def scatters(p: Programs, n: int) -> None:
         few, updates = rng.integers(-2, shape[axis] + 2, own), floats(*where)
         index, places = np.broadcast_to(few, where), Tensor(few).expand(*where)
         for combine in (Combine.ADD, Combine.SET, Combine.MAX):
-            ours = Tensor(base)._scatter("scatter", axis, places, Tensor(updates), combine)
+            ours = Tensor(base)._scatter("scatter", axis, places, Tensor(updates), REDUCE[combine])
             p.add(f"{combine.name} {shape} {axis}", ours, scattered(base, axis, index, updates, combine), 0)
     shorter = rng.integers(0, 30, (20, 3))  # than what is scattered into, along the other axis
     base, updates = floats(30, 5 + n), floats(20, 3)
