@@ -73,7 +73,7 @@ def with_gradients(row: Row) -> list[Node]:
 def test_operations(info: DeviceInfo) -> None:
     found = sum((compare(with_gradients(row), info) for row in TABLE.values()), Counter())
     assert found.pop("compared") > len(TABLE)
-    assert sum(found.values()) < 20, found
+    assert sum(found.values()) < len(TABLE) / 20, found  # what the interpreter does not know yet
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
