@@ -22,6 +22,7 @@ class Applied(Module):
 
     _function: ClassVar[Callable[..., Any]]
     _settings: ClassVar[tuple[str, ...]] = ()
+    jit_reads: ClassVar[frozenset[str]] = frozenset()  # attributes that `forward` asks for without naming them
     _arguments: ClassVar[inspect.Signature] = inspect.Signature()
     _shows: ClassVar[str] = ""
     _trains: ClassVar[bool] = False
@@ -42,6 +43,7 @@ class Applied(Module):
         names = order or [n for n in parameters if n not in {*tensors, *without, *_OF_CALLS}]
         cls._function, cls._settings, cls._shows = staticmethod(of), tuple(names), shows
         cls._trains = "training" in parameters
+        cls.jit_reads = frozenset(names)
         cls._takes_tensor = "input" if tensors[0] in ("self", "input") else ""
         known = [parameters[n].replace(kind=inspect.Parameter.POSITIONAL_OR_KEYWORD) for n in names]
         cls._arguments = inspect.Signature(known)

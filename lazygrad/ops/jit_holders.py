@@ -130,6 +130,7 @@ class Holders:
         names = self.reads.wild | self.reads.known.get(id(value), (None, set()))[1]
         names = names | self.reads.known.get(id(kind), (None, set()))[1]
         for c in kind.__mro__:
+            names = names | vars(c).get("jit_reads", frozenset())  # what its code asks for by computed names
             if home := home_of_class(c):
                 is_operation = c.__module__.startswith(OPERATIONS)
                 names = names | self.reads.library.get(OPERATIONS[0] if is_operation else home, set())

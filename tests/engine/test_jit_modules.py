@@ -125,3 +125,22 @@ def test_a_copy_is_another_model() -> None:
     for _ in range(4):
         np.testing.assert_allclose(f(other, x).numpy(), other(x).numpy(), rtol=1e-6)
         np.testing.assert_allclose(f(net, x).numpy(), first)
+
+
+NUMBERS = {  # modules of one tensor and their settings that are numbers, with other values
+    "ELU": ("alpha", 0.3), "CELU": ("alpha", 0.3), "LeakyReLU": ("negative_slope", 0.7), "Hardtanh": ("max_val", 0.2),
+    "Softplus": ("beta", 3.0), "Threshold": ("value", 9.0), "Hardshrink": ("lambd", 1.5), "Softshrink": ("lambd", 1.5),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+def test_a_setting_of_every_module_that_applies_a_function_is_seen(name: str) -> None:
+    field, value = NUMBERS[name]
+    module = nn.Threshold(0.5, 1.0) if name == "Threshold" else getattr(nn, name)()
+    x = Tensor(X, device="NUMPY")
+    f = jit(lambda x: module(x))
+    before = [f(x).numpy() for _ in range(3)][-1]
+    setattr(module, field, value)
+    wanted = module(x).numpy()
+    assert not np.allclose(before, wanted)
+    np.testing.assert_array_equal(f(x).numpy(), wanted)
