@@ -58,7 +58,8 @@ def refused(work: Callable[[Any], Any], value: Any) -> None:
 @pytest.mark.parametrize("name", SIZED)
 def test_sizes(name: str) -> None:
     for size in (-1, -5, 2.5, "3", None, 1 << 63, 1 << 70, np.float32(2), np.int8(-3), float("nan")):
-        refused(SIZED[name], size)
+        if not (name == "normal" and isinstance(size, float)):  # a mean, as in PyTorch
+            refused(SIZED[name], size)
     SIZED[name](np.uint8(3))
     SIZED[name](np.int64(3))
 
@@ -66,7 +67,8 @@ def test_sizes(name: str) -> None:
 @pytest.mark.parametrize("name", NUMBERED)
 def test_numbers(name: str) -> None:
     for value in ("a", None, [1.0], {}, 1j, b"1", np.ones(3), object()):
-        refused(NUMBERED[name], value)
+        if not (value is None and name in ("bernoulli", "randint")):  # None is the default there
+            refused(NUMBERED[name], value)
     NUMBERED[name](np.float32(0.5) if "randint" not in name else np.int16(2))
     NUMBERED[name](Tensor(0.5 if "randint" not in name else 2))
 
