@@ -125,7 +125,7 @@ ROWS: dict[str, Row] = {
     "log_softmax": Row(lambda x: x.log_softmax(1), **_ONE),
     "layer_norm": Row(lambda x: x.layer_norm((4,)), lambda x: F.layer_norm(x, (4,)), slopes_differ=_NO_VARIANCE),
     "group_norm": Row(lambda x: x.group_norm(1), lambda x: F.group_norm(x, 1), slopes_differ=_NO_VARIANCE),
-    "rms_norm": Row(lambda x: x.rms_norm((4,)), lambda x: F.rms_norm(x, (4,))),
+    "rms_norm": Row(lambda x: x.rms_norm((4,), eps=1e-5), lambda x: F.rms_norm(x, (4,), eps=1e-5)),
     **{f"norm {p}": Row(lambda x, p=p: x.norm(p, 1)) for p in (0.5, 1, 2, 3, inf, -inf)},
     **{f"normalize {p}": Row(lambda x, p=p: x.normalize(p, 1), lambda x, p=p: F.normalize(x, p, 1)) for p in (1, 2, 3)},
     **{f"cross_entropy of {t}": Row(_entropy(t), **_ONE) for t in (0, 1)},
