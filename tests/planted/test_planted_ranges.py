@@ -17,7 +17,7 @@ from lazygrad.ir import elements, evaluate
 from lazygrad.ir.build import scaled
 from lazygrad.ir.node import alu, cast, const, where
 from lazygrad.ir.op import Op
-from lazygrad.ops import arithmetic, compare, core, fitting, quotient, random
+from lazygrad.ops import arithmetic, chance, compare, core, fitting, quotient, random
 from lazygrad.ops.functions import Functions
 from lazygrad.ops.random import Random
 from lazygrad.optim import optimizer, schedule
@@ -145,9 +145,9 @@ PLANTS: dict[str, Plant] = {
         lambda: drawn.test_moments_and_tails_of_normal_numbers(dtypes.float32),
     ),
     "a bernoulli of any p": (
-        Random,
-        "bernoulli",
-        lambda right: lambda *shape, p: Tensor.rand(*shape).lt(p).float(),
+        chance,
+        "probability",
+        lambda right: lambda what, p: p,
         lambda: drawn.test_nonsense_is_refused("bernoulli above 1"),
     ),
     "settings that are looked at once": (
