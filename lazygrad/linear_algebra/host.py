@@ -9,11 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lazygrad.dtype import of_numpy
-from lazygrad.engine.run import download, realize, realized, upload
+from lazygrad.engine.run import read, realize, upload
 from lazygrad.engine.tracing import watch_here
 from lazygrad.errors import DTypeError, LinAlgError, ShapeError
 from lazygrad.index.expr import Expr
-from lazygrad.ir.elements import from_storage
 from lazygrad.ops.core import Core, fail
 from lazygrad.ops.operands import not_a_tensor
 from lazygrad.ops.products import Products
@@ -32,24 +31,13 @@ def on_host(what: str, compute: Callable[..., Sequence[Array]], *given: Any) -> 
     if (watch := watch_here()) is not None:
         watch.refuse(f"{what} computes on the host, from values,")
     realize([x.node for x in given], first.device)
-    arrays = [_elements(x) for x in given]
+    arrays = [read(x.node, x.device) for x in given]
     try:
         with np.errstate(all="ignore"):
             results = compute(*arrays)
     except np.linalg.LinAlgError as error:
         fail(LinAlgError, f"{what}: {error}; shape {list(first.shape)}")
     return tuple(first._new(upload(r, of_numpy(r.dtype), first.device)) for r in map(np.asarray, results))
-
-
-def _elements(x: Core) -> Array:
-    stored = realized(x.node)
-    return from_storage(download(x.node if stored is None else stored), x.dtype)
-
-
-def host_array(x: Core) -> Array:
-    """The elements of a tensor, which is realized."""
-    realize([x.node], x.device)
-    return _elements(x)
 
 
 def check_floats(what: str, *given: Any) -> None:

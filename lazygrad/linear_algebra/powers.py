@@ -8,9 +8,10 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from lazygrad.engine.run import read
 from lazygrad.errors import ArgumentError, ShapeError
 from lazygrad.index.expr import dim_product
-from lazygrad.linear_algebra.host import T, check_floats, check_matrices, eye_like, host_array
+from lazygrad.linear_algebra.host import T, check_floats, check_matrices, eye_like
 from lazygrad.linear_algebra.solving import inv, solve
 from lazygrad.linear_algebra.triangles import solve_triangular
 from lazygrad.ops.core import Core, fail
@@ -60,7 +61,8 @@ def matrix_exp(A: T) -> T:
     check_matrices("matrix_exp", A, square=True)
     if 0 in A.shape:
         return A._apart()
-    largest = float(host_array(A.detach().abs().sum(-2).amax()))
+    norm = A.detach().abs().sum(-2).amax()
+    largest = float(read(norm.node, norm.device))
     squarings = max(0, math.ceil(math.log2(largest / _NORM[A.dtype.itemsize]))) if 0 < largest < math.inf else 0
     X = A * 2.0**-squarings
     powers = [eye_like(A), X, X.matmul(X)]

@@ -6,8 +6,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from lazygrad.engine.run import read
 from lazygrad.errors import ArgumentError, LinAlgError, ShapeError
-from lazygrad.linear_algebra.host import Array, T, check_floats, check_matrices, each_matrix, host_array, on_host
+from lazygrad.linear_algebra.host import Array, T, check_floats, check_matrices, each_matrix, on_host
 from lazygrad.linear_algebra.substitution import factored
 from lazygrad.ops.broadcast import broadcast_shape
 from lazygrad.ops.core import fail
@@ -102,7 +103,7 @@ def solve_ex(A: T, B: T, *, left: bool = True, check_errors: bool = False) -> So
 
 
 def need_regular(what: str, A: Any, info: Any) -> None:
-    if (found := host_array(info)).any():
+    if (found := read(info.node, info.device)).any():
         k = int(found[found != 0].flat[0])
         fail(LinAlgError, f"{what}: a matrix of shape {list(A.shape)} is singular: pivot {k} is zero")
 

@@ -6,9 +6,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from lazygrad.engine.run import read
 from lazygrad.errors import ArgumentError, GradientError, LinAlgError, ShapeError
 from lazygrad.ir.node import const
-from lazygrad.linear_algebra.host import Array, T, check_matrices, each_matrix, host_array, on_host
+from lazygrad.linear_algebra.host import Array, T, check_matrices, each_matrix, on_host
 from lazygrad.linear_algebra.substitution import factored, order_of, solved_triangle
 from lazygrad.ops.core import fail
 from lazygrad.ops.function import Function
@@ -130,7 +131,7 @@ def cholesky_ex(A: T, *, upper: bool = False, check_errors: bool = False) -> Cho
     """
     check_matrices("cholesky", A, square=True)
     L, info = _Cholesky.apply(A.mT if upper else A)
-    if check_errors and (found := host_array(info)).any():
+    if check_errors and (found := read(info.node, info.device)).any():
         k = int(found[found != 0].flat[0])
         fail(LinAlgError, f"cholesky: the leading part of order {k} is not positive definite; shape {list(A.shape)}")
     return CholeskyEx(L.mT if upper else L, info)
