@@ -32,8 +32,6 @@ class Adafactor(PerParameter):
     tensor([[0.9000]], requires_grad=True)
     """
 
-    decoupled = True
-
     def __init__(
         self,
         params: Params,
@@ -70,20 +68,15 @@ class Adafactor(PerParameter):
         step = state.keep("step", state["step"] + 1)
         return 1 - step ** group.number("beta2_decay"), group.rate.minimum(step.rsqrt())
 
-    def update(self, number: int, group: Group, params: Sequence[tuple[int, Tensor, Tensor]]) -> list[Tensor]:
-        """As every optimizer's, but a step's size is that of the parameter before it decays."""
-        self._sizes = {i: _size(p.cast(self.wide(p))) for i, p, _ in params}
-        try:
-            return super().update(number, group, params)
-        finally:
-            self._sizes.clear()
+    def decayed(self, group: Group, p: Tensor, g: Tensor) -> tuple[Tensor, Tensor]:
+        """Both as they are: a step's size is that of the parameter before it decays, so `move` has it decay."""
+        return p, g
 
     def move(self, group: Group, common: tuple[Tensor, Tensor], p: Tensor, g: Tensor, state: State) -> Tensor:
         """Down the gradient, in units of the root, cut where that is long."""
         beta2, relative = common
         given, smallest = group["floors"]
         least = _EPS[p.dtype] if given is None else float(given)
-        size = self._sizes.pop(next(iter(self._sizes)))
         if p.ndim > 1:
             rows = state.mean("row_var", g.square().mean(-1, keepdim=True), beta2)
             columns = state.mean("col_var", g.square().mean(-2, keepdim=True), beta2)
@@ -92,7 +85,8 @@ class Adafactor(PerParameter):
             square = state.mean("variance", g * g, beta2)
         step = square.clamp(min=least * least).rsqrt() * g
         length = (_size(step) / group.number("d")).clamp(min=1.0)
-        return p - step * (size.clamp(min=smallest) * relative / length)
+        size = _size(p).clamp(min=smallest) * relative
+        return p * (1 - group.rate * group.number("weight_decay")) - step * (size / length)
 
 
 def _size(x: Tensor) -> Tensor:

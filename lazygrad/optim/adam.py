@@ -22,7 +22,29 @@ def corrections(group: Group, state: State) -> tuple[Tensor, Tensor]:
     return state.mean("correction1", one, beta1), state.mean("correction2", one, beta2)
 
 
-class Adam(PerParameter):
+class TwoMeans(PerParameter):
+    """Decaying means of the gradient and of its square, which start at 0 and are corrected for it."""
+
+    def slots(self, group: Group) -> Mapping[str, float]:
+        """Both means of each parameter."""
+        return {"exp_avg": 0.0, "exp_avg_sq": 0.0}
+
+    def scalars(self, group: Group) -> Mapping[str, float]:
+        """The sums of weights that correct the means."""
+        return CORRECTIONS
+
+    def begin(self, group: Group, state: State) -> Any:
+        """Both corrections."""
+        return corrections(group, state)
+
+    @staticmethod
+    def means(group: Group, g: Tensor, state: State) -> tuple[Tensor, Tensor]:
+        """Both means, with this step's gradient in them."""
+        beta1, beta2 = group["betas"]
+        return state.mean("exp_avg", g, beta1), state.mean("exp_avg_sq", g * g, beta2)
+
+
+class Adam(TwoMeans):
     """Steps by the mean of the gradient over the root of its mean square, both decaying and corrected for their start.
 
     `weight_decay` times the parameter is added to the gradient, or with `decoupled_weight_decay` it is AdamW. With
@@ -55,12 +77,8 @@ class Adam(PerParameter):
         super().__init__(params, settings | more, **implementation)
 
     def slots(self, group: Group) -> Mapping[str, float]:
-        """Both means of each parameter."""
-        return {"exp_avg": 0.0, "exp_avg_sq": 0.0, **({"max_exp_avg_sq": 0.0} if group["amsgrad"] else {})}
-
-    def scalars(self, group: Group) -> Mapping[str, float]:
-        """The sums of weights that correct the means."""
-        return CORRECTIONS
+        """Both means of each parameter, and the largest mean square where it is asked for."""
+        return {**super().slots(group), **({"max_exp_avg_sq": 0.0} if group["amsgrad"] else {})}
 
     def begin(self, group: Group, state: State) -> tuple[Tensor, Tensor]:
         """The size of a step, and the root of the second correction."""
@@ -69,9 +87,7 @@ class Adam(PerParameter):
 
     def move(self, group: Group, common: tuple[Tensor, Tensor], p: Tensor, g: Tensor, state: State) -> Tensor:
         """Along the mean, in units of the root."""
-        (size, root), (beta1, beta2) = common, group["betas"]
-        mean = state.mean("exp_avg", g, beta1)
-        square = state.mean("exp_avg_sq", g * g, beta2)
+        (size, root), (mean, square) = common, self.means(group, g, state)
         if group["amsgrad"]:
             square = state.keep("max_exp_avg_sq", state["max_exp_avg_sq"].maximum(square))
         return p - mean / (square.sqrt() / root + group.number("eps")) * size

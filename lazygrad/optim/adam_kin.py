@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from lazygrad.optim.adam import CORRECTIONS, corrections
+from lazygrad.optim.adam import CORRECTIONS, TwoMeans, corrections
 from lazygrad.optim.optimizer import Group, Params
 from lazygrad.optim.per_parameter import PerParameter, State
 from lazygrad.tensor import Tensor
@@ -58,7 +58,7 @@ class Adamax(PerParameter):
         return p - mean / largest * common
 
 
-class NAdam(PerParameter):
+class NAdam(TwoMeans):
     """Adam with Nesterov's momentum. Dozat, "Incorporating Nesterov momentum into Adam" (2016).
 
     The momentum of step t is beta1 * (1 - 0.96 ** (t * momentum_decay) / 2).
@@ -88,10 +88,6 @@ class NAdam(PerParameter):
         more = {"momentum_decay": momentum_decay, "decoupled_weight_decay": decoupled_weight_decay}
         super().__init__(params, settings | more, **implementation)
 
-    def slots(self, group: Group) -> Mapping[str, float]:
-        """Both means."""
-        return {"exp_avg": 0.0, "exp_avg_sq": 0.0}
-
     def scalars(self, group: Group) -> Mapping[str, float]:
         """Steps done, the product of all momenta, and what corrects the mean square."""
         return {**CORRECTIONS, "step": 0.0, "mu_product": 1.0}
@@ -111,13 +107,11 @@ class NAdam(PerParameter):
 
     def move(self, group: Group, common: tuple[Tensor, Tensor, Tensor], p: Tensor, g: Tensor, state: State) -> Tensor:
         """Along the gradient and the mean, in units of the root."""
-        (of_gradient, of_mean, root), (beta1, beta2) = common, group["betas"]
-        mean = state.mean("exp_avg", g, beta1)
-        square = state.mean("exp_avg_sq", g * g, beta2)
+        (of_gradient, of_mean, root), (mean, square) = common, self.means(group, g, state)
         return p - (g * of_gradient + mean * of_mean) / (square.sqrt() / root + group.number("eps"))
 
 
-class RAdam(PerParameter):
+class RAdam(TwoMeans):
     """Adam that leaves the mean square alone until its variance is finite.
 
     Liu et al., "On the variance of the adaptive learning rate and beyond" (2020).
@@ -145,10 +139,6 @@ class RAdam(PerParameter):
         settings = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay, "maximize": maximize}
         super().__init__(params, {**settings, "decoupled_weight_decay": decoupled_weight_decay}, **implementation)
 
-    def slots(self, group: Group) -> Mapping[str, float]:
-        """Both means."""
-        return {"exp_avg": 0.0, "exp_avg_sq": 0.0}
-
     def scalars(self, group: Group) -> Mapping[str, float]:
         """Steps done, and what corrects the means."""
         return {**CORRECTIONS, "step": 0.0}
@@ -164,14 +154,12 @@ class RAdam(PerParameter):
 
     def move(self, group: Group, common: tuple[Tensor, Tensor, Tensor], p: Tensor, g: Tensor, state: State) -> Tensor:
         """Along the mean, where it is rectified in units of the root."""
-        (size, rectified, root), (beta1, beta2) = common, group["betas"]
-        mean = state.mean("exp_avg", g, beta1)
-        square = state.mean("exp_avg_sq", g * g, beta2)
+        (size, rectified, root), (mean, square) = common, self.means(group, g, state)
         scaled = mean * rectified * root / (square.sqrt() + group.number("eps"))
         return p - scaled.where(rectified > 0, mean) * size
 
 
-class LAMB(PerParameter):
+class LAMB(TwoMeans):
     """Adam for large batches: each step is as long as the parameter, times lr; weight decay belongs to the step.
 
     You et al., "Large batch optimization for deep learning" (2020).
@@ -194,26 +182,17 @@ class LAMB(PerParameter):
         *,
         maximize: bool = False,
     ) -> None:
-        super().__init__(params, {"lr": lr, "betas": betas, "eps": eps, "decay": weight_decay, "maximize": maximize})
+        settings = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay, "maximize": maximize}
+        super().__init__(params, settings)
 
-    def slots(self, group: Group) -> Mapping[str, float]:
-        """Both means."""
-        return {"exp_avg": 0.0, "exp_avg_sq": 0.0}
-
-    def scalars(self, group: Group) -> Mapping[str, float]:
-        """What corrects the means."""
-        return CORRECTIONS
-
-    def begin(self, group: Group, state: State) -> tuple[Tensor, Tensor]:
-        """Both corrections."""
-        return corrections(group, state)
+    def decayed(self, group: Group, p: Tensor, g: Tensor) -> tuple[Tensor, Tensor]:
+        """Both as they are: weight decay belongs to the step, which is as long as the parameter."""
+        return p, g
 
     def move(self, group: Group, common: tuple[Tensor, Tensor], p: Tensor, g: Tensor, state: State) -> Tensor:
         """Along Adam's step, at the length of the parameter."""
-        (first, second), (beta1, beta2) = common, group["betas"]
-        mean = state.mean("exp_avg", g, beta1) / first
-        square = state.mean("exp_avg_sq", g * g, beta2) / second
-        step = mean / (square.sqrt() + group.number("eps")) + p * group.number("decay")
+        (first, second), (mean, square) = common, self.means(group, g, state)
+        step = mean / first / ((square / second).sqrt() + group.number("eps")) + p * group.number("weight_decay")
         length, goal = step.norm(), p.norm()
         usable = (length > 0) & (goal > 0)
         trust = (goal / length.maximum(1e-38)).where(usable, 1.0)

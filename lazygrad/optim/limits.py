@@ -10,8 +10,7 @@ import numpy as np
 from lazygrad.errors import ArgumentError, fail
 
 _NOT_NEGATIVE = frozenset(
-    {"d", "decay", "eps", "initial_accumulator_value", "lambd", "lr", "lr_decay", "momentum", "momentum_decay"}
-    | {"weight_decay"}
+    {"d", "eps", "initial_accumulator_value", "lambd", "lr", "lr_decay", "momentum", "momentum_decay", "weight_decay"}
 )
 OF_SCHEDULES = frozenset(  # what schedules keep in a group
     {"initial_lr", "max_lr", "min_lr", "swa_lr", "base_momentum", "max_momentum"}

@@ -49,6 +49,15 @@ class PerParameter(Optimizer):
     def begin(self, group: Group, state: State) -> Any:
         """Change the group's state; what `move` gets of it."""
 
+    def decayed(self, group: Group, p: Tensor, g: Tensor) -> tuple[Tensor, Tensor]:
+        """The parameter and its gradient after weight decay."""
+        decay = group.get("weight_decay", 0.0)
+        if not decay:
+            return p, g
+        if group.get("decoupled_weight_decay", self.decoupled):
+            return p * (1 - group.rate * decay), g
+        return p, g + p * decay
+
     def move(self, group: Group, common: Any, p: Tensor, g: Tensor, state: State) -> Tensor:
         """The parameter's new value. `p` and `g` are the parameter and its gradient, of at least 32 bits."""
         raise NotImplementedError(f"{type(self).__name__} does not define move")
@@ -64,16 +73,12 @@ class PerParameter(Optimizer):
         """One step of every parameter."""
         changed: list[Tensor] = []
         common = self.begin(group, State(self.state, number, None, changed))
-        decay, decoupled = group.get("weight_decay", 0.0), group.get("decoupled_weight_decay", self.decoupled)
         for i, p, gradient in params:
             kind = self.wide(p)
             value, g = p.cast(kind), gradient.cast(kind)
             if group.get("maximize"):
                 g = -g
-            if decay and decoupled:
-                value = value * (1 - group.rate * decay)
-            elif decay:
-                g = g + value * decay
+            value, g = self.decayed(group, value, g)
             state = State(self.state, number, i, changed)
             changed.append(p.assign(self.move(group, common, value, g, state)))
         return changed
