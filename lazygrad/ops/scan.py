@@ -170,6 +170,15 @@ def _unrolled(body: Body, sources: Sequence[Node]) -> list[Node]:
     return [side_by_side([reshape(n, (1, *n.shape)) for n in steps], 0) for steps in made]
 
 
+def _last_sum(n: Node, readers: Mapping[Node, Sequence[Node]]) -> Node:
+    """`n`, or the sum that it is a summand of, whose gradients do not need `n`."""
+    while len(after := readers.get(n, ())) == 1 and (after[0].op is Op.ADD or after[0].op in MOVEMENT):
+        if after[0].shape != n.shape and after[0].op is not Op.RESHAPE:
+            break
+        n = after[0]
+    return n
+
+
 class _Once(UserFunction):
     """What cannot be differentiated again."""
 
@@ -189,12 +198,18 @@ class _Steps(UserFunction):
         self.traced, self.length, self.reverse = traced, length, reverse
         self.constants = _constants(traced.roots, set(traced.inside))
         changing = set(traced.inside)
-        self.products: list[Node] = []
-        for n in topological(traced.roots):
+        order = topological(traced.roots)
+        readers: dict[Node, list[Node]] = {}
+        for n in order:
+            for s in n.src:
+                readers.setdefault(s, []).append(n)
+        products: dict[Node, None] = {}
+        for n in order:
             if any(s in changing for s in n.src):
                 changing.add(n)
                 if n.op is Op.REDUCE and n not in traced.roots and n.dtype.is_float:
-                    self.products.append(n)
+                    products[_last_sum(n, readers)] = None
+        self.products = [n for n in products if n not in traced.roots]
 
     def values(self) -> list[Node]:
         """Of each root, (length, ...)."""

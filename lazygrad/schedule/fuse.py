@@ -20,6 +20,7 @@ from lazygrad.schedule.group import Group, GroupKind, Member, Read, reads_of
 from lazygrad.schedule.stored import product
 
 MIN_ROWS = 16  # a group with fewer parallel rows than this must be small, or it would leave cores idle
+NEAR = 8  # groups past which an elementwise one is drawn into a later one
 SMALL = 1 << 15  # elements that one core handles faster than several kernels could be launched
 
 
@@ -35,7 +36,7 @@ def fuse(order: list[Node], stored: set[Node]) -> list[Group]:
         sources = dict.fromkeys(r.node for r in found)
         latest = max((position[s] for s in sources if s in position), default=-1)
         where = latest if latest >= 0 and _join(groups[latest], n, found, stored) else -1
-        if where >= 0 and groups[where].collects:
+        if where >= 0 and (groups[where].collects or groups[where].kind is GroupKind.POINT):
             _absorb(groups, position, recent, where)
         if where < 0:
             beside = max((recent[s] for s in sources if recent.get(s, -1) > latest), default=-1)
@@ -159,8 +160,8 @@ def _join_beside(group: Group, n: Node, found: list[Read], stored: set[Node]) ->
     """
     first = group.members[0].node
     if group.kind is GroupKind.POINT and n.op in ELEMENTWISE:
-        size = dim_product(n.shape)
-        common = any(r.node in group.sources and dim_product(r.node.shape) == size for r in found)
+        size = dim_max(dim_product(n.shape))
+        common = any(r.node in group.sources and dim_max(dim_product(r.node.shape)) >= size for r in found)
         if not common or n.shape != group.outer or any(group.member(r.node) for r in found):
             return False
         group.members.append(Member(n, tuple(range(n.ndim)), reads=tuple(found)))
@@ -175,8 +176,13 @@ def _join_beside(group: Group, n: Node, found: list[Read], stored: set[Node]) ->
     return True
 
 
+def _is_near(group: Group, distance: int) -> bool:
+    """Whether an elementwise group may be made so many groups later: what it reads is kept for so long."""
+    return group.kind is GroupKind.POINT and distance <= NEAR
+
+
 def _absorb(groups: list[Group], position: dict[Node, int], recent: dict[Node, int], where: int) -> None:
-    """Draw the earlier groups that the latest member of the collecting group `where` reads into it, where that may be.
+    """Draw the earlier groups that the latest member of the group `where` reads into it, where that may be.
 
     What they made and read is found at `where` from then on, and they are left empty.
     """
@@ -184,7 +190,9 @@ def _absorb(groups: list[Group], position: dict[Node, int], recent: dict[Node, i
     for r in mine.members[-1].reads:
         other = position.get(r.node, where)
         theirs = groups[other]
-        if other == where or not absorbs(mine, theirs, groups[other + 1 : where]):
+        if other == where or not (mine.collects or _is_near(theirs, where - other)):
+            continue
+        if not absorbs(mine, theirs, groups[other + 1 : where]):
             continue
         mine.members[:0] = theirs.members
         mine.sources = {s: None for s in (theirs.sources | mine.sources) if mine.member(s) is None}

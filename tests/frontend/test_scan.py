@@ -9,8 +9,11 @@ import numpy as np
 import pytest
 
 import lazygrad
-from lazygrad import Tensor, Variable, jit, no_grad, scan
+from lazygrad import Tensor, Variable, jit, nn, no_grad, scan
 from lazygrad.errors import GradientError, OperandError, ShapeError
+from lazygrad.ir.op import Op
+from lazygrad.ir.repeat import step_of
+from lazygrad.schedule.kernel import schedule
 
 LENGTH = 5
 
@@ -82,14 +85,14 @@ def pieces(value: Any) -> list[Tensor]:
     return [t for part in (value.values() if isinstance(value, dict) else value) for t in pieces(part)]
 
 
-def step_of(value: Any, t: int) -> Any:
+def turn(value: Any, t: int) -> Any:
     return {k: v[t] for k, v in value.items()} if isinstance(value, dict) else value[t]
 
 
 def loop(f: Any, init: Any, xs: Any, reverse: bool) -> list[Tensor]:
     carry, ys = init, [None] * LENGTH
     for t in reversed(range(LENGTH)) if reverse else range(LENGTH):
-        carry, y = f(carry, step_of(xs, t))
+        carry, y = f(carry, turn(xs, t))
         ys[t] = pieces(y)
     return [*pieces(carry), *(lazygrad.stack(parts) for parts in zip(*ys))]
 
@@ -134,6 +137,14 @@ def test_kernels_do_not_grow_with_the_length() -> None:
             return len(scan(affine(given)[0], given.h, xs)[1].schedule())
 
     assert count(7) == count(700) <= 4
+
+
+def test_a_step_of_an_lstm_is_two_kernels_and_three_backward() -> None:
+    model, x = nn.LSTM(8, 16, device="NUMPY"), Tensor.ones(5, 3, 8, device="NUMPY")
+    model(x)[0].square().sum().backward()
+    kernels = schedule([p.grad.node for p in model.parameters()]).kernels
+    steps = [step_of(k.outputs[0])[0] for k in kernels if k.outputs[0].op is Op.REPEAT]
+    assert [len(schedule(roots).kernels) for roots in steps] == [2, 3]
 
 
 def test_replays() -> None:
