@@ -17,7 +17,7 @@ _serial = iter(range(1_000_000))
 
 
 def calls(action: Callable[[], Any]) -> int:
-    """Python functions entered while the action runs; what a collection of others' garbage would call is not counted."""
+    """Python functions entered while the action runs; not what a collection of others' garbage calls."""
     count = 0
     gc.collect()
     gc.disable()
