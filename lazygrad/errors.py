@@ -54,6 +54,10 @@ class ViewError(LazygradError, RuntimeError):
     """A change of a tensor that others of its memory would see in PyTorch, and do not see here."""
 
 
+class ExchangeError(LazygradError, BufferError):
+    """Memory that another library and this one cannot share."""
+
+
 class JitError(LazygradError, RuntimeError):
     """A function that cannot be traced, or a call that its trace cannot serve."""
 

@@ -5,17 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from lazygrad.dtype import DTypeLike, as_dtype, dtypes, of_scalar
 from lazygrad.engine import run
-from lazygrad.engine.tracing import watch_here
 from lazygrad.errors import DTypeError, ShapeError
 from lazygrad.index.expr import Expr
 from lazygrad.ir.build import size_value
-from lazygrad.ir.elements import from_storage
 from lazygrad.ir.node import cast, contiguous, detach, new_uid
-from lazygrad.ops.aliases import remember_order
 from lazygrad.ops.attention import Attention
 from lazygrad.ops.casting import Casting
 from lazygrad.ops.channel_norms import ChannelNorms
@@ -27,6 +22,7 @@ from lazygrad.ops.counting import Counting
 from lazygrad.ops.creation import as_array, device_name, leaf
 from lazygrad.ops.differentiate import Differentiate
 from lazygrad.ops.elementwise import Elementwise
+from lazygrad.ops.exchange import Exchange
 from lazygrad.ops.fitting import fitted
 from lazygrad.ops.generator import Generator
 from lazygrad.ops.initial import Initial
@@ -65,6 +61,7 @@ class Tensor(
     Sampling,
     Initial,
     Casting,
+    Exchange,
     Moving,
     Differentiate,
     Elementwise,
@@ -120,55 +117,7 @@ class Tensor(
             raise TypeError("a 0-d tensor has no length")
         return int(self.shape[0])
 
-    # ---- values ----
-
-    def realize(self, *others: Tensor) -> Self:
-        """Compute this tensor (and `others`, in one schedule for each device) now; returns it.
-
-        >>> Tensor([1, 2]).add(1).realize().tolist()
-        [2, 3]
-        """
-        tensors: tuple[Tensor, ...] = (self, *others)
-        for device in dict.fromkeys(t.device for t in tensors):
-            run.realize([t.node for t in tensors if t.device == device], device)
-        if watch_here() is None:
-            for t in tensors:
-                t._keep_value_only()
-        return self
-
-    def _keep_value_only(self) -> None:
-        """Forget the graph of a realized tensor, unless a gradient may go through it."""
-        stored = run.realized(self.node)
-        if stored is not None and self._leaf and stored not in (self.node, *self.node.src):
-            remember_order(self, stored)
-            self._take(run.own(stored) if self._requires else stored)
-
-    def numpy(self, *, force: bool = False) -> np.ndarray[Any, Any]:
-        """The values in a new NumPy array (bfloat16 as float32). `force` is accepted: tensors on any device have one.
-
-        >>> Tensor([1, 2]).numpy()
-        array([1, 2])
-        """
-        self.realize()
-        return from_storage(run.download(self.node), self.dtype)
-
-    def tolist(self) -> Any:
-        """The values in nested lists of Python numbers.
-
-        >>> Tensor([[1, 2]]).tolist()
-        [[1, 2]]
-        """
-        return self.numpy().tolist()
-
-    def item(self) -> Any:
-        """The value of a tensor with one element, as a Python number. ShapeError for any other.
-
-        >>> Tensor([[2.5]]).item()
-        2.5
-        """
-        if any(n != 1 for n in self.shape):
-            fail(ShapeError, f"item: shape {list(self.shape)} does not have one element; use .tolist()")
-        return self.numpy().item()
+    # ---- how it is computed ----
 
     def schedule(self) -> Sequence[KernelView]:
         """The kernels that would compute this tensor, without running them; each has .name .source .bytes .flops."""
@@ -244,11 +193,6 @@ class Tensor(
         if not isinstance(element, OPERANDS):
             not_a_tensor("in", element, "a Tensor or a number")
         return bool(self.eq(element).any().item())
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
-        if copy is False:
-            raise ValueError("a tensor's elements cannot be had without a copy; use np.asarray(tensor)")
-        return self.numpy() if dtype is None else self.numpy().astype(dtype)
 
 
 Generator.tensor = Tensor

@@ -242,6 +242,7 @@ class Runtime(ABC):
     info: DeviceInfo
     pool: Pool
     cache: ByteCache | None = None
+    place: tuple[int, int] = (1, 0)  # DLPack's kind and number of where its memory is: the host
     lost: str = ""  # why it cannot be used any more: this process was forked
 
     @abstractmethod
@@ -266,10 +267,8 @@ class Runtime(ABC):
 
     @abstractmethod
     def share(self, memory: Memory, nbytes: int) -> Bytes | None:
-        """The first `nbytes` bytes without a copy, after all commands so far; None where that is impossible.
-
-        The array keeps the memory from being reused; later commands on it show through.
-        """
+        """The first `nbytes` bytes without a copy, after all commands so far; None where that is impossible. The array
+        keeps the memory from being reused; later commands on it show through."""
 
     @abstractmethod
     def wrap(self, array: npt.NDArray[Any], label: str = "") -> Memory:

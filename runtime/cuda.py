@@ -56,6 +56,7 @@ class CudaRuntime(Runtime):
     ) -> None:
         self.name = name
         self.context = context = Context(driver(), name, index)
+        self.place = (2, index)
         self.info = device_info(context)
         self._counters = RuntimeStats()
         self._compiler = Compiler(self.info.arch, self._counters)

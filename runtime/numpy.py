@@ -111,18 +111,25 @@ class NumpyRuntime(Runtime):
         raise DeviceError(f"{self.name} runs no kernels; graphs on it are evaluated with NumPy")
 
 
-class _SharedBytes:
-    """What a shared array is made on; it keeps the block from being reused while the array lives."""
+class _Held:
+    """What an array is made on where its memory is another's, which it keeps alive."""
 
-    def __init__(self, memory: Memory, nbytes: int) -> None:
-        assert memory.host is not None, "the memory was released"
-        self._lease = memory.lease
-        self.__array_interface__ = memory.host[:nbytes].__array_interface__
+    def __init__(self, address: int, shape: tuple[int, ...], dtype: np.dtype[Any], keeper: object) -> None:
+        self._keeper = keeper
+        self.__array_interface__ = {"data": (address, False), "shape": shape, "typestr": dtype.str, "version": 3}
+
+
+def array_at(address: int, shape: tuple[int, ...], dtype: np.dtype[Any], keeper: object) -> npt.NDArray[Any]:
+    """The array in C order that starts at `address`; it keeps the `keeper` of its memory alive."""
+    return np.asarray(_Held(address, shape, dtype, keeper))
 
 
 def share_bytes(memory: Memory, nbytes: int) -> Bytes:
     """The first `nbytes` (at least one) of a Memory that the host can address, as an array that keeps it alive."""
-    shared: Bytes = np.asarray(_SharedBytes(memory, nbytes))
+    assert memory.host is not None, "the memory was released"
+    shared: Bytes = array_at(memory.host.ctypes.data, (nbytes,), np.dtype(np.uint8), memory.lease)
+    if not memory.host.flags.writeable:
+        shared.flags.writeable = False
     return shared
 
 

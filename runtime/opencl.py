@@ -72,6 +72,7 @@ class OpenCLRuntime(Runtime):
         self._lent = Lent(cl, self._queue)
         self._timed_queue: Any = None
         self._unified = shares_memory(device)
+        self.place = (1, 0) if self._unified else (4, (*indices, 0, 0)[1])
         # PoCL's kernels run in this very process: its buffers are the host's memory, and mapping changes nothing
         # but costs 30 us. Other CPU drivers are only known to promise the same bytes between a map and an unmap.
         self._in_process = self._unified and pocl_device.is_pocl(device)

@@ -53,10 +53,8 @@ def realized(n: Node) -> Node | None:
 
 
 def realized_on(n: Node, name: str) -> Node | None:
-    """As `realized`, for a graph on device `name`.
-
-    Constants live nowhere: what one device holds of one is not another's.
-    """
+    """As `realized`, for a graph on device `name`. Constants live nowhere: what one device holds of one is not
+    another's."""
     found = realized(n)
     return found if found is None or n.device is not None or found.device == name else None
 
@@ -119,11 +117,16 @@ def download(n: Node, share: bool = False) -> np.ndarray[Any, Any]:
     BoundsError where anything was computed since the last read with an index that lies outside, and always where this
     was computed from that.
     """
+    readable(n)
+    return elements(n, share)
+
+
+def readable(n: Node) -> None:
+    """BoundsError as `download` raises it; a trace refuses any read."""
     if (watch := watch_here()) is not None:
         watch.refuse("a value is read")
     if problem := checks.settle(_parameters) or checks.problem_of(storage_of(n)):
         raise BoundsError(problem)
-    return elements(n, share)
 
 
 def read(n: Node, name: str) -> np.ndarray[Any, Any]:

@@ -10,6 +10,7 @@ __all__ = [
     "empty_permuted",
     "empty_strided",
     "eye",
+    "from_dlpack",
     "from_numpy",
     "full",
     "full_like",
@@ -29,6 +30,7 @@ empty = Tensor.empty
 empty_permuted = Tensor.empty_permuted
 empty_strided = Tensor.empty_strided
 eye = Tensor.eye
+from_dlpack = Tensor.from_dlpack
 from_numpy = Tensor.from_numpy
 full = Tensor.full
 linspace = Tensor.linspace

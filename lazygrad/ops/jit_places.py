@@ -14,6 +14,7 @@ from lazygrad.index.expr import Expr
 from lazygrad.ir.node import Node
 from lazygrad.ops.core import Core
 from lazygrad.ops.layout import Change, Layout
+from lazygrad.ops.values import keep_value_only
 from lazygrad.runtime.base import Storage
 
 
@@ -114,4 +115,4 @@ def realize_all(tensors: list[Core]) -> None:
     for device, group in by_device.items():
         run.realize([t.node for t in group], device)
     for t in tensors:
-        t._keep_value_only()  # type: ignore[attr-defined]
+        keep_value_only(t)

@@ -432,7 +432,7 @@ REFUSED: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "unpack": (lambda: (lambda a, b: a)(*Tensor([1, 2, 3])), TypeError, "positional"),
     "list[1.5]": (lambda: [1, 2][Tensor(1.5)], TypeError, "only an integer"),
     "pickle": (lambda: pickle.dumps(Tensor(1)), TypeError, "lazygrad.io"),
-    "copy=False": (lambda: np.array(Tensor([1]), copy=False), ValueError, "without a copy"),
+    "copy=False": (lambda: np.array(Tensor([1]), dtype="int8", copy=False), ValueError, "without a copy"),
     "x @ 3": (lambda: Tensor([1]) @ 3, TypeError, "matmul takes a Tensor or an array, not the number 3"),  # type: ignore[operator]
     "3 @ x": (lambda: 3 @ Tensor([1]), TypeError, "not the number 3"),  # type: ignore[operator]
     "x + [1]": (lambda: operator.add(Tensor([1]), [1]), TypeError, "add takes a Tensor or a number, not a list"),  # type: ignore[operator]

@@ -1,0 +1,72 @@
+"""Values: tensors are computed when they are looked at."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lazygrad.engine import run
+from lazygrad.engine.tracing import watch_here
+from lazygrad.errors import ShapeError
+from lazygrad.ir.elements import from_storage
+from lazygrad.ops.aliases import remember_order
+from lazygrad.ops.core import Core, fail
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+
+class Values(Core):
+    """`realize`, and values as NumPy's and Python's."""
+
+    __slots__ = ()
+
+    def realize(self, *others: Core) -> Self:
+        """Compute this tensor (and `others`, in one schedule for each device) now; returns it.
+
+        >>> Tensor([1, 2]).add(1).realize().tolist()
+        [2, 3]
+        """
+        tensors: tuple[Core, ...] = (self, *others)
+        for device in dict.fromkeys(t.device for t in tensors):
+            run.realize([t.node for t in tensors if t.device == device], device)
+        if watch_here() is None:
+            for t in tensors:
+                keep_value_only(t)
+        return self
+
+    def numpy(self, *, force: bool = False) -> np.ndarray[Any, Any]:
+        """The values in a new NumPy array (bfloat16 as float32). `force` is accepted: tensors on any device have one.
+
+        >>> Tensor([1, 2]).numpy()
+        array([1, 2])
+        """
+        self.realize()
+        return from_storage(run.download(self.node), self.dtype)
+
+    def tolist(self) -> Any:
+        """The values in nested lists of Python numbers.
+
+        >>> Tensor([[1, 2]]).tolist()
+        [[1, 2]]
+        """
+        return self.numpy().tolist()
+
+    def item(self) -> Any:
+        """The value of a tensor with one element, as a Python number. ShapeError for any other.
+
+        >>> Tensor([[2.5]]).item()
+        2.5
+        """
+        if any(n != 1 for n in self.shape):
+            fail(ShapeError, f"item: shape {list(self.shape)} does not have one element; use .tolist()")
+        return self.numpy().item()
+
+
+def keep_value_only(t: Core) -> None:
+    """Forget the graph of a realized tensor, unless a gradient may go through it."""
+    stored = run.realized(t.node)
+    if stored is not None and t._leaf and stored not in (t.node, *t.node.src):
+        remember_order(t, stored)
+        t._take(run.own(stored) if t._requires else stored)
