@@ -82,7 +82,7 @@ class TextError(LazygradError, ValueError):
     """A text that a tokenizer or a training run cannot use."""
 
 
-class DivergenceError(LazygradError, ArithmeticError):
+class DivergenceError(LazygradError, ArithmeticError, RuntimeError):
     """A loss, a gradient or logits that are no longer finite numbers."""
 
 

@@ -1,6 +1,6 @@
 """Modules and layers, by PyTorch's names; their functional forms are methods of Tensor."""
 
-from lazygrad.nn import functional, init
+from lazygrad.nn import functional, init, utils
 from lazygrad.nn.activations import (
     CELU,
     ELU,
@@ -296,4 +296,5 @@ __all__ = [
     "clip_grad_value_",
     "functional",
     "init",
+    "utils",
 ]

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from lazygrad.dtype import DTypeLike, as_dtype, dtype_named, dtypes
-from lazygrad.nn.moving import move
+from lazygrad.nn.moving import move, take
 from lazygrad.nn.state import Stateful
 from lazygrad.nn.summary import summary_text
 from lazygrad.ops.jit import Jit
@@ -135,6 +135,18 @@ class Module(Stateful):
             if kind is None or t.dtype.is_float:
                 move(t, kind or target)
 
+    def to_empty(self, *, device: str | None = None, recurse: bool = True) -> Self:
+        """Move every parameter and buffer to a device (None: where it is) without its values: they may be anything.
+
+        Without `recurse`, those of this module alone.
+
+        >>> nn.Linear(2, 2).to_empty(device="NUMPY").weight.shape
+        (2, 2)
+        """
+        for t in [*self.parameters(recurse), *self.buffers(recurse)]:
+            take(t, Tensor.empty(t.shape, dtype=t.dtype, device=device or t.device))
+        return self
+
     def float(self) -> Self:
         """`to` float32."""
         return self.to(dtypes.float32)
@@ -179,14 +191,20 @@ class Module(Stateful):
 
     # ---- as text ----
 
+    def _get_name(self) -> str:
+        """What `repr` calls the module; subclasses may say."""
+        return type(self).__name__
+
     def extra_repr(self) -> str:
         """The settings of this module, for `repr`."""
         return ""
 
     def __repr__(self) -> str:
-        lines = [f"({name}): {module!r}".replace("\n", "\n  ") for name, module in self._inside()]
-        head = f"{type(self).__name__}({self.extra_repr()}"
-        return "\n  ".join([head, *lines]) + "\n)" if lines else head + ")"
+        inside = [f"({name}): {module!r}".replace("\n", "\n  ") for name, module in self._inside()]
+        head, settings = self._get_name(), self.extra_repr()
+        if not inside and "\n" not in settings:
+            return f"{head}({settings})"
+        return "\n  ".join([f"{head}(", *settings.splitlines(), *inside]) + "\n)"
 
     def summary(self) -> str:
         """A table of the modules inside with the shapes and numbers of their own parameters.

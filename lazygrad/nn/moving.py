@@ -1,4 +1,4 @@
-"""Tensors that change their device or dtype, and stay the objects that modules and optimizers hold."""
+"""Tensors that change their device, dtype or shape, and stay the objects that modules and optimizers hold."""
 
 from __future__ import annotations
 
@@ -12,7 +12,12 @@ def move(t: Tensor, target: DTypeLike) -> None:
     """Move or cast a tensor in place: it stays the object that optimizers and modules hold."""
     with no_grad():
         moved = t.to(target)
-    t.node = own(moved.node) if t.requires_grad else moved.node
-    t.device, t._earlier, t._alias = moved.device, None, None if moved is not t else t._alias
+    take(t, moved)
     if t.grad is not None:
         t.grad = t.grad.to(target)
+
+
+def take(t: Tensor, value: Tensor) -> None:
+    """Make `t` what `value` is, of any device, dtype and shape."""
+    t.node = own(value.node) if t.requires_grad else value.node
+    t.device, t._earlier, t._alias = value.device, None, None if value is not t else t._alias

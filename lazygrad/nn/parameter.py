@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 
-class _Held(Tensor):
+class Held(Tensor):
     """A tensor of a class of its own; what is computed from it is a plain Tensor."""
 
     __slots__ = ()
@@ -30,7 +30,7 @@ class _AnyLeaf(type):
         return type(x) is cls or (isinstance(x, Tensor) and x.requires_grad and x.is_leaf)
 
 
-class Parameter(_Held, metaclass=_AnyLeaf):
+class Parameter(Held, metaclass=_AnyLeaf):
     """The values of `data` as a parameter of the module that it is assigned to, also where it requires no gradient.
 
     >>> net = nn.Module()
@@ -46,7 +46,7 @@ class Parameter(_Held, metaclass=_AnyLeaf):
         return super().__new__(cls, Tensor.zeros(0) if data is None else data, requires_grad=requires_grad)
 
 
-class Buffer(_Held):
+class Buffer(Held):
     """The values of `data` as a buffer of the module that it is assigned to, part of its state if `persistent`.
 
     >>> net = nn.Module()

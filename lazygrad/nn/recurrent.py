@@ -6,14 +6,12 @@ import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-import numpy as np
-
 from lazygrad.dtype import DTypeLike, dtypes
 from lazygrad.errors import ArgumentError, DTypeError, OperandError, ShapeError, fail
 from lazygrad.nn.cells import GATES, State, rnn_mode, step_of
 from lazygrad.nn.linear import within
 from lazygrad.nn.module import Module
-from lazygrad.nn.steps import Places, run
+from lazygrad.nn.steps import Known, Places, run
 from lazygrad.ops.arguments import number
 from lazygrad.ops.joining import cat, stack
 from lazygrad.tensor import Tensor
@@ -128,7 +126,7 @@ class RNNBase(Module):
     def _packed(self, x: Any, states: State | None) -> tuple[Any, State]:
         """Of a PackedSequence (data, batch_sizes, sorted_indices, unsorted_indices)."""
         data, batch_sizes, order, back = x
-        running = np.asarray(batch_sizes.tolist())
+        running = Known.of(batch_sizes)
         places = Places(running, data.device)
         if states is not None and order is not None:
             states = tuple(t.index_select(1, order) for t in states)

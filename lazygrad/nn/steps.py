@@ -6,9 +6,33 @@ from typing import Any
 
 import numpy as np
 
+from lazygrad.ir.node import Node
 from lazygrad.nn.cells import State
+from lazygrad.nn.parameter import Held
+from lazygrad.ops.host_values import on_host
 from lazygrad.ops.scan import scan
 from lazygrad.tensor import Tensor
+
+
+class Known(Held):
+    """Integers whose values the host has beside those of the device, so that they are read while `jit` traces, too."""
+
+    __slots__ = ("_made", "_values")
+    _values: np.ndarray[Any, Any]
+    _made: Node  # what the tensor was when it had these values
+
+    def __new__(cls, values: Any, device: str) -> Known:
+        """A vector of int64."""
+        array = np.asarray(values, dtype=np.int64)
+        new = super().__new__(cls, array, device=device)
+        new._values, new._made = array, new.node
+        return new
+
+    @staticmethod
+    def of(t: Tensor) -> np.ndarray[Any, Any]:
+        """The values of any tensor on the host; read from the device where it has to be."""
+        is_known = isinstance(t, Known) and getattr(t, "_made", None) is t.node  # not of one that stands in for it
+        return t._values if is_known else on_host(t)
 
 
 class Places:
@@ -24,11 +48,11 @@ class Places:
         self.running = Tensor(inside[:, :, None], device=device)
 
     def pad(self, rows: Tensor) -> Tensor:
-        """(rows, features) to (length, batch, features); what lies past an end is of no account."""
-        return rows.index_select(0, self.rows).reshape(*self.shape, rows.shape[1])
+        """(rows, ...) to (length, batch, ...); what lies past an end is of no account."""
+        return rows.index_select(0, self.rows).reshape(*self.shape, *rows.shape[1:])
 
     def pack(self, padded: Tensor) -> Tensor:
-        """(length, batch, features) to (rows, features)."""
+        """(length, batch, ...) to (rows, ...)."""
         return padded.flatten(0, 1).index_select(0, self.packed)
 
 

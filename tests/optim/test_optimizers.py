@@ -225,9 +225,9 @@ def test_what_makes_no_sense_is_refused() -> None:
         w += 1
 
 
-@pytest.mark.parametrize("norm_type", [2.0, float("inf")])
+@pytest.mark.parametrize("norm_type", [2.0, float("inf"), 1, 3.0, 0.5, 0, float("-inf"), "inf"])
 @pytest.mark.parametrize("max_norm", [0.1, 100.0])
-def test_clipping_by_norm(norm_type: float, max_norm: float) -> None:
+def test_clipping_by_norm(norm_type: Any, max_norm: float) -> None:
     ours, theirs = parameters(), [torch.tensor(v, requires_grad=True) for v in (W, B)]
     loss(*ours, Tensor(X), Tensor(Y)).backward()
     loss(*theirs, torch.tensor(X), torch.tensor(Y)).backward()
@@ -247,8 +247,13 @@ def test_clipping_by_value_and_of_nothing() -> None:
     optim.clip_grad_value_(w, 1.0)
     assert w.grad is not None
     assert w.grad.tolist() == [[1, -1, 0.5]] * 2
-    with pytest.raises(ArgumentError, match="norm_type"):
-        optim.clip_grad_norm_([w], 1.0, norm_type=3)
+    with pytest.warns(FutureWarning, match="clip_grad_norm_"):
+        assert nn.utils.clip_grad_norm(w, 2.0).item() == pytest.approx(4.5**0.5)
+    nan = Tensor([1.0, float("nan")], requires_grad=True)
+    nan.square().sum().backward()
+    with pytest.raises(RuntimeError, match="is nan"):
+        optim.clip_grad_norm_(nan, 1.0, error_if_nonfinite=True)
+    assert np.isnan(optim.clip_grad_norm_((p for p in [nan]), 1.0).item()) and np.isnan(nan.grad.numpy()).all()
     half = Tensor([300.0] * 4, dtype=dtypes.float16, requires_grad=True)
     (half * half).sum().backward()
     assert optim.clip_grad_norm_([half], 1.0).item() == pytest.approx(1200, rel=1e-2), "squares overflow in float16"

@@ -1,0 +1,304 @@
+"""Sequences of several lengths: padded to one length, or packed, step by step, without padding."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from lazygrad.dtype import dtypes
+from lazygrad.errors import ArgumentError, OperandError, ShapeError, fail
+from lazygrad.nn.steps import Known, Places
+from lazygrad.ops.joining import stack
+from lazygrad.ops.operands import describe, not_a_tensor
+from lazygrad.tensor import Tensor
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+__all__ = [
+    "PackedSequence",
+    "invert_permutation",
+    "pack_padded_sequence",
+    "pack_sequence",
+    "pad_packed_sequence",
+    "pad_sequence",
+    "unpack_sequence",
+    "unpad_sequence",
+]
+
+
+class _Fields(NamedTuple):
+    data: Tensor
+    batch_sizes: Tensor
+    sorted_indices: Tensor | None
+    unsorted_indices: Tensor | None
+
+
+class PackedSequence(_Fields):
+    """Sequences of several lengths in one tensor, as `pack_padded_sequence` makes them and recurrent nets take them.
+
+    `data` (rows, ...) holds the first step of every sequence, then the second step of those that have one, and so on;
+    `batch_sizes` is how many sequences run at each step. Longer sequences come first: `sorted_indices`
+    says which ones they were, `unsorted_indices` is the way back (None: they were in order). The host has the values of
+    all three beside the device, so that a net reads them while `jit` traces, too.
+    """
+
+    __slots__ = ()
+
+    def __new__(
+        cls,
+        data: Any,
+        batch_sizes: Tensor | None = None,
+        sorted_indices: Tensor | None = None,
+        unsorted_indices: Tensor | None = None,
+    ) -> Self:
+        """Also from a pair (data, batch_sizes) in the place of the data."""
+        data, batch_sizes = data if batch_sizes is None else (data, batch_sizes)
+        back = invert_permutation(sorted_indices) if unsorted_indices is None else unsorted_indices
+        return super().__new__(cls, data, batch_sizes, sorted_indices, back)
+
+    def to(self, *args: Any, **kwargs: Any) -> Self:
+        """The data in another dtype or on another device, as `Tensor.to` takes them; the indices follow."""
+        data = self.data.to(*args, **kwargs)
+        order, back = (None if t is None else t.to(data.device) for t in self[2:])
+        return self if data is self.data else type(self)(data, self.batch_sizes, order, back)
+
+    def cpu(self) -> Self:
+        """On the best device of the CPU."""
+        return self.to("cpu")
+
+    def cuda(self, device: int | str | None = None) -> Self:
+        """On a GPU, the first one unless told."""
+        return self.to(device if isinstance(device, str) else "cuda" if device is None else f"cuda:{device}")
+
+    def pin_memory(self) -> Self:
+        """The same: memory is not pinned."""
+        return self
+
+    def is_pinned(self) -> bool:
+        """No."""
+        return False
+
+    @property
+    def is_cuda(self) -> bool:
+        """Whether the data are on a GPU."""
+        return self.data.is_cuda
+
+    def double(self) -> Self:
+        """`to` float64."""
+        return self.to(dtypes.float64)
+
+    def float(self) -> Self:
+        """`to` float32."""
+        return self.to(dtypes.float32)
+
+    def half(self) -> Self:
+        """`to` float16."""
+        return self.to(dtypes.float16)
+
+    def long(self) -> Self:
+        """`to` int64."""
+        return self.to(dtypes.int64)
+
+    def int(self) -> Self:
+        """`to` int32."""
+        return self.to(dtypes.int32)
+
+    def short(self) -> Self:
+        """`to` int16."""
+        return self.to(dtypes.int16)
+
+    def char(self) -> Self:
+        """`to` int8."""
+        return self.to(dtypes.int8)
+
+    def byte(self) -> Self:
+        """`to` uint8."""
+        return self.to(dtypes.uint8)
+
+
+def invert_permutation(permutation: Tensor | None) -> Tensor | None:
+    """The permutation that undoes this one; None of None.
+
+    >>> invert_permutation(Tensor([2, 0, 1]))
+    tensor([1, 2, 0])
+    """
+    if permutation is None:
+        return None
+    if isinstance(permutation, Known):
+        return Known(np.argsort(Known.of(permutation)), permutation.device)
+    places = Tensor.arange(*permutation.shape, device=permutation.device, dtype=permutation.dtype)
+    return permutation.zeros_like().scatter(0, permutation, places)
+
+
+def pack_padded_sequence(
+    input: Tensor, lengths: Tensor | Sequence[int], batch_first: bool = False, enforce_sorted: bool = True
+) -> PackedSequence:
+    """Padded sequences (length, batch, ...), with `batch_first` (batch, length, ...), without their padding.
+
+    Args:
+        lengths: how long each sequence is. Values of a tensor are read; under `jit` give a list.
+        enforce_sorted: whether longer sequences have to come first; without it they are put into that order.
+
+    ArgumentError for lengths that are not positive, longer than the sequences, or not in order.
+
+    >>> x = Tensor([[1, 2, 0], [3, 0, 0], [4, 5, 6]])
+    >>> packed = pack_padded_sequence(x, [2, 1, 3], batch_first=True, enforce_sorted=False)
+    >>> packed.data, packed.batch_sizes, packed.sorted_indices
+    (tensor([4, 1, 3, 5, 2, 6]), tensor([3, 2, 1]), tensor([2, 0, 1]))
+    """
+    what = "pack_padded_sequence"
+    if not isinstance(input, Tensor):
+        not_a_tensor(what, input)
+    if input.ndim < 2:
+        fail(ShapeError, f"{what}: the input is (length, batch, ...), not of shape {list(input.shape)}")
+    steps = input.transpose(0, 1) if batch_first else input
+    values = _lengths(what, lengths)
+    _check_lengths(what, values, steps._known(what, 0), steps._known(what, 1), enforce_sorted)
+    order: Tensor | None = None
+    if not enforce_sorted:
+        by_length = np.argsort(-values, kind="stable")
+        order, values = Known(by_length, input.device), values[by_length]
+        steps = steps.index_select(1, order)
+    running = (values > np.arange(values[0])[:, None]).sum(1)
+    data = Places(running, input.device).pack(steps[: int(values[0])])
+    return PackedSequence(data, Known(running, input.device), order)
+
+
+def _lengths(what: str, lengths: Any) -> np.ndarray[Any, Any]:
+    values = Known.of(lengths) if isinstance(lengths, Tensor) else np.asarray(lengths)
+    if values.ndim != 1 or (values.dtype.kind not in "iuf"):
+        fail(ShapeError, f"{what}: lengths are a vector of integers, not {describe(lengths)[0]}")
+    return values.astype(np.int64)
+
+
+def _check_lengths(what: str, lengths: np.ndarray[Any, Any], longest: int, batch: int, in_order: bool) -> None:
+    if not batch:
+        fail(ShapeError, f"{what}: there is no sequence to pack")
+    if len(lengths) != batch:
+        fail(ArgumentError, f"{what}: {len(lengths)} lengths for {batch} sequences")
+    if lengths.min() <= 0:
+        fail(ArgumentError, f"{what}: every length is at least 1, not {lengths.min()}")
+    if lengths.max() > longest:
+        fail(ArgumentError, f"{what}: a length of {lengths.max()}, and the sequences are {longest} long")
+    if in_order and (np.diff(lengths) > 0).any():
+        fail(ArgumentError, f"{what}: longer sequences come first; pass enforce_sorted=False to have them sorted")
+
+
+def pad_packed_sequence(
+    sequence: PackedSequence, batch_first: bool = False, padding_value: float = 0.0, total_length: int | None = None
+) -> tuple[Tensor, Tensor]:
+    """A packed sequence as (length, batch, ...), with `batch_first` (batch, length, ...), and every length.
+
+    Args:
+        padding_value: what stands after an end.
+        total_length: the length of the result, instead of that of the longest sequence; ArgumentError if it is less.
+
+    >>> packed = pack_sequence([Tensor([1, 2, 3]), Tensor([4])])
+    >>> pad_packed_sequence(packed, batch_first=True, padding_value=-1)
+    (tensor([[ 1,  2,  3],
+            [ 4, -1, -1]]), tensor([3, 1]))
+    """
+    what = "pad_packed_sequence"
+    if not hasattr(sequence, "batch_sizes"):
+        fail(OperandError, f"{what} takes a PackedSequence, not {describe(sequence)[0]}")
+    data, batch_sizes, _, back = sequence
+    running = Known.of(batch_sizes)
+    longest = len(running) if total_length is None else total_length
+    if longest < len(running):
+        fail(ArgumentError, f"{what}: total_length={total_length} is less than the longest sequence, {len(running)}")
+    places = Places(running, data.device)
+    inside = places.running.reshape(*places.shape, *(1 for _ in data.shape[1:]))
+    padded = places.pad(data).where(inside, padding_value if data.dtype.is_float else int(padding_value))
+    if longest > len(running):
+        more = Tensor.full((longest - len(running), *padded.shape[1:]), padding_value, dtype=data.dtype)
+        padded = padded.cat(more.to(data.device))
+    values = (np.arange(running[0]) < running[:, None]).sum(0)
+    if back is not None:
+        padded, values = padded.index_select(1, back), values[Known.of(back)]
+    return padded.transpose(0, 1) if batch_first else padded, Known(values, data.device)
+
+
+def pad_sequence(
+    sequences: Iterable[Tensor],
+    batch_first: bool = False,
+    padding_value: float = 0.0,
+    padding_side: str = "right",
+) -> Tensor:
+    """Sequences (length, ...) beside each other, (longest, batch, ...), with `batch_first` (batch, longest, ...).
+
+    Shorter ones are filled with `padding_value` after their end, or before their start (`padding_side="left"`). The
+    dtype is that of the first one.
+
+    >>> pad_sequence([Tensor([1, 2, 3]), Tensor([4])], batch_first=True)
+    tensor([[1, 2, 3],
+            [4, 0, 0]])
+    """
+    what = "pad_sequence"
+    given = _tensors(what, sequences)
+    if padding_side not in ("left", "right"):
+        fail(ArgumentError, f"{what}: padding_side is 'left' or 'right', not {padding_side!r}")
+    first = given[0]
+    if any(t.shape[1:] != first.shape[1:] for t in given):
+        fail(ShapeError, f"{what}: shapes {[list(t.shape) for t in given]} differ in more than their lengths")
+    lengths = [t._known(what, 0) for t in given]
+    value = padding_value if first.dtype.is_float else int(padding_value)
+    rows = []
+    for t, n in zip(given, lengths):
+        missing = max(lengths) - n
+        ends = (missing, 0) if padding_side == "left" else (0, missing)
+        rows.append(t.cast(first.dtype).pad((*(0 for _ in range(2 * t.ndim - 2)), *ends), value=value))
+    return stack(rows, 0 if batch_first else 1)
+
+
+def _tensors(what: str, sequences: Any) -> list[Tensor]:
+    if not isinstance(sequences, Iterable):
+        fail(OperandError, f"{what} takes several Tensors, not {describe(sequences)[0]}")
+    given = list(sequences)
+    for t in given:
+        if not isinstance(t, Tensor):
+            not_a_tensor(what, t, "Tensors")
+        if not t.ndim:
+            fail(ShapeError, f"{what}: a sequence is (length, ...); a scalar has no length")
+    if not given:
+        fail(ArgumentError, f"{what}: there is no sequence")
+    return given
+
+
+def unpad_sequence(
+    padded_sequences: Tensor, lengths: Tensor | Sequence[int], batch_first: bool = False
+) -> list[Tensor]:
+    """Every sequence of (length, batch, ...), with `batch_first` (batch, length, ...), without its padding.
+
+    Values of `lengths` are read.
+
+    >>> unpad_sequence(Tensor([[1, 2, 3], [4, 0, 0]]), Tensor([3, 1]), batch_first=True)
+    [tensor([1, 2, 3]), tensor([4])]
+    """
+    values = _lengths("unpad_sequence", lengths)
+    by_sequence = padded_sequences if batch_first else padded_sequences.transpose(0, 1)
+    if len(values) != by_sequence.shape[0]:
+        fail(ArgumentError, f"unpad_sequence: {len(values)} lengths for {by_sequence.shape[0]} sequences")
+    return [by_sequence[k, : int(n)] for k, n in enumerate(values)]
+
+
+def pack_sequence(sequences: Sequence[Tensor], enforce_sorted: bool = True) -> PackedSequence:
+    """Sequences (length, ...) packed; without `enforce_sorted` in any order.
+
+    >>> pack_sequence([Tensor([1, 2, 3]), Tensor([4, 5]), Tensor([6])]).data
+    tensor([1, 4, 6, 2, 5, 3])
+    """
+    given = _tensors("pack_sequence", sequences)
+    lengths = [t._known("pack_sequence", 0) for t in given]
+    return pack_padded_sequence(pad_sequence(given), lengths, enforce_sorted=enforce_sorted)
+
+
+def unpack_sequence(packed_sequences: PackedSequence) -> list[Tensor]:
+    """The sequences of a packed one, in the order in which they were packed.
+
+    >>> unpack_sequence(pack_sequence([Tensor([1]), Tensor([2, 3])], enforce_sorted=False))
+    [tensor([1]), tensor([2, 3])]
+    """
+    return unpad_sequence(*pad_packed_sequence(packed_sequences, batch_first=True), batch_first=True)

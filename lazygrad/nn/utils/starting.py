@@ -1,0 +1,26 @@
+"""Modules made without initial values."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any, TypeVar
+
+from lazygrad.errors import ArgumentError, fail
+from lazygrad.nn.module import Module
+
+Made = TypeVar("Made", bound=Module)
+
+
+def skip_init(module_cls: type[Made], *args: Any, **kwargs: Any) -> Made:
+    """A module of this class, whose parameters and buffers hold anything: nothing is computed for them.
+
+    The other arguments are the class's own; one of those that it takes must be `device`.
+
+    >>> skip_init(nn.Linear, 5, 1).weight.shape
+    (1, 5)
+    """
+    if not (inspect.isclass(module_cls) and issubclass(module_cls, Module)):
+        fail(ArgumentError, f"skip_init makes a Module, not {module_cls!r}")
+    if "device" not in inspect.signature(module_cls).parameters:
+        fail(ArgumentError, f"skip_init: {module_cls.__name__} takes no device")
+    return module_cls(*args, **kwargs).to_empty(device=kwargs.get("device"))
