@@ -1,6 +1,20 @@
 """Modules and layers, by PyTorch's names; their functional forms are methods of Tensor."""
 
-from lazygrad.nn import functional, init, utils
+from lazygrad.nn import (
+    cells,
+    containers,
+    convolution,
+    dropouts,
+    functional,
+    init,
+    linear,
+    losses,
+    paddings,
+    pools,
+    reshaping,
+    transposed,
+    utils,
+)
 from lazygrad.nn.activations import (
     CELU,
     ELU,
@@ -32,41 +46,12 @@ from lazygrad.nn.activations import (
     Threshold,
 )
 from lazygrad.nn.attention import MultiheadAttention
-from lazygrad.nn.cells import GRUCell, LSTMCell, RNNCell
-from lazygrad.nn.containers import ModuleDict, ModuleList, Sequential
-from lazygrad.nn.convolution import Conv1d, Conv2d, Conv3d
-from lazygrad.nn.dropouts import (
-    AlphaDropout,
-    Dropout,
-    Dropout1d,
-    Dropout2d,
-    Dropout3d,
-    FeatureAlphaDropout,
-)
-from lazygrad.nn.linear import Bilinear, Embedding, Linear
-from lazygrad.nn.losses import (
-    BCELoss,
-    BCEWithLogitsLoss,
-    CosineEmbeddingLoss,
-    CrossEntropyLoss,
-    CTCLoss,
-    GaussianNLLLoss,
-    HingeEmbeddingLoss,
-    HuberLoss,
-    KLDivLoss,
-    L1Loss,
-    MarginRankingLoss,
-    MSELoss,
-    MultiLabelMarginLoss,
-    MultiLabelSoftMarginLoss,
-    MultiMarginLoss,
-    NLLLoss,
-    PoissonNLLLoss,
-    SmoothL1Loss,
-    SoftMarginLoss,
-    TripletMarginLoss,
-    TripletMarginWithDistanceLoss,
-)
+from lazygrad.nn.cells import *
+from lazygrad.nn.containers import *
+from lazygrad.nn.convolution import *
+from lazygrad.nn.dropouts import *
+from lazygrad.nn.linear import *
+from lazygrad.nn.losses import *
 from lazygrad.nn.module import Module
 from lazygrad.nn.normalization import (
     BatchNorm1d,
@@ -81,62 +66,11 @@ from lazygrad.nn.normalization import (
     RMSNorm,
     SyncBatchNorm,
 )
-from lazygrad.nn.paddings import (
-    CircularPad1d,
-    CircularPad2d,
-    CircularPad3d,
-    ConstantPad1d,
-    ConstantPad2d,
-    ConstantPad3d,
-    ReflectionPad1d,
-    ReflectionPad2d,
-    ReflectionPad3d,
-    ReplicationPad1d,
-    ReplicationPad2d,
-    ReplicationPad3d,
-    ZeroPad1d,
-    ZeroPad2d,
-    ZeroPad3d,
-)
+from lazygrad.nn.paddings import *
 from lazygrad.nn.parameter import Buffer, Parameter
-from lazygrad.nn.pools import (
-    AdaptiveAvgPool1d,
-    AdaptiveAvgPool2d,
-    AdaptiveAvgPool3d,
-    AdaptiveMaxPool1d,
-    AdaptiveMaxPool2d,
-    AdaptiveMaxPool3d,
-    AvgPool1d,
-    AvgPool2d,
-    AvgPool3d,
-    FractionalMaxPool2d,
-    FractionalMaxPool3d,
-    LPPool1d,
-    LPPool2d,
-    LPPool3d,
-    MaxPool1d,
-    MaxPool2d,
-    MaxPool3d,
-    MaxUnpool1d,
-    MaxUnpool2d,
-    MaxUnpool3d,
-)
+from lazygrad.nn.pools import *
 from lazygrad.nn.recurrent import GRU, LSTM, RNN, RNNBase
-from lazygrad.nn.reshaping import (
-    ChannelShuffle,
-    CosineSimilarity,
-    Flatten,
-    Fold,
-    Identity,
-    PairwiseDistance,
-    PixelShuffle,
-    PixelUnshuffle,
-    Unflatten,
-    Unfold,
-    Upsample,
-    UpsamplingBilinear2d,
-    UpsamplingNearest2d,
-)
+from lazygrad.nn.reshaping import *
 from lazygrad.nn.state import LoadResult
 from lazygrad.nn.transformer import (
     Transformer,
@@ -145,7 +79,7 @@ from lazygrad.nn.transformer import (
     TransformerEncoder,
     TransformerEncoderLayer,
 )
-from lazygrad.nn.transposed import ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
+from lazygrad.nn.transposed import *
 from lazygrad.optim.clip import clip_grad_norm_, clip_grad_value_
 
 __all__ = [
@@ -157,116 +91,36 @@ __all__ = [
     "LSTM",
     "RNN",
     "SELU",
-    "AdaptiveAvgPool1d",
-    "AdaptiveAvgPool2d",
-    "AdaptiveAvgPool3d",
-    "AdaptiveMaxPool1d",
-    "AdaptiveMaxPool2d",
-    "AdaptiveMaxPool3d",
-    "AlphaDropout",
-    "AvgPool1d",
-    "AvgPool2d",
-    "AvgPool3d",
-    "BCELoss",
-    "BCEWithLogitsLoss",
     "BatchNorm1d",
     "BatchNorm2d",
     "BatchNorm3d",
-    "Bilinear",
     "Buffer",
-    "CTCLoss",
-    "ChannelShuffle",
-    "CircularPad1d",
-    "CircularPad2d",
-    "CircularPad3d",
-    "ConstantPad1d",
-    "ConstantPad2d",
-    "ConstantPad3d",
-    "Conv1d",
-    "Conv2d",
-    "Conv3d",
-    "ConvTranspose1d",
-    "ConvTranspose2d",
-    "ConvTranspose3d",
-    "CosineEmbeddingLoss",
-    "CosineSimilarity",
-    "CrossEntropyLoss",
-    "Dropout",
-    "Dropout1d",
-    "Dropout2d",
-    "Dropout3d",
-    "Embedding",
-    "FeatureAlphaDropout",
-    "Flatten",
-    "Fold",
-    "FractionalMaxPool2d",
-    "FractionalMaxPool3d",
-    "GRUCell",
-    "GaussianNLLLoss",
     "GroupNorm",
     "Hardshrink",
     "Hardsigmoid",
     "Hardswish",
     "Hardtanh",
-    "HingeEmbeddingLoss",
-    "HuberLoss",
-    "Identity",
     "InstanceNorm1d",
     "InstanceNorm2d",
     "InstanceNorm3d",
-    "KLDivLoss",
-    "L1Loss",
-    "LPPool1d",
-    "LPPool2d",
-    "LPPool3d",
-    "LSTMCell",
     "LayerNorm",
     "LeakyReLU",
-    "Linear",
     "LoadResult",
     "LocalResponseNorm",
     "LogSigmoid",
     "LogSoftmax",
-    "MSELoss",
-    "MarginRankingLoss",
-    "MaxPool1d",
-    "MaxPool2d",
-    "MaxPool3d",
-    "MaxUnpool1d",
-    "MaxUnpool2d",
-    "MaxUnpool3d",
     "Mish",
     "Module",
-    "ModuleDict",
-    "ModuleList",
-    "MultiLabelMarginLoss",
-    "MultiLabelSoftMarginLoss",
-    "MultiMarginLoss",
     "MultiheadAttention",
-    "NLLLoss",
     "PReLU",
-    "PairwiseDistance",
     "Parameter",
-    "PixelShuffle",
-    "PixelUnshuffle",
-    "PoissonNLLLoss",
     "RMSNorm",
     "RNNBase",
-    "RNNCell",
     "RReLU",
     "ReLU",
     "ReLU6",
-    "ReflectionPad1d",
-    "ReflectionPad2d",
-    "ReflectionPad3d",
-    "ReplicationPad1d",
-    "ReplicationPad2d",
-    "ReplicationPad3d",
-    "Sequential",
     "SiLU",
     "Sigmoid",
-    "SmoothL1Loss",
-    "SoftMarginLoss",
     "Softmax",
     "Softmax2d",
     "Softmin",
@@ -282,19 +136,19 @@ __all__ = [
     "TransformerDecoderLayer",
     "TransformerEncoder",
     "TransformerEncoderLayer",
-    "TripletMarginLoss",
-    "TripletMarginWithDistanceLoss",
-    "Unflatten",
-    "Unfold",
-    "Upsample",
-    "UpsamplingBilinear2d",
-    "UpsamplingNearest2d",
-    "ZeroPad1d",
-    "ZeroPad2d",
-    "ZeroPad3d",
     "clip_grad_norm_",
     "clip_grad_value_",
     "functional",
     "init",
     "utils",
 ]
+__all__ += cells.__all__
+__all__ += containers.__all__
+__all__ += convolution.__all__
+__all__ += dropouts.__all__
+__all__ += linear.__all__
+__all__ += losses.__all__
+__all__ += paddings.__all__
+__all__ += pools.__all__
+__all__ += reshaping.__all__
+__all__ += transposed.__all__

@@ -11,6 +11,12 @@ from lazygrad.nn.linear import within
 from lazygrad.nn.module import Module
 from lazygrad.tensor import Tensor
 
+__all__ = [
+    "GRUCell",
+    "LSTMCell",
+    "RNNCell",
+]
+
 State = tuple[Tensor, ...]
 Step = Callable[[Tensor, State], State]  # what comes in, as its product with the input's weights; the state's tensors
 GATES = {"LSTM": 4, "GRU": 3, "RNN_TANH": 1, "RNN_RELU": 1}

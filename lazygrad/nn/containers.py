@@ -13,6 +13,12 @@ from lazygrad.ops.operands import describe
 if TYPE_CHECKING:
     from typing_extensions import Self
 
+__all__ = [
+    "ModuleDict",
+    "ModuleList",
+    "Sequential",
+]
+
 
 class Numbered(Module):
     """Base of modules that hold others in an order, under the names "0", "1", ...: a list of modules.

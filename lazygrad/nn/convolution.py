@@ -12,6 +12,12 @@ from lazygrad.nn.module import Module
 from lazygrad.ops.windows import Sizes, each
 from lazygrad.tensor import Tensor
 
+__all__ = [
+    "Conv1d",
+    "Conv2d",
+    "Conv3d",
+]
+
 _MODES = ("zeros", "reflect", "replicate", "circular")
 
 

@@ -9,6 +9,15 @@ from lazygrad.nn.applied import Applied
 from lazygrad.ops.chance import probability
 from lazygrad.tensor import Tensor
 
+__all__ = [
+    "AlphaDropout",
+    "Dropout",
+    "Dropout1d",
+    "Dropout2d",
+    "Dropout3d",
+    "FeatureAlphaDropout",
+]
+
 _SHOWN = "p={p}, inplace={inplace}"
 
 

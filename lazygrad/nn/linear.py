@@ -10,6 +10,12 @@ from lazygrad.nn.module import Module
 from lazygrad.ops.arguments import new_shape
 from lazygrad.tensor import Tensor
 
+__all__ = [
+    "Bilinear",
+    "Embedding",
+    "Linear",
+]
+
 
 class Linear(Module):
     """x @ weight.T + bias: (..., in_features) to (..., out_features).

@@ -8,6 +8,24 @@ from lazygrad.errors import ShapeError, fail
 from lazygrad.nn.module import Module
 from lazygrad.tensor import Tensor
 
+__all__ = [
+    "CircularPad1d",
+    "CircularPad2d",
+    "CircularPad3d",
+    "ConstantPad1d",
+    "ConstantPad2d",
+    "ConstantPad3d",
+    "ReflectionPad1d",
+    "ReflectionPad2d",
+    "ReflectionPad3d",
+    "ReplicationPad1d",
+    "ReplicationPad2d",
+    "ReplicationPad3d",
+    "ZeroPad1d",
+    "ZeroPad2d",
+    "ZeroPad3d",
+]
+
 
 class _Pad(Module):
     """What padding over the last `_dims` dimensions, in one `_mode`, shares."""

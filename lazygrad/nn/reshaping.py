@@ -10,6 +10,22 @@ from lazygrad.nn.applied import Applied
 from lazygrad.nn.module import Module
 from lazygrad.tensor import Tensor
 
+__all__ = [
+    "ChannelShuffle",
+    "CosineSimilarity",
+    "Flatten",
+    "Fold",
+    "Identity",
+    "PairwiseDistance",
+    "PixelShuffle",
+    "PixelUnshuffle",
+    "Unflatten",
+    "Unfold",
+    "Upsample",
+    "UpsamplingBilinear2d",
+    "UpsamplingNearest2d",
+]
+
 
 class Identity(Module):
     """The input as it is; arguments of any sort are accepted and forgotten.

@@ -31,8 +31,9 @@ class Known(Held):
     @staticmethod
     def of(t: Tensor) -> np.ndarray[Any, Any]:
         """The values of any tensor on the host; read from the device where it has to be."""
-        is_known = isinstance(t, Known) and getattr(t, "_made", None) is t.node  # not of one that stands in for it
-        return t._values if is_known else on_host(t)
+        if isinstance(t, Known) and getattr(t, "_made", None) is t.node:  # and is none that stands in for one
+            return t._values
+        return on_host(t)
 
 
 class Places:

@@ -14,6 +14,12 @@ from lazygrad.nn.module import Module
 from lazygrad.ops.windows import Sizes, each
 from lazygrad.tensor import Tensor
 
+__all__ = [
+    "ConvTranspose1d",
+    "ConvTranspose2d",
+    "ConvTranspose3d",
+]
+
 
 class _ConvTranspose(Module):
     """What transposed convolutions over `_dims` dimensions share. ArgumentError where channels do not divide."""

@@ -8,9 +8,7 @@ from typing import Any
 from lazygrad.nn.module import Module
 from lazygrad.tensor import Tensor
 
-_PROPERTIES = (
-    "_computed"  # of such a class, by name; it is never changed, since copies of modules share it
-)
+_PROPERTIES = "_computed"  # of such a class, by name; it is never changed, since copies of modules share it
 
 
 def compute(

@@ -145,7 +145,7 @@ def spectral_norm(
     2018.)
 
     >>> layer = spectral_norm(nn.Linear(20, 40))
-    >>> abs(float(lazygrad.linalg.matrix_norm(layer.weight, 2)) - 1) < 0.2
+    >>> abs(float(linalg.matrix_norm(layer.weight, 2)) - 1) < 0.2
     True
     """
     weight = _weight_of("spectral_norm", module, name)
@@ -209,18 +209,19 @@ def _reflections_of(tall: Tensor, wide: bool, orthogonal_map: str) -> Tensor:
     signs = A.diagonal(dim1=-2, dim2=-1).sign() * (1 - 2 * tau.eq(0))
     one = eye_like(A, int(A.shape[-1])).pad((0, 0, 0, int(A.shape[-2]) - int(A.shape[-1])))
     A = A.tril(-1) + A.triu(1) + signs.unsqueeze(-2) * one
-    return A.mT if wide else A
+    return A.mT if wide else A  # type: ignore[no-any-return]
 
 
 def _is_orthogonal(Q: Tensor) -> bool:
     product = Q.mT @ Q
-    return product.allclose(eye_like(product).expand(product.shape), atol=10 * Q.shape[-2] * finfo(Q.dtype).eps)
+    return product.allclose(eye_like(product).expand(product.shape), atol=10 * int(Q.shape[-2]) * finfo(Q.dtype).eps)
 
 
 def _orthogonalized(A: Tensor) -> Tensor:
     """Q of A = Q R, the diagonal of R not negative."""
     reflected, tau = geqrf(A)
-    return householder_product(reflected, tau) * reflected.diagonal(dim1=-2, dim2=-1).sign().unsqueeze(-2)
+    Q: Tensor = householder_product(reflected, tau) * reflected.diagonal(dim1=-2, dim2=-1).sign().unsqueeze(-2)
+    return Q
 
 
 def orthogonal(

@@ -84,7 +84,7 @@ def register_parametrization(module: M, tensor_name: str, parametrization: Modul
     parametrization.train(module.training)
     if is_parametrized(module, tensor_name):
         _check_next(getattr(module, tensor_name), parametrization, unsafe)
-        there: Any = module.parametrizations[tensor_name]  # type: ignore[attr-defined]
+        there = _inside(module)[tensor_name]
         there.append(parametrization)
         there.unsafe |= unsafe
         return module
@@ -96,8 +96,8 @@ def register_parametrization(module: M, tensor_name: str, parametrization: Modul
     originals = ParametrizationList([parametrization], original, unsafe=unsafe)
     compute(module, tensor_name, _reader(tensor_name), _writer(tensor_name), "Parametrized{}")
     if not is_parametrized(module):
-        module.parametrizations = ModuleDict()
-    module.parametrizations[tensor_name] = originals  # type: ignore[index]
+        module.register_module("parametrizations", ModuleDict())
+    _inside(module)[tensor_name] = originals
     return module
 
 
@@ -133,6 +133,11 @@ def is_parametrized(module: Module, tensor_name: str | None = None) -> bool:
     return len(names) > 0 if tensor_name is None else tensor_name in names
 
 
+def _inside(module: Module) -> Any:
+    """The originals of every parametrized tensor."""
+    return vars(module)["parametrizations"]
+
+
 def remove_parametrizations(module: M, tensor_name: str, leave_parametrized: bool = True) -> M:
     """Make a parametrized tensor a plain parameter or buffer again; the module itself, of its former class.
 
@@ -144,7 +149,7 @@ def remove_parametrizations(module: M, tensor_name: str, leave_parametrized: boo
     """
     if not is_parametrized(module, tensor_name):
         fail(ArgumentError, f"remove_parametrizations: {type(module).__name__} has no parametrized {tensor_name!r}")
-    inside: Any = module.parametrizations
+    inside = _inside(module)
     there = inside[tensor_name]
     if not leave_parametrized and not there.is_tensor:
         fail(ArgumentError, f"remove_parametrizations: {tensor_name!r} is made of several tensors")
@@ -159,7 +164,7 @@ def remove_parametrizations(module: M, tensor_name: str, leave_parametrized: boo
     del inside[tensor_name]
     hold(module, tensor_name, original)
     if not len(inside):
-        del module.parametrizations
+        delattr(module, "parametrizations")
     return module
 
 
@@ -182,13 +187,13 @@ def transfer_parametrizations_and_params(from_module: Module, to_module: M, tens
     True
     """
     if is_parametrized(from_module):
-        sources: Any = from_module.parametrizations
+        sources = _inside(from_module)
         for name in list(sources) if tensor_name is None else [tensor_name]:
             if not hasattr(to_module, name):
                 setattr(to_module, name, Parameter(getattr(from_module, name)))
             for parametrization in sources[name]:
                 register_parametrization(to_module, name, parametrization)
-            targets: Any = to_module.parametrizations
+            targets = _inside(to_module)
             for original in [*sources[name]._parameters, *sources[name]._buffers]:
                 setattr(targets[name], original, getattr(sources[name], original))
     return to_module

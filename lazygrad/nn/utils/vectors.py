@@ -37,13 +37,13 @@ def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
     if not isinstance(vec, Tensor):
         not_a_tensor(what, vec)
     given = _all(what, parameters)
-    wanted = sum(p.numel() for p in given)
-    if vec.ndim != 1 or vec.numel() < wanted:
+    wanted = sum(int(p.numel()) for p in given)
+    if vec.ndim != 1 or int(vec.numel()) < wanted:
         fail(ShapeError, f"{what}: {wanted} elements are needed, not a tensor of shape {list(vec.shape)}")
     start = 0
     with no_grad():
         for p in given:
-            end = start + p.numel()
+            end = start + int(p.numel())
             p.assign(vec[start:end].reshape(p.shape).cast(p.dtype))
             start = end
 
