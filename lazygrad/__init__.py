@@ -15,7 +15,7 @@ from lazygrad.ops.functional import grad, value_and_grad
 from lazygrad.ops.jit import jit
 from lazygrad.ops.joining import cat, stack, where
 from lazygrad.ops.mode import enable_grad, inference_mode, is_grad_enabled, no_grad
-from lazygrad.ops.scan import scan
+from lazygrad.ops.scan import mapAccum, scan
 from lazygrad.ops.vmap import vmap
 from lazygrad.tensor import Tensor
 
@@ -45,6 +45,7 @@ __all__ = [
     "is_grad_enabled",
     "jit",
     "linalg",
+    "mapAccum",
     "masked",
     "nn",
     "no_grad",

@@ -32,6 +32,7 @@ from lazygrad.ir.node import (
     where,
 )
 from lazygrad.ir.op import Combine, Op
+from lazygrad.ir.repeat import Body, repeat, stand_in
 
 Sizes = tuple[int, ...]
 _MANTISSA = {dtypes.float16: 11, dtypes.bfloat16: 8, dtypes.float32: 24, dtypes.float64: 53}
@@ -451,12 +452,46 @@ def _contract(s: Steps, pool: list[Value]) -> Value | None:
     return rounded(node, inner * a.bound * b.bound, fraction, error, inner + 1)
 
 
+def _along(s: Steps, pool: list[Value]) -> Value | None:
+    """A REPEAT of one carry over a sequence: averages of floats, bits of integers."""
+    x = s.pick(pool, lambda v: len(v.shape) > 0 and math.prod(v.shape) > 0 and v.shape[0] <= 6)
+    if x is None:
+        return None
+    length, shape = x.shape[0], x.shape[1:]
+    first = s.fit(s.pick(pool, lambda v: v.dtype is x.dtype) or x, shape)
+    device = s.fresh((1,), x.dtype).node.device
+    assert device is not None
+    c, e = (stand_in(("program", k), device, x.dtype, shape) for k in range(2))
+    how = s.rng.choice([Op.MAX, Op.ADD])
+    if x.dtype.is_float:
+        half = filled_like(c, 0.5)
+        after = alu(Op.ADD, alu(Op.MUL, c, half), alu(Op.MUL, e, half))
+        other = reduce(alu(Op.MUL, after, half), Combine.ADD, range(len(shape))) if shape else alu(how, after, e)
+    else:
+        after, other = alu(Op.XOR, c, e), alu(Op.MAX, c, e)
+    body = Body(length, s.rng.random() < 0.5, (c, e), (after, other), 1, 1)
+    carries, others = repeat(body, [first.node, x.node])
+    bound, count = max(first.bound, x.bound), math.prod(shape)
+    if not x.dtype.is_float:
+        return Value(s.rng.choice([carries, others]), float(x.dtype.max))
+    fraction = grid(first, x)
+    grown = None if fraction is None else fraction + length
+    made = rounded(carries, bound, grown, first.error + x.error, 3 * length)
+    if s.rng.random() < 0.5:
+        return made
+    if not shape:
+        bound = 2 * bound if how is Op.ADD else bound
+        return rounded(others, bound, made.fraction if made.exact else None, made.error + x.error)
+    return rounded(others, count * bound, made.fraction + 1 if made.exact else None, count * made.error, count + 1)
+
+
 STEPS: dict[str, Step] = {
     "input": _input, "constant": _constant, "iota": _iota, "add": _add, "multiply": _multiply, "scale": _scale,
     "maximum": _maximum, "divide": _divide, "transcendental": _transcendental, "power": _power, "truncate": _truncate,
     "modulo": _modulo, "compare": _compare, "choose": _choose, "integer_math": _integer_math, "boolean": _boolean,
     "cast": _cast, "bitcast": _bitcast, "reduce": _reduce, "scan": _scan, "reshape": _reshape, "permute": _permute,
     "expand": _expand, "pad": _pad, "shrink": _shrink, "flip": _flip, "gather": _gather, "scatter": _scatter,
-    "contract": _contract,
+    "contract": _contract, "along": _along,
 }  # fmt: skip
+RARE = ("along",)  # used where they are asked for
 FREQUENT = ("add", "multiply", "scale", "reduce", "contract", "choose", "transcendental")

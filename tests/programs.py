@@ -20,7 +20,7 @@ from lazygrad.ir.elements import Array, array_type, round_bfloat16
 from lazygrad.ir.evaluate import evaluate
 from lazygrad.ir.node import Node, buffer, contiguous, detach, new_uid, node, topological
 from lazygrad.ir.op import Op
-from tests.program_steps import FREQUENT, STEPS, Steps, Value
+from tests.program_steps import FREQUENT, RARE, STEPS, Steps, Value
 
 ALL_DTYPES = (
     dtypes.float32, dtypes.int32, dtypes.float64, dtypes.bool, dtypes.int64, dtypes.uint8, dtypes.int8, dtypes.uint32,
@@ -90,6 +90,7 @@ def random_program(
     store: float = 0.0,
     elements: int = 2000,
     only: Sequence[str] | None = None,
+    also: Sequence[str] = (),
 ) -> Program:
     """A program of about `size` steps; the same arguments give the same program.
 
@@ -97,7 +98,8 @@ def random_program(
         make: puts an input on a device; the default keeps it in a NumPy array.
         store: how many values (0 to 1) go through CONTIGUOUS, see `with_stores`.
         elements: no value has more.
-        only: names of the kinds of step to use, from `program_steps.STEPS`; default all.
+        only: names of the kinds of step to use, from `program_steps.STEPS`; default all but `RARE`.
+        also: names of further kinds, which are frequent.
     """
     rng = random.Random(seed)
     program = Program(seed)
@@ -109,7 +111,8 @@ def random_program(
 
     steps = Steps(rng, tuple(dtypes_used), new_input, elements)
     pool: list[Value] = [steps.fresh() for _ in range(3)]
-    names = [name for name in (*STEPS, *FREQUENT, *FREQUENT) if only is None or name in only]
+    names = [n for n in (*STEPS, *FREQUENT, *FREQUENT) if (n not in RARE if only is None else n in only)]
+    names += [n for n in also for _ in range(5)]
     for _ in range(20 * size):
         made = STEPS[rng.choice(names)](steps, pool)
         if made is None or not steps.tame(made):

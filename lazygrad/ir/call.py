@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from lazygrad.ir.build import filled_like
 from lazygrad.ir.node import Node, topological, with_sources
@@ -21,6 +21,12 @@ class UserFunction(ABC):
 
         `by_outputs`: the gradients by the outputs, by number; those that are missing are zero.
         """
+
+    def wanted(
+        self, inputs: Sequence[Node], by_outputs: Mapping[int, Node], used: Collection[Node]
+    ) -> Sequence[Node | None]:
+        """`gradients`, of which only those by inputs among `used` are looked at: those by others may be None."""
+        return self.gradients(inputs, by_outputs)
 
 
 class Flat(UserFunction):
@@ -52,8 +58,9 @@ class Calls:
             if n.op is Op.CALL:
                 self._first.setdefault(_application(n), n)
 
-    def visit(self, n: Node, g: Node | None) -> Sequence[Node | None]:
-        """The gradients by the inputs of `n`; none before its function can be asked. `g` is the gradient by `n`."""
+    def visit(self, n: Node, g: Node | None, used: Collection[Node]) -> Sequence[Node | None]:
+        """The gradients by the inputs of `n` that are `used`; none before its function can be asked. `g` is the
+        gradient by `n`."""
         key = _application(n)
         found = self._found.setdefault(key, {})
         if g is not None:
@@ -61,7 +68,7 @@ class Calls:
         if self._first[key] is not n or not found:
             return ()
         function, inputs = key
-        return function.gradients(inputs, found)
+        return function.wanted(inputs, found, used)
 
 
 def _application(n: Node) -> _Application:

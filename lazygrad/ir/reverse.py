@@ -82,7 +82,7 @@ def gradient(
 def _parts(n: Node, g: Node | None, needed: set[Node], calls: Calls) -> Iterator[tuple[Node, Node | None]]:
     """What reaches the sources of `n` with the gradient `g` by it."""
     if n.op is Op.CALL and n in needed:
-        for s, part in zip(n.src[1:], calls.visit(n, g)):
+        for s, part in zip(n.src[1:], calls.visit(n, g, needed)):
             if s in needed:
                 yield s, part
     elif g is not None and n.src and not _stops(n):

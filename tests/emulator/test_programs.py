@@ -135,6 +135,10 @@ def test_random_programs(first: int, share: float) -> None:
     check(programs, share, f"{share} stored")
 
 
+def test_steps_along_sequences() -> None:
+    check([random_program(seed, 8, make=on_device, also=["along"]) for seed in range(5)], 0.1, "with REPEAT")
+
+
 # ---- training --------------------------------------------------------------------------------------------
 
 

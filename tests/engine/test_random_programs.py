@@ -63,6 +63,14 @@ def test_nothing_fused(seeds: Seeds) -> None:
     every(compare, seeds(10), TOGETHER)
 
 
+def test_steps_along_sequences(seeds: Seeds) -> None:
+    def compare(some: Sequence[int]) -> None:
+        made = [random_program(seed, 10, make=on_opencl, also=["along"]) for seed in some]
+        check(made, lambda p: with_stores(p.roots, p.seed, 0.1), "with REPEAT")
+
+    every(compare, seeds(10, 300), TOGETHER)
+
+
 def test_realized_in_steps(seeds: Seeds) -> None:
     """Some of the nodes inside are computed first, and later ones are built on what these left in memory."""
     every(in_steps, seeds(10, 200), TOGETHER)

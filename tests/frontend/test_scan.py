@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 from typing import Any
 
@@ -10,7 +11,8 @@ import pytest
 
 import lazygrad
 from lazygrad import Tensor, Variable, jit, nn, no_grad, scan
-from lazygrad.errors import GradientError, OperandError, ShapeError
+from lazygrad.autograd import grad
+from lazygrad.errors import OperandError, ShapeError
 from lazygrad.ir.op import Op
 from lazygrad.ir.repeat import step_of
 from lazygrad.schedule.kernel import schedule
@@ -21,11 +23,11 @@ LENGTH = 5
 class Given:
     """Leaves that the steps below read, of which some are read from outside of them."""
 
-    def __init__(self, device: str) -> None:
+    def __init__(self, device: str, dtype: str = "float32") -> None:
         rng = np.random.default_rng(3)
 
         def leaf(*shape: int) -> Tensor:
-            return Tensor(rng.normal(size=shape).astype("float32"), device=device, requires_grad=True)
+            return Tensor(rng.normal(size=shape).astype(dtype), device=device, requires_grad=True)
 
         self.w, self.b, self.table = leaf(4, 4), leaf(4), leaf(6, 4)
         self.h, self.xs = leaf(3, 4), leaf(LENGTH, 3, 4)
@@ -79,6 +81,35 @@ STEPS: list[Callable[[Given], Any]] = [
 ]  # fmt: skip
 
 
+CHANGES: list[Callable[[Given, Tensor, Tensor], Tensor]] = [
+    lambda g, a, b: a @ g.w + b,
+    lambda g, a, b: (a * b).tanh(),
+    lambda g, a, b: a.sin() * g.b - b,
+    lambda g, a, b: a.cat(b, dim=-1)[:, 2:6],
+    lambda g, a, b: (a * 0.5).where(a > b, b),
+    lambda g, a, b: (a - a.mean(-1, keepdim=True)) * b.softmax(0),
+    lambda g, a, b: a.flip(0).cumsum(1) * 0.3 + b.detach(),
+    lambda g, a, b: g.w[0] * b + a.amax(0),
+    lambda g, a, b: a.relu() @ (b.T @ b).tanh(),
+]
+
+
+def drawn(seed: int) -> Callable[[Given], Any]:
+    """A step made of random changes of carries and of a step of sequences."""
+
+    def make(g: Given) -> Any:
+        def f(carry: Any, x: Any) -> Any:
+            rng = random.Random(seed)
+            pool = [*pieces(carry), *pieces(x)]
+            for _ in range(rng.randrange(2, 8)):
+                pool.append(rng.choice(CHANGES)(g, rng.choice(pool), rng.choice(pool)))
+            return (rng.choice(pool), {"c": rng.choice(pool[1:])}), [pool[-1], (pool[-2] > 0,), rng.choice(pool)]
+
+        return f, (g.h, {"c": g.h.sin()}), {"x": g.xs, "y": g.xs.flip(0).cos()}
+
+    return make
+
+
 def pieces(value: Any) -> list[Tensor]:
     if isinstance(value, Tensor):
         return [value]
@@ -123,6 +154,29 @@ def test_is_the_loop(make: Callable[[Given], Any], reverse: bool) -> None:
     compare(make, reverse, "NUMPY", 1e-5)
 
 
+def twice(results: list[Tensor], leaves: list[Tensor]) -> list[Tensor | None]:
+    """Gradients, and those of a function of them."""
+    whole = sum((r.cast("float64") * (k + 1)).sin().sum() for k, r in enumerate(results))
+    grads = grad(whole, leaves, create_graph=True, allow_unused=True)
+    again = sum((g * g).sum() for g in grads if g is not None and g.requires_grad)
+    return [*grads, *(grad(again, leaves, allow_unused=True) if isinstance(again, Tensor) else ())]
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_random_steps_and_gradients_of_their_gradients(seed: int) -> None:
+    given = Given("NUMPY", "float64")
+    f, init, xs = drawn(seed)(given)
+    carry, ys = scan(f, init, xs, bool(seed % 2))
+    found = twice([*pieces(carry), *pieces(ys)], given.leaves)
+    expected = twice(loop(f, init, xs, bool(seed % 2)), given.leaves)
+    present = [t for t in (*found, *expected) if t is not None]
+    present[0].realize(*present[1:])
+    for a, b in zip(found, expected, strict=True):
+        assert (a is None or not a.numpy().any()) if b is None else a is not None
+        if a is not None and b is not None:
+            np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=1e-9, atol=1e-9)
+
+
 @pytest.mark.parametrize(("make", "reverse"), [(affine, True), (two_carries, False), (softmax_and_cumsum, False)])
 def test_is_the_loop_in_kernels(make: Callable[[Given], Any], reverse: bool) -> None:
     compare(make, reverse, "OPENCL", 1e-4)
@@ -164,6 +218,52 @@ def test_replays() -> None:
             np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=1e-5, atol=1e-6)
 
 
+def swapped(g: Given) -> Any:
+    """Carries of other dtypes, that change places, and results that are inputs."""
+
+    def f(carry: Any, x: Any) -> Any:
+        a, b, count = carry
+        return (b, a + x * 0.5, count + 1), {"even": count % 2 == 0, "x": x, "before": a, "count": count.cast("int8")}
+
+    return f, (g.h, g.h * 2, Tensor(3, device=g.h.device)), g.xs
+
+
+def test_dtypes_and_results_that_are_inputs_are_repeated_too() -> None:
+    for device in ("NUMPY", "OPENCL"):
+        given = Given(device)
+        f, init, xs = swapped(given)
+        carry, ys = scan(f, init, xs)
+        expected = loop(f, init, xs, False)
+        for a, b in zip([*pieces(carry), *pieces(ys)], expected, strict=True):
+            assert a.dtype is b.dtype
+            np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=1e-5)
+    kernels = schedule([scan(f, init, xs)[1]["even"].node]).kernels
+    assert any(k.outputs[0].op is Op.REPEAT for k in kernels)
+
+
+@pytest.mark.parametrize(
+    "kinds", [("bool", "int64", "float32"), ("float16", "int32"), ("bool",), ("float64", "uint32")]
+)
+def test_values_of_many_dtypes_are_exact(kinds: tuple[str, ...]) -> None:
+    numbers = [np.random.default_rng(1).integers(-(2**40), 2**40, (4, 3)) for _ in kinds]
+    init = [Tensor(n[0], device="NUMPY").cast(kind) for n, kind in zip(numbers, kinds)]
+    xs = [Tensor(n, device="NUMPY").cast(kind) for n, kind in zip(numbers, kinds)]
+    carry, ys = scan(lambda c, x: (x, c), init, xs)
+    for last, before, x in zip(carry, ys, xs):
+        assert last.tolist() == x[-1].tolist() and last.dtype is x.dtype is before.dtype
+        assert before.tolist() == [x[0].tolist(), *x[:-1].tolist()]
+
+
+def test_jit_with_changing_lengths() -> None:
+    given = Given("NUMPY")
+    jitted = jit(lambda xs: scan(affine(given)[0], given.h, xs)[1])
+    for length in (3, 5, 3, 1, 5, 0):
+        xs = Tensor(np.random.default_rng(length).normal(size=(length, 3, 4)).astype("float32"), device="NUMPY")
+        np.testing.assert_allclose(
+            jitted(xs).numpy(), scan(affine(given)[0], given.h, xs)[1].numpy(), rtol=1e-6, atol=1e-6
+        )
+
+
 def test_batches_of_variable_size() -> None:
     given = Given("OPENCL")
     batch = Variable("B", 1, 8).bind(3)
@@ -189,11 +289,18 @@ def test_errors() -> None:
         scan(lambda h, x: (h + x, h), Tensor(0.0), x)
     with pytest.raises(ShapeError, match="not of one known length"):
         scan(lambda h, x: (h, h), x[0], (x, x[:1]))
-    with pytest.raises(ShapeError, match="length 0"):
-        scan(lambda h, x: (h + x, h), x[0], x[:0])
     with pytest.raises(OperandError, match="xs has one at least"):
         scan(lambda h, x: (h, h), x[0], ())
-    h, _ = scan(lambda h, x: (h * x, h), x[0], x)
-    h.sum().backward(create_graph=True)
-    with pytest.raises(GradientError, match="gradients of its gradients"):
-        (x.grad * x).sum().backward()
+
+
+def test_no_steps_and_one() -> None:
+    x = Tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True)
+    h, ys = scan(lambda h, x: (h * x, (h > 1, [h.sum()])), x[0], x[:0])
+    assert h.tolist() == [1.0, 2.0] and h.requires_grad
+    assert [(t.dtype.name, t.shape) for t in pieces(ys)] == [("bool", (0, 2)), ("float32", (0,))]
+    (h.sum() + pieces(ys)[1].sum()).backward()
+    assert x.grad is not None and x.grad.tolist() == [[1.0, 1.0], [0.0, 0.0]]
+    x.grad = None
+    h, ys = lazygrad.mapAccum(lambda h, x: (h * x, h + x), x[0], x[1:])
+    (h + ys[0]).sum().backward()
+    assert ys.tolist() == [[4.0, 6.0]] and x.grad.tolist() == [[4.0, 5.0], [2.0, 3.0]]
