@@ -22,20 +22,24 @@ class LazygradError(Exception):
     """Base of every error that lazygrad raises on purpose."""
 
 
-class ShapeError(LazygradError, ValueError):
-    """Shapes, axes or sizes that do not fit together."""
+class ShapeError(LazygradError, ValueError, RuntimeError):
+    """Shapes, axes or sizes that do not fit together. PyTorch's is a RuntimeError, NumPy's a ValueError."""
 
 
-class DTypeError(LazygradError, TypeError):
-    """An operation that is not defined for these dtypes."""
+class DTypeError(LazygradError, TypeError, RuntimeError):
+    """An operation that is not defined for these dtypes. PyTorch's is mostly a RuntimeError."""
 
 
 class OperandError(LazygradError, TypeError):
     """Something that is no tensor, where one is needed."""
 
 
-class BoundsError(LazygradError, IndexError):
-    """An index or an axis outside its range."""
+class IndexTypeError(DTypeError, IndexError):
+    """An index of a dtype that is none of an index."""
+
+
+class BoundsError(LazygradError, IndexError, RuntimeError):
+    """An index or an axis outside its range. PyTorch's is a RuntimeError where an index is an element of a tensor."""
 
 
 class LinAlgError(LazygradError, RuntimeError):
@@ -74,8 +78,12 @@ class DeviceError(LazygradError, RuntimeError):
     """A device that is absent, misnamed or failing; the message says what exists and what to install."""
 
 
-class ArgumentError(LazygradError, ValueError):
+class ArgumentError(LazygradError, ValueError, RuntimeError):
     """An argument outside the values that are allowed, where the other classes do not say it better."""
+
+
+class ModeError(ArgumentError, NotImplementedError):
+    """A mode that is none of those that there are."""
 
 
 class TextError(LazygradError, ValueError):

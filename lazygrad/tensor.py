@@ -28,9 +28,9 @@ from lazygrad.ops.generator import Generator
 from lazygrad.ops.initial import Initial
 from lazygrad.ops.inplace_forms import InPlaceForms
 from lazygrad.ops.linear_algebra import LinearAlgebra
-from lazygrad.ops.loss import Loss
 from lazygrad.ops.moving import Moving, moved
 from lazygrad.ops.operands import not_a_tensor
+from lazygrad.ops.other_names import OtherNames
 from lazygrad.ops.passing_on import take_memory
 from lazygrad.ops.patterns import Patterns
 from lazygrad.ops.placed_maxima import PlacedMaxima
@@ -46,8 +46,8 @@ if TYPE_CHECKING:
 
 
 class Tensor(
+    OtherNames,
     ChannelNorms,
-    Loss,
     LinearAlgebra,
     Attention,
     Conv,

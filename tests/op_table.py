@@ -386,7 +386,7 @@ PRODUCTS = [
         lambda a, b: a.dot(b),
         np.dot,
         (In((4,)), In((4,))),
-        errors=((lambda: Tensor([[1.0]]).dot(Tensor([1.0])), ShapeError, "1 dimensions"),),
+        errors=((lambda: Tensor([[1.0]]).dot(Tensor([1.0, 2.0])), ShapeError, "matmul"),),
     ),
     Row(
         "mm",

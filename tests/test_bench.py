@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from extra.bench import harness
+from extra.bench import conformance, harness
 from extra.bench.harness import Case
 
 
@@ -83,3 +83,30 @@ def test_results_are_written_after_every_case(tmp_path: Path, monkeypatch: pytes
     ]
     assert "not measured: ValueError: no data" in page.read_text()
     assert not list(tmp_path.glob(".*"))
+
+
+def test_a_file_of_tinygrads_tests_is_a_suite(tmp_path: Path) -> None:
+    (tmp_path / "test_ops.py").write_text(
+        "import unittest\n"
+        "from tinygrad import Tensor, dtypes\n"
+        "from tinygrad.helpers import Context, getenv\n"
+        "class TestOps(unittest.TestCase):\n"
+        "  def test_right(self):\n"
+        "    x = Tensor([1.0, 2.0])\n"
+        "    with Context(NOOPT=getenv('X', 1)): self.assertEqual((x * x).sum().gradient(x)[0].tolist(), [2.0, 4.0])\n"
+        "    self.assertEqual(Tensor([3, 4]).argmax().dtype, dtypes.default_int)\n"
+        "  def test_wrong(self): self.assertEqual(Tensor.arange(3).sum().item(), 4)\n"
+        "  def test_not_asked_for(self): raise AssertionError\n"
+        "  @unittest.skip('slow')\n"
+        "  def test_slow(self): pass\n"
+    )
+    entries = list(conformance.tinygrad(conformance.Asked("right|wrong|slow", str(tmp_path / "test_ops.py"))))
+    assert [(e.name, e.state, e.skipped) for e in entries] == [
+        ("TestOps.test_right", "whole", ""),
+        ("TestOps.test_slow", "whole", "slow"),
+        ("TestOps.test_wrong", "failed", ""),
+    ]
+    text = conformance.table(entries, verbose=True)
+    assert "2 counted: 1 whole, 0 partly, 1 failed, 0 absent" in text
+    assert "left out: 1 skipped: slow" in text
+    assert "AssertionError: 3 != 4" in text

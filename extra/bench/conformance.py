@@ -1,7 +1,8 @@
-"""Peers' own suites as scoreboards: `python -m extra.bench.conformance opinfo` (or `modules`, `optimizers`).
+"""Peers' own suites as scoreboards: `python -m extra.bench.conformance opinfo|modules|optimizers|tinygrad`.
 
-Nothing is fetched: the suites are those of the installed PyTorch. Each entry is *whole* (every sample's values, dtypes
-and gradients are PyTorch's), *partly* right, *absent*, or *left out* for a reason that is printed.
+Nothing is fetched: the suites are those of the installed PyTorch, or a file of tinygrad's that `--suite` names (its
+`test/backend/test_ops.py`). Each entry is *whole* (every sample's values, dtypes and gradients are PyTorch's; the test
+passes), *partly* right, *absent*, *failed*, or *left out* for a reason that is printed.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import argparse
 import re
 import sys
+import unittest
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -31,6 +33,18 @@ LEFT_OUT = {
 }
 
 
+@dataclass(frozen=True)
+class Asked:
+    """Which entries: those whose names `only` is found in; and of which file, where the suite is not installed."""
+
+    only: str = ""
+    path: str = ""
+
+    def wants(self, name: str) -> bool:
+        """Whether an entry of that name is asked for."""
+        return re.search(self.only, name) is not None
+
+
 @dataclass
 class Entry:
     """What became of one entry of a suite: samples that are right, of all, and why the others are not."""
@@ -39,17 +53,20 @@ class Entry:
     right: int = 0
     samples: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
+    skipped: str = ""  # why a peer's test skips itself
 
     @property
     def state(self) -> str:
         if not self.samples:
             return "absent"
-        return "whole" if self.right == self.samples else "partly"
+        return "whole" if self.right == self.samples else "partly" if self.right or self.samples > 1 else "failed"
 
 
-def reason_left_out(name: str) -> str | None:
+def reason_left_out(entry: Entry) -> str | None:
     """Why an entry is not counted, if it is not."""
-    return next((why for pattern, why in LEFT_OUT.items() if re.search(pattern, name)), None)
+    if entry.skipped:
+        return f"skipped: {entry.skipped}"
+    return next((why for pattern, why in LEFT_OUT.items() if re.search(pattern, entry.name)), None)
 
 
 def score(name: str, samples: Iterable[Any], compute: Callable[[Any], Any]) -> Entry:
@@ -71,7 +88,7 @@ def score(name: str, samples: Iterable[Any], compute: Callable[[Any], Any]) -> E
     return entry
 
 
-def operations() -> Iterable[Entry]:
+def operations(asked: Asked) -> Iterable[Entry]:
     """PyTorch's operators (`op_db`), those absent here too."""
     from torch.testing._internal.common_methods_invocations import op_db
 
@@ -80,50 +97,69 @@ def operations() -> Iterable[Entry]:
     here = opinfo.operations()
     for op in op_db:
         name = f"{op.name}.{op.variant_test_name}".rstrip(".")
-        yield score(name, opinfo.samples(name), opinfo.compute) if name in here else Entry(name)
+        if asked.wants(name):
+            yield score(name, opinfo.samples(name), opinfo.compute) if name in here else Entry(name)
 
 
-def modules() -> Iterable[Entry]:
+def modules(asked: Asked) -> Iterable[Entry]:
     """PyTorch's modules (`module_db`)."""
     from tests.peers import modules as suite
 
     for name in suite.modules():
-        yield score(name, suite.samples(name), suite.compute) if suite.is_here(name) else Entry(name)
+        if asked.wants(name):
+            yield score(name, suite.samples(name), suite.compute) if suite.is_here(name) else Entry(name)
 
 
-def optimizers() -> Iterable[Entry]:
+def optimizers(asked: Asked) -> Iterable[Entry]:
     """PyTorch's optimizers (`optim_db`)."""
     from tests.peers import optimizers as suite
 
     for name in suite.optimizers():
-        yield score(name, suite.samples(name), suite.compute) if suite.is_here(name) else Entry(name)
+        if asked.wants(name):
+            yield score(name, suite.samples(name), suite.compute) if suite.is_here(name) else Entry(name)
 
 
-SUITES: dict[str, Callable[[], Iterable[Entry]]] = {
+def tinygrad(asked: Asked) -> Iterable[Entry]:
+    """The tests of a file of tinygrad's."""
+    from tests.peers import tinygrad_names
+
+    for test in tinygrad_names.tests(asked.path):
+        entry, result = Entry(test.id().partition(".")[2]), unittest.TestResult()
+        if asked.wants(entry.name):
+            test.run(result)
+            bad = [*result.errors, *result.failures]
+            entry.skipped = result.skipped[0][1] if result.skipped else ""
+            entry.samples, entry.right = 1, int(not bad)
+            entry.reasons.update(text.strip().rpartition("\n")[2][:200] for _, text in bad[:1])
+            yield entry
+
+
+SUITES: dict[str, Callable[[Asked], Iterable[Entry]]] = {
     "opinfo": operations,
     "modules": modules,
     "optimizers": optimizers,
+    "tinygrad": tinygrad,
 }
 
 
 def table(entries: list[Entry], verbose: bool) -> str:
     """The scoreboard as text."""
-    counted = [e for e in entries if reason_left_out(e.name) is None]
+    counted = [e for e in entries if reason_left_out(e) is None]
     states = Counter(e.state for e in counted)
     samples, right = sum(e.samples for e in counted), sum(e.right for e in counted)
     lines = [
         f"{len(entries)} entries, {len(entries) - len(counted)} left out, {len(counted)} counted: "
-        f"{states['whole']} whole, {states['partly']} partly, {states['absent']} absent",
+        f"{states['whole']} whole, {states['partly']} partly, {states['failed']} failed, {states['absent']} absent",
         f"samples of those present: {right} of {samples} right ({right / max(samples, 1):.4f})",
         "left out: "
         + "; ".join(
-            f"{n} {why}" for why, n in Counter(filter(None, (reason_left_out(e.name) for e in entries))).most_common()
+            f"{n} {why}" for why, n in Counter(filter(None, (reason_left_out(e) for e in entries))).most_common()
         ),
     ]
     if verbose:
         lines += ["absent: " + " ".join(e.name for e in counted if e.state == "absent")]
         for e in counted:
-            if e.state == "partly":
+            if e.state in ("partly", "failed"):
                 why = "; ".join(f"{n} x {text}" for text, n in e.reasons.most_common(3))
                 lines.append(f"  {e.name}: {e.right} of {e.samples}: {why}")
     return "\n".join(lines)
@@ -133,15 +169,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("suite", choices=SUITES)
     parser.add_argument("--device", default="NUMPY", help="where lazygrad computes")
+    parser.add_argument("--suite", dest="path", default="", help="the file of the suite's tests, for tinygrad")
     parser.add_argument("--only", default="", help="a regular expression for entries' names")
     parser.add_argument("--verbose", action="store_true", help="every entry that is not whole, with reasons")
     arguments = parser.parse_args()
+    if arguments.suite == "tinygrad" and not arguments.path:
+        parser.error("tinygrad is not installed: give its test/backend/test_ops.py by --suite")
     sys.path.insert(0, str(harness.ROOT))  # the samples' adapter is shared with the tests
     warnings.simplefilter("ignore")
     from lazygrad.settings import settings
 
     with settings.override(device=arguments.device):
-        entries = [e for e in SUITES[arguments.suite]() if re.search(arguments.only, e.name)]
+        entries = list(SUITES[arguments.suite](Asked(arguments.only, arguments.path)))
     print(table(entries, arguments.verbose))
 
 

@@ -21,7 +21,7 @@ class Closeness(Reduce):
 
     __slots__ = ()
 
-    def isclose(self, other: Core, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> Self:
+    def isclose(self, other: Operand, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> Self:
         """Whether |self - other| <= atol + rtol * |other|, or both are the same infinity (or nan, with `equal_nan`).
 
         DTypeError for tensors of different dtypes, ArgumentError for negative tolerances.
@@ -29,7 +29,7 @@ class Closeness(Reduce):
         >>> Tensor([1.0, 2.0]).isclose(Tensor([1.000001, 2.1])).tolist()
         [True, False]
         """
-        self._same_device("isclose", other)
+        other = self._beside(other)
         if other.dtype is not self.dtype:
             fail(DTypeError, f"isclose: {self.dtype} and {other.dtype}; cast one of them")
         if rtol < 0 or atol < 0:

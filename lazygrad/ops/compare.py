@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import builtins
+import functools
+import math
+import operator
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +20,7 @@ from lazygrad.ops.bits import Bits
 from lazygrad.ops.broadcast import broadcast_shape, broadcast_to
 from lazygrad.ops.core import Core, Operand, fail, promote_shaped, scalar
 from lazygrad.ops.fitting import RangeError, fitted
+from lazygrad.ops.operands import not_a_tensor
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -106,15 +111,15 @@ class Compare(Bits):
         """
         return self._new(node(Op.NE, (self.node, self.node)))
 
-    def isinf(self) -> Self:
-        """Whether each element is +inf or -inf.
+    def isinf(self, detect_positive: builtins.bool = True, detect_negative: builtins.bool = True) -> Self:
+        """Whether each element is +inf (unless `detect_positive` is false) or -inf (unless `detect_negative` is).
 
         >>> Tensor([0.0, float("-inf")]).isinf().tolist()
         [False, True]
         """
-        if not self.dtype.is_float:
-            return self._new(const(False, dtypes.bool, self.shape))
-        return self.eq(float("inf")) | self.eq(float("-inf"))
+        wanted = [inf for inf, is_wanted in ((math.inf, detect_positive), (-math.inf, detect_negative)) if is_wanted]
+        found = [self.eq(inf) for inf in wanted if self.dtype.is_float]
+        return functools.reduce(operator.or_, found) if found else self._new(const(False, dtypes.bool, self.shape))
 
     def isfinite(self) -> Self:
         """Whether each element is neither nan nor infinite.
@@ -174,14 +179,21 @@ class Compare(Bits):
 
     # ---- choosing ----
 
-    def where(self, condition: Core, other: Operand) -> Self:
+    def where(self, condition: Operand, other: Operand) -> Self:
         """This tensor's element where `condition` is true, else that of `other`; all three broadcast.
 
-        DTypeError when the condition is not bool.
+        Of bools beside what is no condition it is tinygrad's `where`: the first argument where this tensor is true,
+        else the second. DTypeError when neither is bool.
 
         >>> Tensor([1, 2, 3]).where(Tensor([True, False, True]), 0).tolist()
         [1, 0, 3]
+        >>> Tensor([True, False]).where(1, 2).tolist()
+        [1, 2]
         """
+        if self.dtype.is_bool and not (isinstance(condition, Core) and condition.dtype.is_bool):
+            return self._choose(condition, other)
+        if not isinstance(condition, Core):
+            not_a_tensor("where", condition)
         self._same_device("where", condition)
         if not condition.dtype.is_bool:
             fail(DTypeError, f"where: the condition is {condition.dtype}, not bool; x.where(condition, other) keeps x")

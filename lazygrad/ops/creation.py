@@ -217,6 +217,8 @@ class Creation(Reduce):
             fail(ArgumentError, f"linspace: the number of steps must be a number; {steps} is not known yet")
         start, end, steps = number("linspace", start), number("linspace", end), new_size(steps, "linspace")
         kind, name = as_dtype(dtype, dtypes.float32), device_name(device)
+        if kind.is_bool:
+            fail(DTypeError, "linspace: numbers at equal distances are no bools; take a floating or an integer dtype")
         if kind.is_int:  # both ends are integers, as PyTorch has it; the steps between them need not be
             start, end = int(start), int(end)
         for end_of_line in (start, end):

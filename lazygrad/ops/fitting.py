@@ -28,7 +28,7 @@ _RANGE: dict[DType, tuple[Scalar, Scalar]] = {
 _MODULAR = frozenset({"add", "sub", "mul", "and", "or", "xor"})  # right modulo 2**bits: x + -1 of unsigned integers
 
 
-class RangeError(DTypeError):
+class RangeError(DTypeError, OverflowError):
     """A finite number outside what a dtype holds.
 
     Attributes:

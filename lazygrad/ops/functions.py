@@ -8,12 +8,13 @@ import math
 from typing import TYPE_CHECKING
 
 from lazygrad.dtype import dtypes, promote_scalar
+from lazygrad.errors import ArgumentError
 from lazygrad.index.expr import Expr
 from lazygrad.ir.call import FLAT
 from lazygrad.ir.node import call
 from lazygrad.ir.op import Op
 from lazygrad.ops.arithmetic import Arithmetic
-from lazygrad.ops.core import Core, Operand, scalar
+from lazygrad.ops.core import Core, Operand, fail, scalar
 from lazygrad.ops.fitting import RangeError, fitting
 from lazygrad.ops.precision import in_float
 
@@ -193,13 +194,16 @@ class Functions(Arithmetic):
     def clamp(self, min: Operand | None = None, max: Operand | None = None) -> Self:
         """Elements below `min` become `min`, those above `max` become `max`; nan stays, and limits of nan give nan.
 
-        None is no limit. Numbers beyond what the dtype holds limit nothing, or are refused where all would exceed them.
+        None is no limit; ArgumentError where both are. Numbers beyond what the dtype holds limit nothing, or are
+        refused where all would exceed them.
 
         The gradient passes where the element is within the limits, they included; not where it is nan.
 
         >>> Tensor([1.0, 5.0, 9.0]).clamp(2, 6).tolist()
         [2.0, 5.0, 6.0]
         """
+        if min is None and max is None:
+            fail(ArgumentError, "clamp: neither min nor max is given; one of them at least is needed")
         result = self._without_slope_at_nan()
         if min is not None and not self._always("ge", min):
             low = self._beside(min)._without_slope_at_nan()

@@ -9,7 +9,7 @@ import numpy as np
 from lazygrad.dtype import dtypes
 from lazygrad.engine.checks import outside
 from lazygrad.engine.run import upload
-from lazygrad.errors import BoundsError, DTypeError
+from lazygrad.errors import BoundsError, IndexTypeError
 from lazygrad.index.expr import Dim, dim_product
 from lazygrad.ir.build import size_value
 from lazygrad.ir.node import Node, alu, const, gather, permute, reshape, scatter, where
@@ -70,14 +70,14 @@ def _as_index(item: Any, owner: Core) -> Core | np.ndarray[Any, Any]:
     """An index as a tensor on the owner's device, or as an integer array on the host."""
     if isinstance(item, Core):
         if not item.dtype.is_int:
-            fail(DTypeError, f"index: an index tensor is {item.dtype}; it must be integer or bool")
+            fail(IndexTypeError, f"index: an index tensor is {item.dtype}; it must be integer or bool")
         owner._same_device("index", item)
         return item
     array = np.asarray(item)
     if array.dtype == object and all(type(i) is int for i in array.flat):  # larger ones than NumPy has types for
         array = np.clip(array, dtypes.int64.min, dtypes.int64.max).astype(np.int64)
     if array.size and array.dtype.kind not in "iu":
-        fail(DTypeError, f"index: an index array is {array.dtype}; it must be integer or bool")
+        fail(IndexTypeError, f"index: an index array is {array.dtype}; it must be integer or bool")
     if array.dtype == np.uint64:  # what is larger than any int64 is outside in any case
         array = np.minimum(array, np.uint64(dtypes.int64.max))
     return array.astype(np.int64)

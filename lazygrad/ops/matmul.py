@@ -96,12 +96,12 @@ class Matmul(Diagonals):
         return self._beside(other)
 
     def dot(self, other: Core) -> Self:
-        """The inner product of two vectors. ShapeError for anything else.
+        """The inner product of two vectors; as in NumPy and tinygrad, `matmul` of tensors with more dimensions.
 
         >>> Tensor([1, 2]).dot(Tensor([3, 4])).item()
         11
         """
-        return self._need_dims("dot", 1, other).matmul(other)
+        return self.matmul(other)
 
     def mm(self, other: Core) -> Self:
         """The product of two matrices. ShapeError for anything else.

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from lazygrad.dtype import Scalar
-from lazygrad.errors import ArgumentError, ShapeError
+from lazygrad.errors import ArgumentError, ModeError, ShapeError
 from lazygrad.index.expr import Dim, Expr, as_dim, maximum
 from lazygrad.ir import node as graph
 from lazygrad.ir.node import Node
@@ -44,7 +44,7 @@ class Padding(Core):
         [[3, 2, 1, 2]]
         """
         if mode not in _MODES:
-            fail(ArgumentError, f"pad: mode {mode!r} is none of {', '.join(_MODES)}")
+            fail(ModeError, f"pad: mode {mode!r} is none of {', '.join(_MODES)}")
         pairs = self._pairs(pad)
         if mode != "constant":
             if value:

@@ -11,7 +11,7 @@ from lazygrad.ir.build import positions
 from lazygrad.ir.node import pad
 from lazygrad.ops.core import fail
 from lazygrad.ops.joining import Joining
-from lazygrad.ops.windows import Sizes, Windows, check_window, each, ints, steps_of, windows
+from lazygrad.ops.windows import Sizes, Windows, check_window, ints, sides, steps_of, windows
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -30,10 +30,10 @@ class Pooling(Joining):
         """What windows there are in the last `n` dimensions."""
         kernel, apart = steps_of(what, "kernel_size", kernel_size, n), steps_of(what, "dilation", dilation, n)
         given = stride is not None and stride not in ((), [])
-        steps, before = steps_of(what, "stride", stride, n) if given else kernel, each(what, padding, n)
+        steps, before = steps_of(what, "stride", stride, n) if given else kernel, sides(what, padding, n)
         if self.ndim < n + 1 or 0 in self.shape[-n:]:
             fail(ShapeError, f"{what}: needs {n + 1} dimensions or more, the last not empty: {list(self.shape)}")
-        if any(p < 0 or 2 * p > d * (k - 1) + 1 for p, k, d in zip(before, kernel, apart)):
+        if any(p < 0 or 2 * p > d * (k - 1) + 1 for pair, k, d in zip(before, kernel, apart) for p in pair):
             fail(
                 ArgumentError, f"{what}: padding {padding} is negative, or more than half of the window {list(kernel)}"
             )

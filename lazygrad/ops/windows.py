@@ -28,6 +28,19 @@ def each(what: str, value: Sizes, n: int) -> tuple[int, ...]:
     return as_shape(values, what)  # type: ignore[return-value]
 
 
+def sides(what: str, padding: Sizes, n: int) -> tuple[tuple[int, int], ...]:
+    """(before, after) of each of `n` dimensions: of one number for both, or of two as `pad` takes them, the last
+    dimension's first.
+
+    >>> sides("conv2d", 1, 2), sides("conv2d", (1, 2), 2), sides("conv2d", (1, 2, 3, 4), 2)
+    (((1, 1), (1, 1)), ((1, 1), (2, 2)), ((3, 4), (1, 2)))
+    """
+    if isinstance(padding, int) or len(padding) != 2 * n:
+        return tuple((p, p) for p in each(what, padding, n))
+    flat = each(what, padding, 2 * n)
+    return tuple(zip(flat[-2::-2], flat[::-2]))
+
+
 def steps_of(what: str, name: str, value: Sizes, n: int) -> tuple[int, ...]:
     """As `each`, for distances: at least 1."""
     values = each(what, value, n)
@@ -98,21 +111,21 @@ def _added_up_along(view: Node, axis: int, n: int, k: int, s: int, d: int) -> No
 
 
 class Windows(NamedTuple):
-    """Windows over the last dimensions, of `sizes`: how large they are, and where; `padding` is before and after."""
+    """Windows over the last dimensions, of `sizes`: how large they are, and where; `padding` is (before, after)."""
 
     what: str
     sizes: tuple[int, ...]
     kernel: tuple[int, ...]
     stride: tuple[int, ...]
-    padding: tuple[int, ...]
+    padding: tuple[tuple[int, int], ...]
     dilation: tuple[int, ...]
     ceil_mode: bool
 
     def places(self) -> list[int]:
         """How many windows there are along each dimension; with `ceil_mode` one may reach beyond the padding."""
         found = []
-        for n, k, s, p, d in zip(self.sizes, self.kernel, self.stride, self.padding, self.dilation):
-            room = n + 2 * p - d * (k - 1) - 1
+        for n, k, s, (p, q), d in zip(self.sizes, self.kernel, self.stride, self.padding, self.dilation):
+            room = n + p + q - d * (k - 1) - 1
             count = -(-room // s) + 1 if self.ceil_mode else room // s + 1
             found.append(count - 1 if self.ceil_mode and (count - 1) * s >= n + p else count)
         return found
@@ -121,23 +134,23 @@ class Windows(NamedTuple):
         """(before, after) of each dimension; what is after may be negative, where nothing is read."""
         ends = [
             (count - 1) * s + d * (k - 1) + 1 - n - p
-            for count, n, k, s, p, d in zip(
+            for count, n, k, s, (p, _), d in zip(
                 self.places(), self.sizes, self.kernel, self.stride, self.padding, self.dilation
             )
         ]
-        return [(p, max(p, end)) for p, end in zip(self.padding, ends)]
+        return [(p, max(q, end)) for (p, q), end in zip(self.padding, ends)]
 
     def varies(self, padding_counts: bool) -> bool:
         """Whether some windows have fewer elements than others."""
-        beyond = any(after > p for p, (_, after) in zip(self.padding, self.pads()))
-        return beyond or (any(self.padding) and not padding_counts)
+        beyond = any(after > q for (_, q), (_, after) in zip(self.padding, self.pads()))
+        return beyond or (any(map(any, self.padding)) and not padding_counts)
 
     def counts(self, padding_counts: bool) -> Node:
         """How many elements each window has, int64 (o...), without what is beyond the padding, or is padding."""
         shape = tuple(self.places())
         product = const(1, dtypes.int64, shape)
-        for axis, (n, k, s, p) in enumerate(zip(self.sizes, self.kernel, self.stride, self.padding)):
-            low, high = (-p, n + p) if padding_counts else (0, n)
+        for axis, (n, k, s, (p, q)) in enumerate(zip(self.sizes, self.kernel, self.stride, self.padding)):
+            low, high = (-p, n + q) if padding_counts else (0, n)
             step, before, size = (const(m, dtypes.int64, shape) for m in (s, p, k))
             start = sub(mul(positions(shape, axis, dtypes.int64), step), before)
             product = mul(product, sub(_least(add(start, size), high), _most(start, low)))
@@ -164,7 +177,7 @@ def padding_of(
 ) -> list[tuple[int, int]]:
     """(before, after) of each spatial dimension."""
     if not isinstance(padding, str):
-        return [(p, p) for p in each(what, padding, len(kernel))]
+        return list(sides(what, padding, len(kernel)))
     if padding == "valid":
         return [(0, 0)] * len(kernel)
     if padding != "same" or any(s != 1 for s in stride):

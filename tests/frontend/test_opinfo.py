@@ -15,8 +15,6 @@ from tests.peers import opinfo
 
 # What lazygrad refuses, by a word of its error: arguments and forms that it does not offer.
 REFUSED = {
-    **dict.fromkeys(("nn.functional.interpolate.bilinear", "nn.functional.interpolate.bicubic"), "mixes of uint8"),
-    "nn.functional.upsample_bilinear": "mixes of uint8",
     "nn.functional.batch_norm": "statistics",
     **dict.fromkeys(("arange", "full_like", "scalar_tensor"), "does not fit uint8"),
     "as_strided.partial_views": "of a memory of",
@@ -37,8 +35,8 @@ DIFFERENT = {
     **dict.fromkeys((f"linspace.tensor_overload[{k}]" for k in range(182)), _ENDS),
 }
 # Calls that PyTorch refuses and lazygrad does not, on purpose.
-_WITH_NUMBERS = ["atan2", "clamp_max", "clamp_min", "fmax", "fmin", "gcd", "hypot", "igamma", "igammac", "lcm"]
-_WITH_NUMBERS += ["ldexp", "logaddexp"]
+_WITH_NUMBERS = ["atan2", "clamp_max", "clamp_min", "fmax", "fmin", "gcd", "hypot", "igamma", "igammac", "isclose"]
+_WITH_NUMBERS += ["lcm", "ldexp", "logaddexp"]
 ACCEPTED = {
     **dict.fromkeys((f"multinomial[{k}]" for k in range(7, 21)), "weights are not looked at before samples are drawn"),
     **dict.fromkeys((f"nn.functional.max_pool{k}" for k in ("1d[5]", "1d[17]", "3d[4]")), "channels are a batch, too"),

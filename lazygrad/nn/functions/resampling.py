@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from lazygrad.dtype import dtypes
-from lazygrad.errors import ArgumentError, DTypeError, ShapeError
+from lazygrad.errors import ArgumentError, DTypeError, ModeError, ShapeError
 from lazygrad.ops.core import Core, fail
 from lazygrad.ops.operands import not_a_tensor
 from lazygrad.ops.taps import Array, mixed
@@ -51,6 +51,9 @@ def interpolate(
     if mode == "area":
         pools = (Tensor.adaptive_avg_pool1d, Tensor.adaptive_avg_pool2d, Tensor.adaptive_avg_pool3d)
         return pools[n - 1](input, sizes)
+    if mode in ("bilinear", "bicubic") and input.dtype is dtypes.uint8:
+        along = [_taps(mode, *sizes_of, bool(align_corners), antialias) for sizes_of in zip(here, sizes, scales)]
+        return _mixed_bytes(_mixed_bytes(input, 3, *along[1]), 2, *along[0])  # in PyTorch's order: each is rounded
     if mode not in _NEAREST and not input.dtype.is_float:
         fail(DTypeError, f"interpolate: mixes of {input.dtype}; cast first, e.g. .float()")
     x = input.cast(dtypes.float32) if input.dtype.is_half and mode not in _NEAREST else input
@@ -59,9 +62,21 @@ def interpolate(
     return x.cast(input.dtype)
 
 
+def _mixed_bytes(x: Tensor, axis: int, places: Array, weights: Array) -> Tensor:
+    """`mixed` of uint8, with weights of 16 bits (as many behind the point as the largest leaves), rounded to uint8."""
+    same = places[:, :, None] == places[:, None, :]  # an element at an edge may be taken several times
+    first = same.argmax(2) == np.arange(places.shape[1])
+    weights = np.where(first, (same * weights[:, None, :]).sum(2), 0)
+    bits = next(b for b in range(22) if int(0.5 + weights.max() * (1 << b + 1)) >= 1 << 15)
+    fixed = np.trunc(weights * (1 << bits) + np.copysign(0.5, weights))
+    total = mixed(x.cast(dtypes.int32), axis, places, fixed)
+    rounded: Tensor = (total + (1 << bits - 1)) >> bits
+    return rounded.clamp(0, 255).cast(dtypes.uint8)
+
+
 def _check(input: Tensor, n: int, mode: str, align_corners: bool | None, antialias: bool) -> None:
     if mode not in _MODES:
-        fail(ArgumentError, f"interpolate: mode is one of {', '.join(_MODES)}, not {mode!r}")
+        fail(ModeError, f"interpolate: mode is one of {', '.join(_MODES)}, not {mode!r}")
     if not 1 <= n <= 3 or n != _DIMS.get(mode, n):
         fail(ShapeError, f"interpolate: mode {mode!r} does not fit the {n} spatial dimensions of {list(input.shape)}")
     if 0 in input.shape[1:]:
