@@ -5,6 +5,7 @@ from lazygrad.nn import (
     containers,
     convolution,
     dropouts,
+    embedding,
     functional,
     init,
     linear,
@@ -50,6 +51,7 @@ from lazygrad.nn.cells import *
 from lazygrad.nn.containers import *
 from lazygrad.nn.convolution import *
 from lazygrad.nn.dropouts import *
+from lazygrad.nn.embedding import *
 from lazygrad.nn.linear import *
 from lazygrad.nn.losses import *
 from lazygrad.nn.module import Module
@@ -146,6 +148,7 @@ __all__ += cells.__all__
 __all__ += containers.__all__
 __all__ += convolution.__all__
 __all__ += dropouts.__all__
+__all__ += embedding.__all__
 __all__ += linear.__all__
 __all__ += losses.__all__
 __all__ += paddings.__all__

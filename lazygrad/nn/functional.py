@@ -4,6 +4,7 @@ from lazygrad.functions.made import activation, function
 from lazygrad.nn.functions.activations import rrelu as rrelu
 from lazygrad.nn.functions.attention import multi_head_attention_forward
 from lazygrad.nn.functions.ctc import ctc_loss
+from lazygrad.nn.functions.embeddings import embedding, embedding_bag
 from lazygrad.nn.functions.losses import (
     cosine_embedding_loss,
     gaussian_nll_loss,
@@ -64,6 +65,8 @@ __all__ = [
     "dropout2d",
     "dropout3d",
     "elu",
+    "embedding",
+    "embedding_bag",
     "feature_alpha_dropout",
     "fold",
     "fractional_max_pool2d",

@@ -1,18 +1,17 @@
-"""Layers that multiply by a matrix, or pick from one."""
+"""Layers that multiply by a matrix."""
 
 from __future__ import annotations
 
 import math
 
 from lazygrad.dtype import DTypeLike, as_dtype, dtypes
-from lazygrad.errors import ArgumentError, BoundsError, fail
+from lazygrad.errors import ArgumentError, fail
 from lazygrad.nn.module import Module
 from lazygrad.ops.arguments import new_shape
 from lazygrad.tensor import Tensor
 
 __all__ = [
     "Bilinear",
-    "Embedding",
     "Linear",
 ]
 
@@ -82,48 +81,6 @@ class Bilinear(Module):
         """The sizes."""
         inputs = f"in1_features={self.in1_features}, in2_features={self.in2_features}"
         return f"{inputs}, out_features={self.out_features}, bias={self.bias is not None}"
-
-
-class Embedding(Module):
-    """Rows of a table: integers of any shape (...) to (..., embedding_dim). The rows start as N(0, 1).
-
-    The row `padding_idx` starts as zeros and gets no gradient. BoundsError for a `padding_idx` outside the table; for
-    other integers outside it when a value is read, if not before.
-
-    >>> nn.Embedding(65, 8)(Tensor([[1, 2, 1]])).shape
-    (1, 3, 8)
-    """
-
-    def __init__(
-        self,
-        num_embeddings: int,
-        embedding_dim: int,
-        padding_idx: int | None = None,
-        device: str | None = None,
-        dtype: DTypeLike | None = None,
-    ) -> None:
-        super().__init__()
-        self.num_embeddings, self.embedding_dim = num_embeddings, embedding_dim
-        weight = Tensor.randn(num_embeddings, embedding_dim, device=device, dtype=as_dtype(dtype, dtypes.float32))
-        if padding_idx is not None:
-            if not -num_embeddings <= padding_idx < num_embeddings:
-                fail(BoundsError, f"padding_idx {padding_idx} is not a row of a table of {num_embeddings}")
-            padding_idx %= num_embeddings
-            weight[padding_idx] = 0.0
-        self.padding_idx = padding_idx
-        self.weight = weight.requires_grad_()
-
-    def forward(self, input: Tensor) -> Tensor:
-        """Integers (...) to (..., embedding_dim)."""
-        rows = self.weight.embedding(input)
-        if self.padding_idx is None:
-            return rows
-        return rows.detach().where(input.eq(self.padding_idx).unsqueeze(-1), rows)
-
-    def extra_repr(self) -> str:
-        """The sizes."""
-        padding = "" if self.padding_idx is None else f", padding_idx={self.padding_idx}"
-        return f"{self.num_embeddings}, {self.embedding_dim}{padding}"
 
 
 def within(shape: tuple[int, ...], fan_in: int, dtype: DTypeLike | None, device: str | None) -> Tensor:

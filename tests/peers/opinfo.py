@@ -29,6 +29,12 @@ SPELLED: dict[str, Call] = {
     "stack": lambda tensors, *args, **options: lazygrad.stack(tensors, *args, **options),
     "where": lambda x, condition, other: lazygrad.where(condition, x, other),
     "polygamma": lambda x, n: x.polygamma(n),
+    "embedding": lambda weight, *args, **options: lazygrad.nn.functional.embedding(
+        args[0], weight, *args[1:], **options
+    ),
+    "embedding_bag": lambda weight, *args, **options: lazygrad.nn.functional.embedding_bag(
+        args[0], weight, *args[1:], **options
+    ),
     "einsum": lambda tensors, equation: lazygrad.einsum(equation, *tensors),
     "slice": lambda x, dim=0, start=None, end=None, step=1: x[
         (slice(None),) * (dim % x.ndim) + (slice(start, end, step),)
