@@ -13,6 +13,7 @@ import numpy as np
 from lazygrad.errors import ArgumentError, ShapeError, fail
 from lazygrad.nn.functions.wide import wide
 from lazygrad.ops.joining import where
+from lazygrad.ops.scan import scan
 from lazygrad.tensor import Tensor
 
 Numbers = np.ndarray[Any, Any]
@@ -56,9 +57,11 @@ def ctc_loss(
     times = _lengths("input_lengths", input_lengths, batch, longest)
     counts = _lengths("target_lengths", target_lengths, batch, None)
     symbols = _symbols(targets.numpy(), counts, blank)
-    loss = _minus_log_likelihood(steps, symbols, times, counts, blank)
-    if zero_infinity:
-        loss = where(loss.eq(math.inf), 0.0, loss)
+    likelihood, nothing = _log_likelihood(steps, symbols, times, counts, blank)
+    never = likelihood.eq(-math.inf)
+    # inf, with a gradient of 0 / 0, which PyTorch has it be, too
+    infinity = 0.0 if zero_infinity else -where(never, nothing, 1.0).square().log()
+    loss = where(never, infinity, nothing - likelihood)
     if reduction == "mean":
         return (loss / Tensor(np.maximum(counts, 1), dtype=loss.dtype, device=loss.device)).mean()
     return (loss if batched else loss.reshape(()))._reduced("ctc_loss", reduction)
@@ -87,14 +90,15 @@ def _symbols(targets: Numbers, counts: Numbers, blank: int) -> Numbers:
     return rows
 
 
-def _minus_log_likelihood(
+def _log_likelihood(
     steps: Tensor,
     symbols: Numbers,
     times: Numbers,
     counts: Numbers,
     blank: int,
-) -> Tensor:
-    """For each sequence, by the probabilities of being at each symbol of the target at each time, forward in time."""
+) -> tuple[Tensor, Tensor]:
+    """For each sequence, by the probabilities of being at each symbol of the target at each time, forward in time; and
+    0, with a gradient that is part of that of minus it."""
     device, (batch, places) = steps.device, symbols.shape
     index = Tensor(symbols, device=device)
     emitted = steps.gather(2, index.unsqueeze(0).expand(steps.shape[0], batch, places))
@@ -104,15 +108,18 @@ def _minus_log_likelihood(
     going_on = Tensor(np.arange(len(steps))[:, None] < times, device=device)
     start = np.where(np.arange(places) == 0, 0.0, -math.inf)
     at = Tensor(np.tile(start, (batch, 1)), dtype=steps.dtype, device=device)
-    for t in range(len(steps)):
+
+    def once(at: Tensor, now: tuple[Tensor, Tensor]) -> tuple[Tensor, tuple[()]]:
         stayed = [at, _later(at, 1), where(may_skip, _later(at, 2), -math.inf)]
-        at = where(going_on[t].unsqueeze(1), _log_of_sum(stayed) + emitted[t], at).contiguous()
+        return where(now[1].unsqueeze(1), _log_of_sum(stayed) + now[0], at), ()
+
+    at, _ = scan(once, at, (emitted, going_on))
     last = Tensor(2 * counts[:, None], device=device)
     ends = [at.gather(1, last), at.gather(1, (last - 1).clamp(min=0))]
     ends[1] = where(last.eq(0), -math.inf, ends[1])
     # The probabilities of a time add up to 1: PyTorch's gradient takes their sum into account
     mass = where(going_on.unsqueeze(2), steps.exp(), 0.0).sum((0, 2))
-    return mass - mass.detach() - _log_of_sum(ends).squeeze(1)
+    return _log_of_sum(ends).squeeze(1), mass - mass.detach()
 
 
 def _later(at: Tensor, n: int) -> Tensor:
