@@ -11,6 +11,7 @@ from lazygrad.nn import (
     linear,
     losses,
     paddings,
+    parameter_containers,
     pools,
     reshaping,
     transposed,
@@ -70,6 +71,7 @@ from lazygrad.nn.normalization import (
 )
 from lazygrad.nn.paddings import *
 from lazygrad.nn.parameter import Buffer, Parameter
+from lazygrad.nn.parameter_containers import *
 from lazygrad.nn.pools import *
 from lazygrad.nn.recurrent import GRU, LSTM, RNN, RNNBase
 from lazygrad.nn.reshaping import *
@@ -152,6 +154,7 @@ __all__ += embedding.__all__
 __all__ += linear.__all__
 __all__ += losses.__all__
 __all__ += paddings.__all__
+__all__ += parameter_containers.__all__
 __all__ += pools.__all__
 __all__ += reshaping.__all__
 __all__ += transposed.__all__

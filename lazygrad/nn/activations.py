@@ -6,6 +6,7 @@ from lazygrad.dtype import DTypeLike, dtypes
 from lazygrad.errors import ArgumentError, ShapeError, fail
 from lazygrad.nn import functional
 from lazygrad.nn.applied import Applied
+from lazygrad.nn.init import constant_
 from lazygrad.nn.module import Module
 from lazygrad.tensor import Tensor
 
@@ -263,6 +264,10 @@ class PReLU(Module):
         self.num_parameters, self.init = num_parameters, init
         kind = dtypes.float32 if dtype is None else dtype
         self.weight = Tensor.full((num_parameters,), init, device=device, dtype=kind, requires_grad=True)
+
+    def reset_parameters(self) -> None:
+        """The initial slopes anew, in place."""
+        constant_(self.weight, self.init)
 
     def forward(self, input: Tensor) -> Tensor:
         """The same shape."""

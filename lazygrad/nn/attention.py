@@ -5,7 +5,7 @@ from __future__ import annotations
 from lazygrad.dtype import DTypeLike, dtypes
 from lazygrad.errors import ArgumentError, fail
 from lazygrad.nn.functions.attention import multi_head_attention_forward
-from lazygrad.nn.init import constant_, xavier_normal_, xavier_uniform_
+from lazygrad.nn.init import xavier_normal_, xavier_uniform_, zeros_
 from lazygrad.nn.linear import Linear
 from lazygrad.nn.module import Module
 from lazygrad.tensor import Tensor
@@ -56,16 +56,23 @@ class MultiheadAttention(Module):
             return Tensor.zeros(*shape, device=device, dtype=dtype, requires_grad=True)
 
         one = self.kdim == self.vdim == embed_dim
-        self.in_proj_weight = xavier_uniform_(zeros(3 * embed_dim, embed_dim)) if one else None
-        self.q_proj_weight = None if one else xavier_uniform_(zeros(embed_dim, embed_dim))
-        self.k_proj_weight = None if one else xavier_uniform_(zeros(embed_dim, self.kdim))
-        self.v_proj_weight = None if one else xavier_uniform_(zeros(embed_dim, self.vdim))
+        self.in_proj_weight = zeros(3 * embed_dim, embed_dim) if one else None
+        self.q_proj_weight = None if one else zeros(embed_dim, embed_dim)
+        self.k_proj_weight = None if one else zeros(embed_dim, self.kdim)
+        self.v_proj_weight = None if one else zeros(embed_dim, self.vdim)
         self.in_proj_bias = zeros(3 * embed_dim) if bias else None
-        self.bias_k = xavier_normal_(zeros(1, 1, embed_dim)) if add_bias_kv else None
-        self.bias_v = xavier_normal_(zeros(1, 1, embed_dim)) if add_bias_kv else None
+        self.bias_k = zeros(1, 1, embed_dim) if add_bias_kv else None
+        self.bias_v = zeros(1, 1, embed_dim) if add_bias_kv else None
         self.out_proj = Linear(embed_dim, embed_dim, bias, device, dtype)
+        self._reset_parameters()
+
+    def _reset_parameters(self) -> None:
+        """Initial values anew, in place; the weight of the output stays."""
+        for name, p in self.named_parameters(recurse=False):
+            start = zeros_ if name == "in_proj_bias" else xavier_normal_ if p.ndim == 3 else xavier_uniform_
+            start(p)
         if self.out_proj.bias is not None:
-            constant_(self.out_proj.bias, 0.0)
+            zeros_(self.out_proj.bias)
 
     def forward(
         self,

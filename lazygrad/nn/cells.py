@@ -7,8 +7,7 @@ from functools import partial
 
 from lazygrad.dtype import DTypeLike, dtypes
 from lazygrad.errors import ArgumentError, ShapeError, fail
-from lazygrad.nn.linear import within
-from lazygrad.nn.module import Module
+from lazygrad.nn.starting import StartsWithin, within
 from lazygrad.tensor import Tensor
 
 __all__ = [
@@ -60,7 +59,7 @@ def _gru(x: Tensor, state: State, weight: Tensor, bias: Tensor | None) -> State:
     return (n + z * (h - n),)
 
 
-class _Cell(Module):
+class _Cell(StartsWithin):
     """Weights of one step. `mode`: which one it is."""
 
     def __init__(
@@ -73,6 +72,10 @@ class _Cell(Module):
         self.weight_hh = within((rows, hidden_size), hidden_size, dtype, device)
         self.bias_ih = within((rows,), hidden_size, dtype, device) if bias else None
         self.bias_hh = within((rows,), hidden_size, dtype, device) if bias else None
+
+    @property
+    def _fan_in(self) -> int:
+        return self.hidden_size
 
     def _step(self, x: Tensor, state: State | None, tensors: int) -> State:
         """The next state of one sequence (input_size,) or a batch of them; zeros before the first step."""

@@ -26,42 +26,42 @@ class Numbered(Module):
     TypeError for what is no Module, IndexError for a place that is none.
     """
 
-    def _modules(self) -> list[Module]:
+    def _all(self) -> list[Module]:
         return [module for _, module in self._inside()]
 
     def _renew(self, modules: Iterable[Module]) -> Self:
         """Hold these modules, numbered from 0."""
         new = [_checked(self, module) for module in modules]
-        for name in list(self._children):
+        for name in list(self._own_modules):
             delattr(self, name)
         for i, module in enumerate(new):
             setattr(self, str(i), module)
         return self
 
     def _place(self, index: Any) -> int:
-        count, place = len(self._children), operator.index(index)
+        count, place = len(self._own_modules), operator.index(index)
         if not -count <= place < count:
             fail(BoundsError, f"{type(self).__name__}: index {place} is out of range; it holds {count} modules")
         return place % count
 
     def __len__(self) -> int:
-        return len(self._children)
+        return len(self._own_modules)
 
     def __iter__(self) -> Iterator[Module]:
-        return iter(self._modules())
+        return iter(self._all())
 
     def __setitem__(self, index: int, module: Module) -> None:
-        setattr(self, list(self._children)[self._place(index)], _checked(self, module))
+        setattr(self, list(self._own_modules)[self._place(index)], _checked(self, module))
 
     def __delitem__(self, index: int | slice) -> None:
-        modules = self._modules()
+        modules = self._all()
         del modules[index if isinstance(index, slice) else self._place(index)]
         self._renew(modules)
 
     def append(self, module: Module) -> Self:
         """Add a module at the end."""
         number = len(self)
-        while str(number) in self._children:  # a slice of a Sequential keeps the names of its modules
+        while str(number) in self._own_modules:  # a slice of a Sequential keeps the names of its modules
             number += 1
         setattr(self, str(number), _checked(self, module))
         return self
@@ -74,7 +74,7 @@ class Numbered(Module):
 
     def insert(self, index: int, module: Module) -> Self:
         """Add a module before the one at `index`, as a list does."""
-        modules = self._modules()
+        modules = self._all()
         modules.insert(operator.index(index), module)
         return self._renew(modules)
 
@@ -85,7 +85,7 @@ class Numbered(Module):
         >>> layers.pop(), len(layers)
         (ReLU(), 1)
         """
-        module = self._modules()[self._place(index)]
+        module = self._all()[self._place(index)]
         del self[index]
         return module
 
@@ -124,7 +124,7 @@ class Sequential(Numbered):
     def __getitem__(self, index: int | slice) -> Module | Sequential:
         if isinstance(index, slice):
             return Sequential(dict(self._inside()[index]))
-        return self._modules()[self._place(index)]
+        return self._all()[self._place(index)]
 
     def __add__(self, other: Sequential) -> Sequential:
         if not isinstance(other, Sequential):
@@ -134,7 +134,7 @@ class Sequential(Numbered):
     def __mul__(self, times: int) -> Sequential:
         if operator.index(times) < 1:
             fail(ArgumentError, f"Sequential * {times}: at least once")
-        return Sequential(*self._modules() * times)
+        return Sequential(*self._all() * times)
 
     __rmul__ = __mul__
 
@@ -157,8 +157,8 @@ class ModuleList(Numbered):
     def __getitem__(self, index: slice) -> ModuleList: ...
     def __getitem__(self, index: int | slice) -> Module | ModuleList:
         if isinstance(index, slice):
-            return ModuleList(self._modules()[index])
-        return self._modules()[self._place(index)]
+            return ModuleList(self._all()[index])
+        return self._all()[self._place(index)]
 
     def __add__(self, other: Iterable[Module]) -> ModuleList:
         return ModuleList([*self, *_all_of(self, other)])
@@ -182,22 +182,22 @@ class ModuleDict(Module):
         setattr(self, _free_name(self, name), module)
 
     def __getitem__(self, name: str) -> Module:
-        if name not in self._children:
+        if name not in self._own_modules:
             raise KeyError(name)
         module: Module = getattr(self, name)
         return module
 
     def __contains__(self, name: str) -> bool:
-        return name in self._children
+        return name in self._own_modules
 
     def __len__(self) -> int:
-        return len(self._children)
+        return len(self._own_modules)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._children)
+        return iter(self._own_modules)
 
     def __delitem__(self, name: str) -> None:
-        if name not in self._children:
+        if name not in self._own_modules:
             raise KeyError(name)
         delattr(self, name)
 
@@ -214,7 +214,7 @@ class ModuleDict(Module):
 
     def keys(self) -> Iterable[str]:
         """The names in the order in which they were added."""
-        return self._children.keys()
+        return self._own_modules.keys()
 
     def values(self) -> Iterator[Module]:
         """The modules in the order in which they were added."""

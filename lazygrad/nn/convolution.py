@@ -7,8 +7,7 @@ from typing import Any
 
 from lazygrad.dtype import DTypeLike
 from lazygrad.errors import ArgumentError, fail
-from lazygrad.nn.linear import within
-from lazygrad.nn.module import Module
+from lazygrad.nn.starting import StartsWithin, within
 from lazygrad.ops.windows import Sizes, each
 from lazygrad.tensor import Tensor
 
@@ -21,7 +20,7 @@ __all__ = [
 _MODES = ("zeros", "reflect", "replicate", "circular")
 
 
-class _Conv(Module):
+class _Conv(StartsWithin):
     """What convolutions over `_dims` dimensions share. ArgumentError where channels do not divide among groups."""
 
     _dims = 0
@@ -51,9 +50,12 @@ class _Conv(Module):
         self.padding = padding if isinstance(padding, str) else each("padding", padding, self._dims)
         self.groups, self.padding_mode = groups, padding_mode
         depth = in_channels // groups
-        fan_in = depth * math.prod(self.kernel_size)
-        self.weight = within((out_channels, depth, *self.kernel_size), fan_in, dtype, device)
-        self.bias = within((out_channels,), fan_in, dtype, device) if bias else None
+        self.weight = within((out_channels, depth, *self.kernel_size), self._fan_in, dtype, device)
+        self.bias = within((out_channels,), self._fan_in, dtype, device) if bias else None
+
+    @property
+    def _fan_in(self) -> int:
+        return self.in_channels // self.groups * math.prod(self.kernel_size)
 
     def _window(self, input: Tensor) -> tuple[Tensor, Any]:
         """The input and how it is padded: by zeros in the convolution itself, else before it."""

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from lazygrad.errors import ArgumentError, fail
+from lazygrad.nn.members import Members
 from lazygrad.nn.parameter import Buffer, Parameter
 from lazygrad.ops.jit_modules import Changes
 from lazygrad.ops.operands import describe, not_a_tensor
@@ -18,30 +19,45 @@ class Holding:
     """Attributes that are parameters, buffers or modules, and finding them."""
 
     counts_changes = True  # of attributes: `jit` reads them anew after some
-    _parameters: dict[str, None]
-    _buffers: dict[str, bool]  # name -> whether it is part of the state
-    _children: dict[str, None]
+    _own_parameters: dict[str, None]
+    _own_buffers: dict[str, bool]  # name -> whether it is part of the state
+    _own_modules: dict[str, None]
 
     def __setattr__(self, name: str, value: Any) -> None:
         Changes.count += 1
         is_module, is_parameter = isinstance(value, Holding), isinstance(value, Parameter)
-        if "_parameters" not in self.__dict__:
+        if "_own_parameters" not in self.__dict__:
             if is_module or is_parameter:
                 raise AttributeError(f"call super().__init__() before assigning {type(self).__name__}.{name}")
         else:
-            _mark(self._children, name, is_module)
-            _mark(self._parameters, name, is_parameter)
+            _mark(self._own_modules, name, is_module)
+            _mark(self._own_parameters, name, is_parameter)
             if isinstance(value, Buffer):
-                self._buffers[name] = value.persistent
+                self._own_buffers[name] = value.persistent
             elif not isinstance(value, Tensor):
-                self._buffers.pop(name, None)
+                self._own_buffers.pop(name, None)
         object.__setattr__(self, name, value)
 
     def __delattr__(self, name: str) -> None:
         Changes.count += 1
-        for names in (self._parameters, self._buffers, self._children):
+        for names in (self._own_parameters, self._own_buffers, self._own_modules):
             names.pop(name, None)
         object.__delattr__(self, name)
+
+    @property
+    def _modules(self) -> Members:
+        """Name -> module directly inside, as in PyTorch: what is put in or taken out there is so here."""
+        return Members(self, self._own_modules)
+
+    @property
+    def _parameters(self) -> Members:
+        """Name -> parameter of this module alone; see `_modules`."""
+        return Members(self, self._own_parameters)
+
+    @property
+    def _buffers(self) -> Members:
+        """Name -> buffer of this module alone; see `_modules`."""
+        return Members(self, self._own_buffers)
 
     # ---- registering ----
 
@@ -59,7 +75,7 @@ class Holding:
             not_a_tensor("register_buffer", tensor)
         setattr(self, self._free("register_buffer", name), tensor)
         if tensor is not None:
-            self._buffers[name] = persistent
+            self._own_buffers[name] = persistent
 
     def register_parameter(self, name: str, param: Tensor | None) -> None:
         """Make `param` an attribute that is a parameter.
@@ -90,7 +106,7 @@ class Holding:
     def _free(self, what: str, name: str) -> str:
         if not isinstance(name, str) or not name or "." in name:
             raise KeyError(f"{what}: {name!r} is no name of an attribute: a string without dots, not empty")
-        known = name in self._parameters or name in self._buffers or name in self._children
+        known = name in self._own_parameters or name in self._own_buffers or name in self._own_modules
         if hasattr(self, name) and not known and getattr(self, name) is not None:
             raise KeyError(f"{what}: {type(self).__name__} has an attribute {name!r} already")
         return name
@@ -105,7 +121,7 @@ class Holding:
         """
         found: Any = self
         for name in target.split(".") if target else ():
-            if name not in found._children:
+            if name not in found._own_modules:
                 raise AttributeError(f"{type(found).__name__} has no module {name!r} (of {target!r})")
             found = getattr(found, name)
         return found
@@ -132,7 +148,7 @@ class Holding:
         >>> nn.Sequential(nn.Linear(3, 2)).get_parameter("0.weight").shape
         (2, 3)
         """
-        return self._get("_parameters", "parameter", target)
+        return self._get("_own_parameters", "parameter", target)
 
     def get_buffer(self, target: str) -> Tensor:
         """The buffer of a dotted name. AttributeError where there is none.
@@ -140,7 +156,7 @@ class Holding:
         >>> nn.BatchNorm1d(2).get_buffer("running_mean").tolist()
         [0.0, 0.0]
         """
-        return self._get("_buffers", "buffer", target)
+        return self._get("_own_buffers", "buffer", target)
 
     def _get(self, kind: str, called: str, target: str) -> Tensor:
         path, _, name = target.rpartition(".")
@@ -161,7 +177,7 @@ class Holding:
 
     def _inside(self) -> list[tuple[str, AnyModule]]:
         """(name, module) of the modules directly inside, under all their names."""
-        return [(name, getattr(self, name)) for name in self._children]
+        return [(name, getattr(self, name)) for name in self._own_modules]
 
     def children(self) -> Iterator[AnyModule]:
         """The modules directly inside."""
@@ -201,7 +217,7 @@ class Holding:
         >>> [(name, p.shape) for name, p in nn.Linear(3, 2).named_parameters()]
         [('weight', (2, 3)), ('bias', (2,))]
         """
-        return self._named("_parameters", prefix, recurse, remove_duplicate)
+        return self._named("_own_parameters", prefix, recurse, remove_duplicate)
 
     def parameters(self, recurse: bool = True) -> Iterator[Tensor]:
         """Every parameter once; without `recurse`, those of this module alone."""
@@ -211,7 +227,7 @@ class Holding:
         self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
     ) -> Iterator[tuple[str, Tensor]]:
         """(dotted name, buffer), each buffer once."""
-        return self._named("_buffers", prefix, recurse, remove_duplicate)
+        return self._named("_own_buffers", prefix, recurse, remove_duplicate)
 
     def buffers(self, recurse: bool = True) -> Iterator[Tensor]:
         """Every buffer; without `recurse`, those of this module alone."""

@@ -135,6 +135,10 @@ class Hooked:
         """Call hook(module, incompatible_keys) after values are loaded; it may change the lists of names."""
         return self._add_hook("load", hook)
 
+    def _register_load_state_dict_pre_hook(self, hook: Hook, with_module: bool = False) -> Removable:
+        """As `register_load_state_dict_pre_hook`; the module is given to hooks `with_module` alone."""
+        return self._add_hook("load_pre", hook if with_module else lambda module, *rest: hook(*rest))
+
     # ---- calling ----
 
     def _call_hooked(self, forward: Hook, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

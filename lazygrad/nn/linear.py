@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import math
-
-from lazygrad.dtype import DTypeLike, as_dtype, dtypes
+from lazygrad.dtype import DTypeLike
 from lazygrad.errors import ArgumentError, fail
-from lazygrad.nn.module import Module
-from lazygrad.ops.arguments import new_shape
+from lazygrad.nn.starting import StartsWithin, within
 from lazygrad.tensor import Tensor
 
 __all__ = [
@@ -16,7 +13,7 @@ __all__ = [
 ]
 
 
-class Linear(Module):
+class Linear(StartsWithin):
     """x @ weight.T + bias: (..., in_features) to (..., out_features).
 
     Weight (out, in) and bias (out,) start uniform within 1 / sqrt(in_features), as PyTorch's do.
@@ -39,6 +36,10 @@ class Linear(Module):
         self.weight = within((out_features, in_features), in_features, dtype, device)
         self.bias = within((out_features,), in_features, dtype, device) if bias else None
 
+    @property
+    def _fan_in(self) -> int:
+        return self.in_features
+
     def forward(self, input: Tensor) -> Tensor:
         """(..., in_features) to (..., out_features)."""
         return input.linear(self.weight, self.bias)
@@ -48,7 +49,7 @@ class Linear(Module):
         return f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"
 
 
-class Bilinear(Module):
+class Bilinear(StartsWithin):
     """x1 @ weight @ x2 + bias: (..., in1_features) and (..., in2_features) to (..., out_features).
 
     Weight (out, in1, in2) and bias (out,) start uniform within 1 / sqrt(in1_features), as PyTorch's do.
@@ -73,6 +74,10 @@ class Bilinear(Module):
         self.weight = within((out_features, in1_features, in2_features), in1_features, dtype, device)
         self.bias = within((out_features,), in1_features, dtype, device) if bias else None
 
+    @property
+    def _fan_in(self) -> int:
+        return self.in1_features
+
     def forward(self, input1: Tensor, input2: Tensor) -> Tensor:
         """(..., in1_features) and (..., in2_features) to (..., out_features)."""
         return input1.bilinear(input2, self.weight, self.bias)
@@ -81,13 +86,3 @@ class Bilinear(Module):
         """The sizes."""
         inputs = f"in1_features={self.in1_features}, in2_features={self.in2_features}"
         return f"{inputs}, out_features={self.out_features}, bias={self.bias is not None}"
-
-
-def within(shape: tuple[int, ...], fan_in: int, dtype: DTypeLike | None, device: str | None) -> Tensor:
-    """A parameter of uniform numbers within 1 / sqrt(fan_in); zeros where nothing comes in."""
-    new_shape(shape, "weight")
-    dtype = as_dtype(dtype, dtypes.float32)
-    if not fan_in:
-        return Tensor.zeros(*shape, dtype=dtype, device=device, requires_grad=True)
-    bound = 1 / math.sqrt(fan_in)
-    return Tensor.uniform(*shape, low=-bound, high=bound, dtype=dtype, device=device, requires_grad=True)

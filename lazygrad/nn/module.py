@@ -39,7 +39,7 @@ class Module(Stateful):
     _takes_tensor = ""  # what `forward` calls the tensor that it takes first, where it is our own
 
     def __init__(self) -> None:
-        self.__dict__.update(_parameters={}, _buffers={}, _children={}, _hooks={})
+        self.__dict__.update(_own_parameters={}, _own_buffers={}, _own_modules={}, _hooks={})
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """What the module computes; subclasses define it."""
@@ -218,4 +218,4 @@ class Module(Stateful):
         return summary_text(self)
 
 
-_HELD = ("_parameters", "_buffers", "_children", "_hooks")
+_HELD = ("_own_parameters", "_own_buffers", "_own_modules", "_hooks")

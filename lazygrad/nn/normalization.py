@@ -9,13 +9,12 @@ from lazygrad.dtype import DTypeLike, dtypes
 from lazygrad.errors import ArgumentError, ShapeError, fail
 from lazygrad.nn import functional
 from lazygrad.nn.applied import Applied
-from lazygrad.nn.module import Module
-from lazygrad.nn.parameter import filled
+from lazygrad.nn.starting import StartsAsIs, filled
 from lazygrad.ops.mode import no_grad
 from lazygrad.tensor import Tensor
 
 
-class LayerNorm(Module):
+class LayerNorm(StartsAsIs):
     """Mean 0 and variance 1 over the last dimensions, whose sizes are `normalized_shape`, then weight and bias.
 
     >>> nn.LayerNorm(2, eps=0.0)(Tensor([[1.0, 3.0]])).tolist()
@@ -47,7 +46,7 @@ class LayerNorm(Module):
         return f"{self.normalized_shape}, eps={self.eps}, {affine}"
 
 
-class RMSNorm(Module):
+class RMSNorm(StartsAsIs):
     """Mean square 1 over the last dimensions, whose sizes are `normalized_shape`, then a weight.
 
     >>> nn.RMSNorm(2, eps=0.0)(Tensor([[3.0, 3.0]])).tolist()
@@ -76,7 +75,7 @@ class RMSNorm(Module):
         return f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.elementwise_affine}"
 
 
-class GroupNorm(Module):
+class GroupNorm(StartsAsIs):
     """`Tensor.group_norm` of (N, C, ...) with a weight and a bias (C,).
 
     ArgumentError where the channels do not divide among the groups.
@@ -121,7 +120,7 @@ class LocalResponseNorm(Applied, of=functional.local_response_norm, shows="{size
     """
 
 
-class _Tracking(Module):
+class _Tracking(StartsAsIs):
     """What normalization by statistics of channels shares, over inputs of `_dims` dimensions."""
 
     _dims: ClassVar[tuple[int, ...]] = ()
@@ -151,6 +150,11 @@ class _Tracking(Module):
         self.register_buffer("running_var", filled(size, 1.0, device, dtype).detach() if tracks else None)
         count = Tensor.zeros(device=device, dtype=dtypes.int64) if tracks else None
         self.register_buffer("num_batches_tracked", count)
+
+    def reset_parameters(self) -> None:
+        """Initial values anew, in place, of running statistics too."""
+        self.reset_running_stats()
+        super().reset_parameters()
 
     def reset_running_stats(self) -> None:
         """Forget the running statistics, if there are some: mean 0, variance 1, no batches."""

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from lazygrad.dtype import DTypeLike, as_dtype, dtypes
 from lazygrad.ir.node import Node
 from lazygrad.ops.core import make
 from lazygrad.tensor import Tensor
@@ -63,9 +61,3 @@ class Buffer(Held):
         new = super().__new__(cls, Tensor.zeros(0) if data is None else data)
         new.persistent = persistent
         return new
-
-
-def filled(shape: Sequence[int], value: float, device: str | None, dtype: DTypeLike | None) -> Tensor:
-    """A parameter that is `value` everywhere, float32 unless told."""
-    kind = as_dtype(dtype, dtypes.float32)
-    return Tensor.full(tuple(shape), value, device=device, dtype=kind, requires_grad=True)

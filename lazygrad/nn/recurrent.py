@@ -9,15 +9,14 @@ from typing import Any
 from lazygrad.dtype import DTypeLike, dtypes
 from lazygrad.errors import ArgumentError, DTypeError, OperandError, ShapeError, fail
 from lazygrad.nn.cells import GATES, State, rnn_mode, step_of
-from lazygrad.nn.linear import within
-from lazygrad.nn.module import Module
+from lazygrad.nn.starting import StartsWithin, within
 from lazygrad.nn.steps import Known, Places, run
 from lazygrad.ops.arguments import number
 from lazygrad.ops.joining import cat, stack
 from lazygrad.tensor import Tensor
 
 
-class RNNBase(Module):
+class RNNBase(StartsWithin):
     """What RNN, LSTM and GRU have in common: layers of one or two directions over a sequence.
 
     The input's products of all steps are one product, so a step multiplies only the state.
@@ -68,6 +67,10 @@ class RNNBase(Module):
             fail(ArgumentError, f"{name}: dropout={self.dropout} is no probability")
         if self.dropout and self.num_layers == 1:
             warnings.warn(f"{name}: dropout is between layers, and there is one", stacklevel=4)
+
+    @property
+    def _fan_in(self) -> int:
+        return self.hidden_size
 
     @property
     def _width(self) -> int:

@@ -14,6 +14,8 @@ from lazygrad.ops.mode import no_grad
 from lazygrad.ops.operands import shape_of
 from lazygrad.tensor import Tensor
 
+EXTRA = "_extra_state"  # the name of what modules keep beside tensors
+
 
 class LoadResult(NamedTuple):
     """What `load_state_dict` found different: names that the state lacks, and names that the module lacks."""
@@ -43,10 +45,11 @@ class Stateful(Holding, Hooked):
         for path, module in modules:
             for hook, _ in module._called_at("state_pre"):
                 hook(module, path, keep_vars)
-        for kind in ("_parameters", "_buffers"):
-            for path, module in modules:
-                for name, t in module._state(kind):
-                    state[path + name] = t if keep_vars else t.detach()
+        for path, module in modules:
+            for name, t in module._state():
+                state[path + name] = t if keep_vars else t.detach()
+            if module._has("get_extra_state"):
+                state[path + EXTRA] = module.get_extra_state()
         for path, module in reversed(modules):
             for hook, _ in module._called_at("state"):
                 hook(module, state, path, {})
@@ -56,10 +59,22 @@ class Stateful(Holding, Hooked):
         """(dotted name, module) of this module and all inside it, under all names."""
         return list(self.named_modules(remove_duplicate=False))
 
-    def _state(self, kind: str) -> list[tuple[str, Tensor]]:
-        """(name, tensor) of those parameters or buffers of this module alone that are part of its state."""
-        held = getattr(self, kind)
-        return [(name, getattr(self, name)) for name in held if kind == "_parameters" or held[name]]
+    def _state(self) -> list[tuple[str, Tensor]]:
+        """(name, tensor) of those parameters and buffers of this module alone that are part of its state."""
+        names = [*self._own_parameters, *(name for name, persistent in self._own_buffers.items() if persistent)]
+        return [(name, getattr(self, name)) for name in names]
+
+    def get_extra_state(self) -> Any:
+        """What else is part of the state of this module alone, for subclasses that define it and `set_extra_state`."""
+        raise RuntimeError(f"{type(self).__name__} does not define get_extra_state")
+
+    def set_extra_state(self, state: Any) -> None:
+        """Take over what `get_extra_state` gave, for subclasses that define it."""
+        raise RuntimeError(f"{type(self).__name__} does not define set_extra_state")
+
+    def _has(self, name: str) -> bool:
+        """Whether a subclass defines a method of this class."""
+        return getattr(type(self), name) is not getattr(Stateful, name)
 
     def load_state_dict(
         self,
@@ -84,10 +99,11 @@ class Stateful(Holding, Hooked):
         own = {
             f"{path}.{name}" if path else name: (module, name, t)
             for path, module in modules
-            for kind in ("_parameters", "_buffers")
-            for name, t in module._state(kind)
+            for name, t in module._state()
         }
-        found = LoadResult([n for n in own if n not in state], [n for n in state if n not in own])
+        more = {f"{path}.{EXTRA}" if path else EXTRA: m for path, m in modules if m._has("set_extra_state")}
+        known = [*own, *more]
+        found = LoadResult([n for n in known if n not in state], [n for n in state if n not in {*known}])
         for name, (_, _, t) in own.items():
             if name in state and shape_of("load_state_dict", state[name]) != t.shape:
                 problems.append(f"{name}: shape {list(state[name].shape)}, this module has {list(t.shape)}")
@@ -104,13 +120,16 @@ class Stateful(Holding, Hooked):
             for full, (module, name, t) in own.items():
                 if full in state:
                     _load(module, name, t, state[full], assign)
+        for full, module in more.items():
+            if full in state:
+                module.set_extra_state(state[full])
         return found
 
 
 def _load(module: AnyModule, name: str, t: Tensor, value: Any, assign: bool) -> None:
     if assign:
         given = value if isinstance(value, Tensor) else Tensor(value)
-        is_parameter, persistent = name in module._parameters, module._buffers.get(name)
+        is_parameter, persistent = name in module._own_parameters, module._own_buffers.get(name)
         object.__setattr__(module, name, given.detach().requires_grad_(t.requires_grad) if is_parameter else given)
         assert is_parameter or persistent
     else:

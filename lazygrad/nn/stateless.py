@@ -60,5 +60,5 @@ def functional_call(
 
 def _own(module: Module) -> list[str]:
     """The names of a module's own tensors."""
-    names = [*module._parameters, *module._buffers]
+    names = [*module._own_parameters, *module._own_buffers]
     return [name for name in names if isinstance(getattr(module, name, None), Tensor)]

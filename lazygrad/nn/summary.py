@@ -12,8 +12,8 @@ def summary_text(module: Any) -> str:
     """A table of the modules inside, each with the shapes and numbers of its own parameters."""
     rows = [("name", "module", "parameters", "count")]
     for name, inside in module.named_modules():
-        own = {n: getattr(inside, n).shape for n in inside._parameters}
-        if own or not inside._children:
+        own = {n: getattr(inside, n).shape for n in inside._own_parameters}
+        if own or not inside._own_modules:
             count = sum(_size(shape) for shape in own.values())
             shapes = ", ".join(f"{n} {'×'.join(map(str, shape))}" for n, shape in own.items())
             rows.append((name or "(self)", type(inside).__name__, shapes, f"{count:,}"))

@@ -9,8 +9,7 @@ from typing import ClassVar
 from lazygrad.dtype import DTypeLike
 from lazygrad.errors import ArgumentError, ShapeError, fail
 from lazygrad.nn.convolution import shown_settings
-from lazygrad.nn.linear import within
-from lazygrad.nn.module import Module
+from lazygrad.nn.starting import StartsWithin, within
 from lazygrad.ops.windows import Sizes, each
 from lazygrad.tensor import Tensor
 
@@ -21,7 +20,7 @@ __all__ = [
 ]
 
 
-class _ConvTranspose(Module):
+class _ConvTranspose(StartsWithin):
     """What transposed convolutions over `_dims` dimensions share. ArgumentError where channels do not divide."""
 
     _dims: ClassVar[int] = 0
@@ -51,9 +50,12 @@ class _ConvTranspose(Module):
         self.kernel_size, self.stride = each("kernel_size", kernel_size, n), each("stride", stride, n)
         self.padding, self.dilation = each("padding", padding, n), each("dilation", dilation, n)
         self.output_padding = each("output_padding", output_padding, n)
-        fan_in = out_channels // groups * math.prod(self.kernel_size)  # PyTorch's: of the second size of the weight
-        self.weight = within((in_channels, out_channels // groups, *self.kernel_size), fan_in, dtype, device)
-        self.bias = within((out_channels,), fan_in, dtype, device) if bias else None
+        self.weight = within((in_channels, out_channels // groups, *self.kernel_size), self._fan_in, dtype, device)
+        self.bias = within((out_channels,), self._fan_in, dtype, device) if bias else None
+
+    @property
+    def _fan_in(self) -> int:  # PyTorch's: of the second size of the weight
+        return self.out_channels // self.groups * math.prod(self.kernel_size)
 
     def _more(self, input: Tensor, output_size: Sequence[int] | None) -> Sequence[int]:
         """The output padding with which the result has the last sizes `output_size`."""

@@ -15,7 +15,7 @@ from lazygrad.ops.jit_opaque import ASKING, RANDOM, REMEMBERING, inside, is_used
 from lazygrad.ops.jit_record import OPERATIONS, Reads
 
 _OF_FUNCTIONS = frozenset(vars(FunctionType)) - {"__dict__", "__globals__", "__builtins__"}
-_PARTS_OF_MODULES = ("_children", "_parameters", "_buffers")
+_PARTS_OF_MODULES = ("_own_modules", "_own_parameters", "_own_buffers")
 
 
 class Holders:
@@ -148,7 +148,7 @@ class Holders:
         ref = held(value)
         fields = getattr(value, "__dict__", None)
         if isinstance(fields, dict):
-            parts = [n for name in _PARTS_OF_MODULES for n in fields.get(name, ())] if "_children" in fields else []
+            parts = [n for name in _PARTS_OF_MODULES for n in fields.get(name, ())] if "_own_modules" in fields else []
             counts = home == "lazygrad" and getattr(value, "counts_changes", False)
             names = [n for n in fields if everything or n in wanted or n in parts]
             names = [n for n in names if not counts or n not in _PARTS_OF_MODULES]

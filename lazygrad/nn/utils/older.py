@@ -56,7 +56,7 @@ def _parameter(what: str, kind: type[_Weight], module: Module, name: str) -> Ten
     """The parameter of this name, which is not computed so far."""
     if _find(kind, module, name) is not None:
         raise RuntimeError(f"{what}: {type(module).__name__} has one of {name!r} already")
-    if name not in module._parameters:
+    if name not in module._own_parameters:
         fail(ArgumentError, f"{what}: {type(module).__name__} has no parameter {name!r}")
     return getattr(module, name)  # type: ignore[no-any-return]
 

@@ -88,10 +88,10 @@ def register_parametrization(module: M, tensor_name: str, parametrization: Modul
         there.append(parametrization)
         there.unsafe |= unsafe
         return module
-    if tensor_name not in module._parameters and tensor_name not in module._buffers:
+    if tensor_name not in module._own_parameters and tensor_name not in module._own_buffers:
         fail(ArgumentError, f"{what}: {type(module).__name__} has no parameter or buffer {tensor_name!r}")
     original = getattr(module, tensor_name)
-    if tensor_name in module._parameters and not isinstance(original, Parameter):
+    if tensor_name in module._own_parameters and not isinstance(original, Parameter):
         original = Parameter(original, requires_grad=False)
     originals = ParametrizationList([parametrization], original, unsafe=unsafe)
     compute(module, tensor_name, _reader(tensor_name), _writer(tensor_name), "Parametrized{}")
@@ -194,7 +194,7 @@ def transfer_parametrizations_and_params(from_module: Module, to_module: M, tens
             for parametrization in sources[name]:
                 register_parametrization(to_module, name, parametrization)
             targets = _inside(to_module)
-            for original in [*sources[name]._parameters, *sources[name]._buffers]:
+            for original in [*sources[name]._own_parameters, *sources[name]._own_buffers]:
                 setattr(targets[name], original, getattr(sources[name], original))
     return to_module
 
