@@ -20,6 +20,7 @@ from lazygrad.ops.vmap import vmap
 from lazygrad.tensor import Tensor
 
 if TYPE_CHECKING:
+    import lazygrad.array_api as array_api
     import lazygrad.autograd as autograd
     import lazygrad.func as func
     import lazygrad.linalg as linalg
@@ -35,6 +36,7 @@ __all__ = [
     "Function",
     "Tensor",
     "Variable",
+    "array_api",
     "autograd",
     "cat",
     "dtypes",
@@ -62,7 +64,8 @@ __all__ = [
 ]
 __all__ += functions.__all__
 
-_LATER = ("autograd", "func", "linalg", "masked", "nn", "optim", "signal", "special")  # imported when first used
+# Imported when first used.
+_LATER = ("array_api", "autograd", "func", "linalg", "masked", "nn", "optim", "signal", "special")
 
 
 def __getattr__(name: str) -> Any:

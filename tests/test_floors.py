@@ -49,6 +49,7 @@ FLOORS = {
     "lazygrad.signal": 8,
     "lazygrad.train": 8,
     "lazygrad.models": 8,
+    "lazygrad.array_api": 9,
     "lazygrad.debug": 9,
     "lazygrad.__main__": 9,
 }

@@ -8,7 +8,9 @@ what was computed from the tensor before would not follow, and what is computed 
 
 from __future__ import annotations
 
+import sys
 import weakref
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 _HOST = (dlpack.CPU, 0)
+_VERSIONS = ("2021.12", "2022.12", "2023.12", "2024.12")  # later ones have all that earlier ones have
 _WRITABLE = 1  # PyBUF_WRITABLE
 _lent: weakref.WeakKeyDictionary[Values, object] = weakref.WeakKeyDictionary()  # what keeps a tensor's memory there
 
@@ -139,6 +142,19 @@ class Exchange(Values, Copying):
             "stream": None,
             "version": 3,
         }
+
+    def __array_namespace__(self, /, *, api_version: str | None = None) -> ModuleType:
+        """`lazygrad.array_api`: the functions of the Python array API standard. ArgumentError for a version that is
+        not offered.
+
+        >>> Tensor([1]).__array_namespace__().sqrt(Tensor([4.0])).tolist()
+        [2.0]
+        """
+        namespace: ModuleType = sys.modules["lazygrad"].array_api  # the house's top, which imports it when first used
+        offered = namespace.__array_api_version__
+        if api_version not in (None, *_VERSIONS):
+            fail(ArgumentError, f"__array_namespace__: version {api_version!r} is not offered; {offered} is")
+        return namespace
 
     @classmethod
     def from_dlpack(cls, x: Any, /, *, device: str | None = None, copy: bool | None = None) -> Self:

@@ -59,6 +59,14 @@ class Moving(Copying):
         result.device = name
         return result
 
+    def to_device(self, device: str, /, *, stream: Any = None) -> Self:
+        """`to(device)`, by the array API's name. Nothing here waits, so a `stream` is accepted and not needed.
+
+        >>> Tensor([1]).to_device("NUMPY").device
+        'NUMPY'
+        """
+        return self.to(device_name(device))
+
     def cpu(self, memory_format: Any = None) -> Self:
         """On the best CPU device: `to("cpu")`.
 
