@@ -22,6 +22,7 @@ from lazygrad.tensor import Tensor
 if TYPE_CHECKING:
     import lazygrad.array_api as array_api
     import lazygrad.autograd as autograd
+    import lazygrad.fft as fft
     import lazygrad.func as func
     import lazygrad.linalg as linalg
     import lazygrad.masked as masked
@@ -41,6 +42,7 @@ __all__ = [
     "cat",
     "dtypes",
     "enable_grad",
+    "fft",
     "func",
     "grad",
     "inference_mode",
@@ -65,7 +67,7 @@ __all__ = [
 __all__ += functions.__all__
 
 # Imported when first used.
-_LATER = ("array_api", "autograd", "func", "linalg", "masked", "nn", "optim", "signal", "special")
+_LATER = ("array_api", "autograd", "fft", "func", "linalg", "masked", "nn", "optim", "signal", "special")
 
 
 def __getattr__(name: str) -> Any:

@@ -176,6 +176,9 @@ class Tensor(
     def __float__(self) -> float:
         return float(self.item())
 
+    def __complex__(self) -> complex:
+        return complex(self.item())
+
     def __index__(self) -> int:
         if self.dtype.is_float:
             raise TypeError(f"only an integer tensor can be an index, not {self.dtype}")

@@ -1,9 +1,9 @@
 """The Python array API standard, version 2024.12, over tensors: `xp = x.__array_namespace__()`.
 
-Functions of real dtypes, with the extension `linalg`; complex dtypes, and so the extension `fft`, are not there. What
-the standard leaves open is as in PyTorch: Python's floats are float32, integers beside floats take the floats' dtype.
-Methods and operators of tensors stay PyTorch's: beside an array with dimensions, a 0-d array counts less there (`add(x,
-y)` here promotes as the standard has it, `x + y` does not).
+Functions of real dtypes, with the extension `linalg`; complex dtypes are not there, and so `fft` has frequencies, but
+its transforms raise DTypeError. What the standard leaves open is as in PyTorch: Python's floats are float32, integers
+beside floats take the floats' dtype. Methods and operators of tensors stay PyTorch's: beside an array with dimensions,
+a 0-d array counts less there (`add(x, y)` here promotes as the standard has it, `x + y` does not).
 
 >>> import lazygrad.array_api as xp
 >>> xp.sum(xp.asarray([1, 2, 3]) * 2).item()
@@ -12,7 +12,7 @@ y)` here promotes as the standard has it, `x + y` does not).
 
 import math
 
-from lazygrad.array_api import creation, elementwise, linalg, manipulation, products, searching, statistical, types
+from lazygrad.array_api import creation, elementwise, fft, linalg, manipulation, products, searching, statistical, types
 from lazygrad.array_api.creation import *
 from lazygrad.array_api.elementwise import *
 from lazygrad.array_api.info import __array_namespace_info__
@@ -29,6 +29,7 @@ __all__ = [
     "__array_namespace_info__",
     "bool",
     "e",
+    "fft",
     "float32",
     "float64",
     "from_dlpack",

@@ -1,4 +1,4 @@
-"""Functions of elements: the tensors' methods, with operands promoted as the standard has it. No logic is here."""
+"""Functions of elements: the tensors' methods, with operands promoted and special values as the standard has them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from lazygrad.array_api.promotion import Number, alike, an_array
+from lazygrad.ops.joining import where as chosen
 from lazygrad.tensor import Tensor
 
 __all__ = [
@@ -121,6 +122,27 @@ def clip(x: Tensor, /, min: Tensor | float | None = None, max: Tensor | float | 
     return x.clamp(low, high) if low is not None or high is not None else x.positive()
 
 
+def floor_divide(x1: Either, x2: Either, /) -> Tensor:
+    """The quotient rounded down; with infinities that are the quotient itself: inf // 2 is inf, and 1 // -inf is -0.
+
+    >>> floor_divide(Tensor([7.0, float("inf")]), 2).tolist()
+    [3.0, inf]
+    """
+    a, b = alike("floor_divide", x1, x2)
+    rounded = a.floor_divide(b)
+    return chosen(a.isinf() | b.isinf(), a.div(b), rounded) if rounded.dtype.is_float else rounded
+
+
+def sign(x: Tensor, /) -> Tensor:
+    """-1, 0 or 1, and nan where `x` is nan.
+
+    >>> sign(Tensor([-2.0, float("nan")])).tolist()
+    [-1.0, nan]
+    """
+    signs = an_array("sign", x).sign()
+    return chosen(x.isnan(), x, signs) if x.dtype.is_float else signs
+
+
 def imag(x: Tensor, /) -> Tensor:
     """The imaginary parts of real numbers: zeros.
 
@@ -155,7 +177,6 @@ equal = binary("equal", Tensor.eq)
 exp = unary("exp", Tensor.exp)
 expm1 = unary("expm1", Tensor.expm1)
 floor = unary("floor", Tensor.floor)
-floor_divide = binary("floor_divide", Tensor.floor_divide)
 greater = binary("greater", Tensor.gt)
 greater_equal = binary("greater_equal", Tensor.ge)
 hypot = binary("hypot", Tensor.hypot)
@@ -185,7 +206,6 @@ real = unary("real", Tensor.positive)
 reciprocal = unary("reciprocal", Tensor.reciprocal)
 remainder = binary("remainder", Tensor.remainder)
 round = unary("round", Tensor.round)
-sign = unary("sign", Tensor.sign)
 signbit = unary("signbit", Tensor.signbit)
 sin = unary("sin", Tensor.sin)
 sinh = unary("sinh", Tensor.sinh)

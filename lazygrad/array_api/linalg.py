@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from lazygrad.array_api.manipulation import Axes
-from lazygrad.array_api.products import matmul, matrix_transpose, tensordot, vecdot
+from lazygrad.array_api.products import matmul, matrix_transpose, tensordot, vecdot, vectors
 from lazygrad.array_api.promotion import alike, an_array
+from lazygrad.array_api.statistical import some_axis
 from lazygrad.array_api.statistical import sum as total
 from lazygrad.dtype import DType
 from lazygrad.linear_algebra import determinants, norms, powers, pseudo, solving, spectral, triangles
@@ -52,8 +53,7 @@ def cross(x1: Tensor, x2: Tensor, /, *, axis: int = -1) -> Tensor:
     >>> cross(Tensor([1, 0, 0]), Tensor([0, 1, 0])).tolist()
     [0, 0, 1]
     """
-    left, right = alike("cross", x1, x2)
-    return powers.cross(left, right, dim=axis)
+    return powers.cross(*vectors("cross", x1, x2, axis), dim=axis)
 
 
 def det(x: Tensor, /) -> Tensor:
@@ -126,7 +126,7 @@ def matrix_rank(x: Tensor, /, *, rtol: float | Tensor | None = None) -> Tensor:
     >>> matrix_rank(Tensor([[1.0, 1.0], [1.0, 1.0]])).item()
     1
     """
-    return pseudo.matrix_rank(x, rtol=rtol)
+    return pseudo.matrix_rank(x, rtol=_tolerance(x, rtol))
 
 
 def outer(x1: Tensor, x2: Tensor, /) -> Tensor:
@@ -145,7 +145,7 @@ def pinv(x: Tensor, /, *, rtol: float | Tensor | None = None) -> Tensor:
     >>> pinv(Tensor([[2.0, 0.0], [0.0, 0.0]])).tolist()
     [[0.5, 0.0], [0.0, 0.0]]
     """
-    return pseudo.pinv(x, rtol=rtol)
+    return pseudo.pinv(x, rtol=_tolerance(x, rtol))
 
 
 def qr(x: Tensor, /, *, mode: str = "reduced") -> triangles.QR:
@@ -212,4 +212,9 @@ def vector_norm(x: Tensor, /, *, axis: Axes | None = None, keepdims: bool = Fals
     >>> vector_norm(Tensor([3.0, 4.0])).item()
     5.0
     """
-    return norms.vector_norm(x, ord, axis, keepdims)
+    over, dims = some_axis("vector_norm", x, axis)
+    return norms.vector_norm(over, ord, dims, keepdims and over is x)
+
+
+def _tolerance(x: Tensor, rtol: float | Tensor | None) -> float | Tensor | None:
+    return rtol.cast(x.dtype) if isinstance(rtol, Tensor) else rtol

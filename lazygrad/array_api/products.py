@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lazygrad.array_api.promotion import alike, an_array
+from lazygrad.errors import ShapeError
 from lazygrad.linear_algebra import powers
+from lazygrad.ops.core import fail
+from lazygrad.ops.grids import broadcast_tensors
 from lazygrad.tensor import Tensor
 
 __all__ = [
@@ -51,5 +54,13 @@ def vecdot(x1: Tensor, x2: Tensor, /, *, axis: int = -1) -> Tensor:
     >>> vecdot(Tensor([1, 2]), Tensor([3, 4])).item()
     11
     """
-    left, right = alike("vecdot", x1, x2)
-    return powers.vecdot(left, right, dim=axis)
+    return powers.vecdot(*vectors("vecdot", x1, x2, axis), dim=axis)
+
+
+def vectors(what: str, x1: Tensor, x2: Tensor, axis: int) -> tuple[Tensor, Tensor]:
+    """Two arrays in their common dtype and shape, whose vectors along `axis` must be of one size: ShapeError."""
+    left, right = alike(what, x1, x2)
+    if left.shape[left._axis(axis)] != right.shape[right._axis(axis)]:
+        fail(ShapeError, f"{what}: vectors of {list(left.shape)} and {list(right.shape)} along {axis} differ in size")
+    left, right = broadcast_tensors(left, right)
+    return left, right

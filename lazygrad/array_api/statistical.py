@@ -32,7 +32,7 @@ def all(x: Tensor, /, *, axis: Axes | None = None, keepdims: bool = False) -> Te
     >>> all(Tensor([1, 0])).item()
     False
     """
-    return an_array("all", x).all(axis, keepdims)
+    return an_array("all", x).ne(0).all(axis, keepdims)
 
 
 def any(x: Tensor, /, *, axis: Axes | None = None, keepdims: bool = False) -> Tensor:
@@ -41,7 +41,7 @@ def any(x: Tensor, /, *, axis: Axes | None = None, keepdims: bool = False) -> Te
     >>> any(Tensor([1, 0])).item()
     True
     """
-    return an_array("any", x).any(axis, keepdims)
+    return an_array("any", x).ne(0).any(axis, keepdims)
 
 
 def cumulative_prod(
@@ -121,7 +121,8 @@ def std(x: Tensor, /, *, axis: Axes | None = None, correction: float = 0.0, keep
     >>> std(Tensor([1.0, 3.0])).item()
     1.0
     """
-    return an_array("std", x).std(axis, keepdim=keepdims, correction=correction)
+    over, dims = some_axis("std", x, axis)
+    return over.std(dims, keepdim=keepdims and over is x, correction=correction)
 
 
 def sum(x: Tensor, /, *, axis: Axes | None = None, dtype: DType | None = None, keepdims: bool = False) -> Tensor:
@@ -139,7 +140,8 @@ def var(x: Tensor, /, *, axis: Axes | None = None, correction: float = 0.0, keep
     >>> var(Tensor([1.0, 3.0])).item()
     1.0
     """
-    return an_array("var", x).var(axis, keepdim=keepdims, correction=correction)
+    over, dims = some_axis("var", x, axis)
+    return over.var(dims, keepdim=keepdims and over is x, correction=correction)
 
 
 def _wide(x: Tensor, dtype: DType | None) -> DType:
@@ -155,7 +157,13 @@ def _only_axis(what: str, x: Tensor, axis: int | None) -> int:
     return 0 if axis is None else axis
 
 
+def some_axis(what: str, x: Tensor, axis: Axes | None) -> tuple[Tensor, Axes | None]:
+    """`x` and `axis`; where that names no dimension, one of size 1 is put at the end: PyTorch would take them all."""
+    return (an_array(what, x), axis) if axis != () else (x.unsqueeze(-1), -1)
+
+
 def _behind(x: Tensor, dim: int, initial: int | None) -> Tensor:
     if initial is None:
         return x
-    return cat([x.narrow(dim, 0, 1).full_like(initial) if x.shape[dim] else x, x], dim)
+    first = [1 if axis == x._axis(dim) else size for axis, size in enumerate(x.shape)]
+    return cat([x.new_full(first, initial), x], dim)

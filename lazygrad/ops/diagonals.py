@@ -157,7 +157,11 @@ class Diagonals(InPlace):
         return kept._choose(self, zero) if what == "tril" else kept._choose(zero, self)
 
 
+_FARTHEST = 1 << 30  # beyond any matrix, and int32 holds more
+
+
 def below_diagonal(shape: Sequence[Dim], diagonal: int) -> Node:
     """Whether each element of a matrix is on or below a diagonal (0 the main one, 1 the one above it)."""
     rows, columns = (positions(tuple(shape), axis) for axis in (0, 1))
+    diagonal = max(-_FARTHEST, min(diagonal, _FARTHEST))
     return alu(Op.LT, columns, alu(Op.ADD, rows, const(diagonal + 1, dtypes.int32, tuple(shape))))

@@ -81,7 +81,8 @@ class Functions(Arithmetic):
         """
         grown, x = self + 1, self.detach()
         lost = x - (grown.detach() - 1)  # what rounding the sum took away; nan for infinity
-        return grown.log() + (lost.abs() > 0)._choose(lost / grown.detach(), 0.0)
+        exact = grown.log() + (lost.abs() > 0)._choose(lost / grown.detach(), 0.0)
+        return grown.detach().eq(1)._choose(self, exact)  # also a zero's sign
 
     @in_float
     def log10(self) -> Self:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from lazygrad.dtype import dtypes
 from lazygrad.ir.build import add, scaled, sub
-from lazygrad.ir.node import Node, cast, const, node, where
+from lazygrad.ir.node import Node, cast, const, detach, node, where
 from lazygrad.ir.op import Op
 from lazygrad.ops.compare import equal
 from lazygrad.ops.rounding import floor
@@ -50,7 +50,8 @@ def floor_quotient(x: Node, y: Node) -> Node:
     quotient = where(_differs_in_sign(rest, y), add(quotient, _filled(x, -1)), quotient)
     whole = floor(quotient)
     nearest = add(whole, cast(node(Op.LT, (_filled(x, 0.5), sub(quotient, whole))), x.dtype))
-    return where(equal(y, _filled(y, 0)), truncated_quotient(x, y), nearest)
+    signed = where(equal(nearest, _filled(x, 0)), scaled(detach(node(Op.DIV, (x, y))), 0), nearest)
+    return where(equal(y, _filled(y, 0)), truncated_quotient(x, y), signed)
 
 
 def truncated_quotient(x: Node, y: Node) -> Node:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from lazygrad.dtype import dtypes
 from lazygrad.errors import DTypeError
-from lazygrad.ir.build import add, sub
-from lazygrad.ir.node import Node, cast, const, detach, node
+from lazygrad.ir.build import add, scaled, sub
+from lazygrad.ir.node import Node, cast, const, detach, node, where
 from lazygrad.ir.op import Op
 from lazygrad.ops.compare import Compare, equal
 from lazygrad.ops.core import fail
@@ -30,8 +30,7 @@ def floor(x: Node) -> Node:
 def ceil(x: Node) -> Node:
     if not x.dtype.is_float:
         return x
-    whole = truncate(x)
-    return add(whole, cast(node(Op.LT, (whole, x)), x.dtype))
+    return scaled(floor(scaled(x, -1)), -1)  # so that what lies between -1 and 0 becomes -0
 
 
 def round_half_to_even(x: Node) -> Node:
@@ -44,7 +43,8 @@ def round_half_to_even(x: Node) -> Node:
     odd = node(Op.NE, (node(Op.MOD, (whole, two)), zero))
     up = node(Op.OR, (node(Op.LT, (half, fraction)), node(Op.AND, (equal(fraction, half), odd))))
     down = node(Op.OR, (node(Op.LT, (fraction, minus_half)), node(Op.AND, (equal(fraction, minus_half), odd))))
-    return sub(add(whole, cast(up, x.dtype)), cast(down, x.dtype))
+    one = const(1.0, x.dtype, x.shape)
+    return where(up, add(whole, one), where(down, sub(whole, one), whole))  # a zero keeps its sign
 
 
 class Rounding(Compare):
