@@ -12,6 +12,7 @@ import pytest
 
 from extra.bench import conformance, harness
 from extra.bench.harness import Case
+from lazygrad.settings import settings
 
 
 def wait(milliseconds: float, number: int) -> np.ndarray:
@@ -110,3 +111,45 @@ def test_a_file_of_tinygrads_tests_is_a_suite(tmp_path: Path) -> None:
     assert "2 counted: 1 whole, 0 partly, 1 failed, 0 absent" in text
     assert "left out: 1 skipped: slow" in text
     assert "AssertionError: 3 != 4" in text
+
+
+def test_a_folder_with_the_array_apis_tests_is_a_suite(tmp_path: Path) -> None:
+    """Its way of finding out what to test, and of failing without complex dtypes."""
+    suite = tmp_path / "array_api_tests"
+    suite.mkdir()
+    (suite / "__init__.py").write_text(
+        "import importlib, os\nxp = importlib.import_module(os.environ['ARRAY_API_TESTS_MODULE'])\n"
+    )
+    (suite / "dtype_helpers.py").write_text(
+        "import os\nfrom . import xp\n"
+        "real_float_dtypes = (xp.float32, xp.float64)\n"
+        "assert os.environ['ARRAY_API_TESTS_SKIP_DTYPES'] == 'complex64,complex128'\n"
+        "widest_complex_dtype = max([(d, 1) for d in ()], key=lambda x: x[1])[0]\n"
+    )
+    (tmp_path / "conftest.py").write_text(
+        "from array_api_tests import dtype_helpers\n"
+        "def pytest_addoption(parser):\n"
+        "    parser.addoption('--max-examples', type=int)\n"
+        "    parser.addoption('--disable-deadline', action='store_true')\n"
+    )
+    (suite / "test_sums.py").write_text(
+        "import pytest\nfrom types import SimpleNamespace\nfrom . import xp\n"
+        "cases = [SimpleNamespace(is_complex=c) for c in (False, True)]\n"
+        "@pytest.mark.parametrize('case', cases, ids=['a < b', 'complex'])\n"
+        "def test_right(case): assert xp.sum(xp.asarray([1, 2])).device == 'NUMPY' and not case.is_complex\n"
+        "def test_wrong(request): raise ValueError(f'<{request.config.getoption(\"--max-examples\")}> examples')\n"
+        "def test_vecdot_conj(): xp.asarray(1j)\n"
+        "def test_not_asked_for(): raise AssertionError\n"
+    )
+    asked = conformance.Asked("right|wrong|vecdot", str(tmp_path), examples=3)
+    with settings.override(device="NUMPY"):
+        entries = {e.name: e for e in conformance.array_api(asked)}
+    assert {name: (e.state, e.skipped) for name, e in entries.items()} == {
+        "test_sums::test_right[a < b]": ("whole", ""),
+        "test_sums::test_right[complex]": ("failed", "complex"),
+        "test_sums::test_wrong": ("failed", ""),
+        "test_sums::test_vecdot_conj": ("failed", "complex"),
+    }
+    assert [*entries["test_sums::test_wrong"].reasons] == ["ValueError: <3> examples"]
+    with pytest.raises(SystemExit, match="--suite"):
+        list(conformance.array_api(conformance.Asked(path=str(tmp_path / "elsewhere"))))

@@ -1,23 +1,33 @@
-"""Peers' own suites as scoreboards: `python -m extra.bench.conformance opinfo|modules|optimizers|tinygrad`.
+"""Peers' own suites as scoreboards: `python -m extra.bench.conformance opinfo|modules|optimizers|tinygrad|array-api`.
 
-Nothing is fetched: the suites are those of the installed PyTorch, or a file of tinygrad's that `--suite` names (its
-`test/backend/test_ops.py`). Each entry is *whole* (every sample's values, dtypes and gradients are PyTorch's; the test
-passes), *partly* right, *absent*, *failed*, or *left out* for a reason that is printed.
+Nothing is fetched: the suites are those of the installed PyTorch, a file of tinygrad's that `--suite` names (its
+`test/backend/test_ops.py`), or the array API's `array_api_tests`, installed or in the folder that `--suite` names.
+Each entry is *whole* (every sample's values, dtypes and gradients are PyTorch's; the test passes), *partly* right,
+*absent*, *failed*, or *left out* for a reason that is printed.
 """
 
 from __future__ import annotations
 
 import argparse
+import html
+import importlib.util
+import os
 import re
+import subprocess
 import sys
+import tempfile
 import unittest
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from extra.bench import harness
+from lazygrad.settings import settings
+
+SUITE = "array_api_tests"
 
 # Entries that make no sense here, by what their names match.
 LEFT_OUT = {
@@ -35,10 +45,12 @@ LEFT_OUT = {
 
 @dataclass(frozen=True)
 class Asked:
-    """Which entries: those whose names `only` is found in; and of which file, where the suite is not installed."""
+    """Which entries: those whose names `only` is found in; and of which file or folder, where the suite is not
+    installed. `examples`: how many the array API's tests make up."""
 
     only: str = ""
     path: str = ""
+    examples: int = 20
 
     def wants(self, name: str) -> bool:
         """Whether an entry of that name is asked for."""
@@ -134,11 +146,58 @@ def tinygrad(asked: Asked) -> Iterable[Entry]:
             yield entry
 
 
+def array_api(asked: Asked) -> Iterable[Entry]:
+    """The tests of the array API's suite, run in another process: it reads what to test from its environment."""
+    folder = Path(asked.path) if asked.path else installed_suite()
+    if folder is None or not (folder / SUITE).is_dir():
+        raise SystemExit(f"{SUITE} is not installed: give the folder that it is in by --suite")
+    paths = [str(harness.ROOT), str(folder), *filter(None, [os.environ.get("PYTHONPATH")])]
+    environment = os.environ | {
+        "ARRAY_API_TESTS_MODULE": "lazygrad.array_api",
+        "ARRAY_API_TESTS_SKIP_DTYPES": "complex64,complex128",
+        "LAZYGRAD_DEVICE": settings.device,
+        "PYTHONPATH": os.pathsep.join(paths),
+    }
+    with tempfile.TemporaryDirectory() as results:
+        report = Path(results) / "report.xml"
+        command = [sys.executable, "-m", "pytest", SUITE, "-q", "-p", "extra.bench.array_api_plugin"]
+        command += ["-p", "no:cacheprovider", f"--max-examples={asked.examples}", "--disable-deadline"]
+        done = subprocess.run(
+            [*command, f"--junitxml={report}"], cwd=folder, env=environment, capture_output=True, text=True, check=False
+        )
+        if not report.exists():
+            raise SystemExit(f"the suite does not run:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
+        yield from (entry for entry in reported(report.read_text()) if asked.wants(entry.name))
+
+
+def installed_suite() -> Path | None:
+    """The folder of the installed package `array_api_tests`."""
+    found = importlib.util.find_spec(SUITE)
+    return Path(found.origin).parent.parent if found is not None and found.origin else None
+
+
+def reported(report: str) -> Iterable[Entry]:
+    """The tests of a report that pytest has written in JUnit's format."""
+    for case in re.finditer(r"<testcase (.*?)(?:/>|>(.*?)</testcase>)", report, re.DOTALL):
+        told, outcome = (html.unescape(part or "") for part in case.groups())
+        name, of = (re.search(rf'{word}="(.*?)" ', told + " ") for word in (" name", "classname"))
+        assert name is not None
+        assert of is not None
+        entry = Entry(f"{of[1].rpartition('.')[2]}::{name[1]}", samples=1)
+        kind = re.match(r'<(skipped|failure|error)[^>]*? message="(.*?)"', outcome.strip(), re.DOTALL)
+        if kind is not None and kind[1] == "skipped":
+            entry.skipped = kind[2]
+        entry.right = int(kind is None)
+        entry.reasons.update([kind[2].partition("\n")[0][:200]] if kind is not None else [])
+        yield entry
+
+
 SUITES: dict[str, Callable[[Asked], Iterable[Entry]]] = {
     "opinfo": operations,
     "modules": modules,
     "optimizers": optimizers,
     "tinygrad": tinygrad,
+    "array-api": array_api,
 }
 
 
@@ -169,7 +228,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("suite", choices=SUITES)
     parser.add_argument("--device", default="NUMPY", help="where lazygrad computes")
-    parser.add_argument("--suite", dest="path", default="", help="the file of the suite's tests, for tinygrad")
+    parser.add_argument("--suite", dest="path", default="", help="the suite's file or folder")
+    parser.add_argument("--examples", type=int, default=20, help="how many array-api's tests make up")
     parser.add_argument("--only", default="", help="a regular expression for entries' names")
     parser.add_argument("--verbose", action="store_true", help="every entry that is not whole, with reasons")
     arguments = parser.parse_args()
@@ -177,10 +237,8 @@ def main() -> None:
         parser.error("tinygrad is not installed: give its test/backend/test_ops.py by --suite")
     sys.path.insert(0, str(harness.ROOT))  # the samples' adapter is shared with the tests
     warnings.simplefilter("ignore")
-    from lazygrad.settings import settings
-
     with settings.override(device=arguments.device):
-        entries = list(SUITES[arguments.suite](Asked(arguments.only, arguments.path)))
+        entries = list(SUITES[arguments.suite](Asked(arguments.only, arguments.path, arguments.examples)))
     print(table(entries, arguments.verbose))
 
 

@@ -103,6 +103,8 @@ class Arithmetic(Rounding):
         """
         if isinstance(exponent, (int, float)) and (short := _short_power(self, exponent)) is not None:
             return short
+        if self.dtype.is_float:
+            return self._binary(Op.POW, exponent)
         a, b = self._pair("pow", exponent)
         if a.dtype.is_float:
             return self._binary(Op.POW, exponent)

@@ -158,3 +158,19 @@ def _is_elementwise(name: str) -> bool:
         if len(results) == 2 and (results[0] != results[1]).tolist() == [[True, False], [False, False]]:
             return (results[0][0, 0], results[1][0, 0]) != (-0.3, 3.2)
     return False
+
+
+def test_zeros_keep_their_signs(device: str) -> None:
+    """What PyTorch's roundings give a minus, ours do."""
+    few = np.array([-0.0, 0.0, -0.5, 0.5, -0.2, 0.2, -1e-20, 1e-20, -2.5, 2.5, 1.0, -1.0])
+    a, b = np.repeat(few, len(few)), np.tile(few, len(few))
+    x, y = Tensor(a, device=device), Tensor(b, device=device)
+    for name in ("ceil", "floor", "round", "trunc", "log1p"):
+        want = getattr(torch.from_numpy(a), name)().numpy()
+        got = getattr(x, name)().numpy()
+        known = ~np.isnan(want)
+        np.testing.assert_array_equal(np.signbit(got)[known], np.signbit(want)[known], name)
+    got, want = (x // y).numpy(), (torch.from_numpy(a) // torch.from_numpy(b)).numpy()
+    np.testing.assert_array_equal(got, want)
+    known = ~np.isnan(want)
+    np.testing.assert_array_equal(np.signbit(got)[known], np.signbit(want)[known])
