@@ -126,6 +126,7 @@ OTHERS = {
     "cos tan": "have tests of their own, of how they reduce their arguments",
     "add_ sub_ mul_ div_ clamp_ clip safe_div max min": "are made of those that have rows",
     "float_power true_divide rsub fill igamma igammac zeta psi quick_gelu": "are made of those that have rows",
+    "mod swish": "are other names of those that have rows",
     "cpu cuda": "move elements",
     "heaviside": "has no gradient",
     "modified_bessel_i0 modified_bessel_i1 modified_bessel_k0 modified_bessel_k1 scaled_modified_bessel_k0": "have a "
