@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from lazygrad.dtype import DType
-from lazygrad.engine import checks
+from lazygrad.engine import checks, promised
 from lazygrad.engine.cache import default_cache
 from lazygrad.engine.counters import counters
 from lazygrad.engine.launch import launch, memory_of
@@ -170,6 +170,7 @@ def realize(nodes: Sequence[Node], name: str) -> None:
             tracing.observer = observer
         return
     pending = [n for n in dict.fromkeys(nodes) if realized_on(n, name) is None]
+    promised.keep(storage_of(n) for n in nodes if realized_on(n, name) is not None)
     if not pending:
         return
     _move_between_devices(pending)

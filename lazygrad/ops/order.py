@@ -8,19 +8,23 @@ where the device is a CPU and values can be had now; in the graph where that is 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from lazygrad.dtype import dtypes
-from lazygrad.engine.run import download, realize, upload
+from lazygrad.engine.promised import promise
+from lazygrad.engine.run import download, elements, realize, upload
 from lazygrad.engine.tracing import tracing, watch_here
 from lazygrad.index.expr import Dim, dim_max
 from lazygrad.ir import node as graph
 from lazygrad.ir.build import positions, size_value
 from lazygrad.ir.op import Combine
 from lazygrad.ir.signature import index_dtype
+from lazygrad.ops.host_order import elements_in_order, is_sorted_on_host, places_in_order
 from lazygrad.ops.joining import Joining
+from lazygrad.ops.mode import mode
 from lazygrad.ops.reduce import Reduce
 from lazygrad.runtime.registry import open_device
 
@@ -98,6 +102,29 @@ class Order(Joining, Reduce):
         """Whether NumPy can have the values now, and is as fast as the device."""
         known = all(isinstance(n, int) for n in self.shape)
         return known and watch_here() is None and not tracing.examples and open_device(self.device).info.kind == "cpu"
+
+    def _sorts_at_once(self, axis: int) -> bool:
+        """Whether `_sorted_at_once` may be asked: no gradient has to find its way back to the places."""
+        if not self.ndim or self.shape[axis] in (0, 1) or not is_sorted_on_host(self.dtype):
+            return False
+        return not (self._requires and mode.enabled) and self._at_hand
+
+    def _sorted_at_once(self, axis: int, descending: bool) -> tuple[Self, Self]:
+        """The elements in order along `axis`, and their places, which are found when they are asked for."""
+        last = self.detach().transpose(axis, -1)
+        realize([last.node], self.device)
+        held = self._new(last.node)  # while a tensor has these elements, nothing is written over them
+        x = download(held.node, share=True)
+        values = elements_in_order(x, descending)
+        if values is None:
+            places = places_in_order(x, descending)
+            values = np.take_along_axis(x, places, -1)
+            by_place = upload(places, dtypes.int64, self.device, share=True)
+        else:
+            later = partial(_places_later, held, descending)
+            by_place = promise(later, dtypes.int64, values.shape, self.device)
+        by_value = upload(values, self.dtype, self.device, share=True)
+        return self._new(by_value).transpose(axis, -1), self._new(by_place).transpose(axis, -1)
 
     def _sorted(self, first: Dim | None) -> Self:
         """Different int64 in ascending order along the last dimension; at least the `first` of them."""
@@ -196,6 +223,11 @@ class Order(Joining, Reduce):
             place = inside._choose(more - 1, 0)
             found = (inside & holds(self._of_places(place)))._choose(more, found)
         return found
+
+
+def _places_later(t: Order, descending: bool) -> np.ndarray[Any, Any]:
+    """The places of realized elements along the last dimension, in their order."""
+    return places_in_order(elements(t.node, share=True), descending)
 
 
 def _least(numbers: np.ndarray[Any, Any], count: int) -> np.ndarray[Any, Any]:

@@ -23,14 +23,16 @@ class Sorting(Order):
     def sort(self, dim: int = -1, descending: bool = False, stable: bool = False) -> Indexed[Self]:
         """(values, indices) along `dim` in ascending or descending order; nan is greater than any number.
 
-        Equal elements stay in their order, whether `stable` or not. On a CPU this tensor is realized; inside `jit`, and
-        on a GPU, it is sorted in the graph.
+        Equal elements stay in their order, whether `stable` or not. On a CPU this tensor is realized, and the indices
+        are found when they are asked for; inside `jit`, and on a GPU, it is sorted in the graph.
 
         >>> values, indices = Tensor([3.0, 1.0, 2.0]).sort()
         >>> values.tolist(), indices.tolist()
         ([1.0, 2.0, 3.0], [1, 2, 0])
         """
         axis = self._axis(dim)
+        if self._sorts_at_once(axis):
+            return Indexed(*self._sorted_at_once(axis, descending))
         order = self._order(axis, descending)
         return Indexed(self._at_order(order, axis), order)
 
