@@ -8,6 +8,7 @@ from lazygrad.nn import (
     embedding,
     functional,
     init,
+    lazy,
     linear,
     losses,
     paddings,
@@ -53,6 +54,7 @@ from lazygrad.nn.containers import *
 from lazygrad.nn.convolution import *
 from lazygrad.nn.dropouts import *
 from lazygrad.nn.embedding import *
+from lazygrad.nn.lazy import *
 from lazygrad.nn.linear import *
 from lazygrad.nn.losses import *
 from lazygrad.nn.module import Module
@@ -70,7 +72,7 @@ from lazygrad.nn.normalization import (
     SyncBatchNorm,
 )
 from lazygrad.nn.paddings import *
-from lazygrad.nn.parameter import Buffer, Parameter
+from lazygrad.nn.parameter import Buffer, Parameter, UninitializedBuffer, UninitializedParameter
 from lazygrad.nn.parameter_containers import *
 from lazygrad.nn.pools import *
 from lazygrad.nn.recurrent import GRU, LSTM, RNN, RNNBase
@@ -140,6 +142,8 @@ __all__ = [
     "TransformerDecoderLayer",
     "TransformerEncoder",
     "TransformerEncoderLayer",
+    "UninitializedBuffer",
+    "UninitializedParameter",
     "clip_grad_norm_",
     "clip_grad_value_",
     "functional",
@@ -151,6 +155,7 @@ __all__ += containers.__all__
 __all__ += convolution.__all__
 __all__ += dropouts.__all__
 __all__ += embedding.__all__
+__all__ += lazy.__all__
 __all__ += linear.__all__
 __all__ += losses.__all__
 __all__ += paddings.__all__

@@ -10,6 +10,7 @@ import numpy as np
 from lazygrad.errors import ArgumentError, fail
 from lazygrad.nn.holding import AnyModule, Holding
 from lazygrad.nn.hooks import Hooked
+from lazygrad.nn.parameter import is_lazy
 from lazygrad.ops.mode import no_grad
 from lazygrad.ops.operands import shape_of
 from lazygrad.tensor import Tensor
@@ -47,7 +48,7 @@ class Stateful(Holding, Hooked):
                 hook(module, path, keep_vars)
         for path, module in modules:
             for name, t in module._state():
-                state[path + name] = t if keep_vars else t.detach()
+                state[path + name] = t if keep_vars or is_lazy(t) else t.detach()
             if module._has("get_extra_state"):
                 state[path + EXTRA] = module.get_extra_state()
         for path, module in reversed(modules):
@@ -105,7 +106,8 @@ class Stateful(Holding, Hooked):
         known = [*own, *more]
         found = LoadResult([n for n in known if n not in state], [n for n in state if n not in {*known}])
         for name, (_, _, t) in own.items():
-            if name in state and shape_of("load_state_dict", state[name]) != t.shape:
+            is_known = name in state and not (is_lazy(t) and is_lazy(state[name]))
+            if is_known and shape_of("load_state_dict", state[name]) != t.shape:
                 problems.append(f"{name}: shape {list(state[name].shape)}, this module has {list(t.shape)}")
         for _, module in modules:
             for hook, _ in module._called_at("load"):
@@ -118,7 +120,7 @@ class Stateful(Holding, Hooked):
             fail(ArgumentError, what + "\n  ".join(problems))
         with no_grad():
             for full, (module, name, t) in own.items():
-                if full in state:
+                if full in state and not is_lazy(t):
                     _load(module, name, t, state[full], assign)
         for full, module in more.items():
             if full in state:

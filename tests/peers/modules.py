@@ -10,6 +10,7 @@ from functools import cache
 from typing import Any
 
 import torch
+from torch.nn.modules.lazy import LazyModuleMixin
 
 import lazygrad
 from lazygrad import Tensor
@@ -68,9 +69,11 @@ def compute(sample: ModuleSample, dtype: torch.dtype = torch.float64) -> Compute
         torch.manual_seed(sample.sample.number)
         theirs = sample.theirs(*sample.constructed.args, **sample.constructed.kwargs).to(dtype)
         theirs.train(sample.training)
+        if isinstance(theirs, LazyModuleMixin):  # which has shapes and values after a call
+            theirs(*sample.called.args, **sample.called.kwargs)
     leaves: list[tuple[Tensor, torch.Tensor]] = []
     try:
-        ours = _twin(theirs, sample.constructed)
+        ours = _twin(sample.theirs.__name__, theirs, sample.constructed)
         ours.train(sample.training)
         if sample.called is None:
             return Computed(sample.sample)
@@ -96,9 +99,9 @@ def compute(sample: ModuleSample, dtype: torch.dtype = torch.float64) -> Compute
     return done
 
 
-def _twin(theirs: torch.nn.Module, constructed: Any) -> Any:
+def _twin(name: str, theirs: torch.nn.Module, constructed: Any) -> Any:
     """lazygrad's module with the arguments and the state of PyTorch's."""
-    kind = getattr(lazygrad.nn, type(theirs).__name__)
+    kind = getattr(lazygrad.nn, name)
     args, kwargs = here((constructed.args, constructed.kwargs))
     if "dtype" in inspect.signature(kind).parameters:
         kwargs["dtype"] = "float64"
