@@ -1,6 +1,7 @@
 """Modules and layers, by PyTorch's names; their functional forms are methods of Tensor."""
 
 from lazygrad.nn import (
+    adaptive,
     cells,
     containers,
     convolution,
@@ -48,6 +49,7 @@ from lazygrad.nn.activations import (
     Tanhshrink,
     Threshold,
 )
+from lazygrad.nn.adaptive import *
 from lazygrad.nn.attention import MultiheadAttention
 from lazygrad.nn.cells import *
 from lazygrad.nn.containers import *
@@ -150,6 +152,7 @@ __all__ = [
     "init",
     "utils",
 ]
+__all__ += adaptive.__all__
 __all__ += cells.__all__
 __all__ += containers.__all__
 __all__ += convolution.__all__

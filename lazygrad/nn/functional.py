@@ -5,6 +5,7 @@ from lazygrad.nn.functions.activations import rrelu as rrelu
 from lazygrad.nn.functions.attention import multi_head_attention_forward
 from lazygrad.nn.functions.ctc import ctc_loss
 from lazygrad.nn.functions.embeddings import embedding, embedding_bag
+from lazygrad.nn.functions.linear_loss import linear_cross_entropy
 from lazygrad.nn.functions.losses import (
     cosine_embedding_loss,
     gaussian_nll_loss,
@@ -90,6 +91,7 @@ __all__ = [
     "layer_norm",
     "leaky_relu",
     "linear",
+    "linear_cross_entropy",
     "local_response_norm",
     "log_softmax",
     "logsigmoid",

@@ -43,8 +43,8 @@ AFFINE = {"affine": True, "track_running_stats": True}
 
 class _Lazy(Module):
     """Base of modules that are `of` a class but for its first argument, which is the size of the input's dimension
-    `place`, and other `defaults`. With the first call, or when a state is loaded, parameters get their shapes; they stay the same objects.
-    With the first call a module becomes one of that class.
+    `place`, and other `defaults`. With the first call, or when a state is loaded, parameters get their shapes, and stay
+    the same objects; with the first call the module becomes one of that class.
     """
 
     cls_to_become: ClassVar[Any]
