@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from lazygrad import functions
 from lazygrad.device import Device, stats, synchronize
 from lazygrad.dtype import dtypes
+from lazygrad.einops_backend import expect_einops
 from lazygrad.functions import *
 from lazygrad.index.variable import Variable
 from lazygrad.ops.function import Function
@@ -74,3 +75,6 @@ def __getattr__(name: str) -> Any:
     if name in _LATER:
         return import_module(f"lazygrad.{name}")
     raise AttributeError(f"module 'lazygrad' has no attribute {name!r}")
+
+
+expect_einops()

@@ -37,6 +37,7 @@ FLOORS = {
     "lazygrad.functions": 8,
     "lazygrad.special": 8,
     "lazygrad.autograd": 8,
+    "lazygrad.einops_backend": 8,
     "lazygrad.fft": 8,
     "lazygrad.func": 8,
     "lazygrad.utils": 8,
