@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lazygrad.dtype import dtypes
+from lazygrad.dtype import Scalar, dtypes
 from lazygrad.engine.run import upload
 from lazygrad.errors import ArgumentError, DTypeError, ShapeError
 from lazygrad.ir import node as graph
@@ -17,6 +17,7 @@ from lazygrad.ops.host_values import on_host
 from lazygrad.ops.likes import Likes
 from lazygrad.ops.pairs import Histogram
 from lazygrad.ops.quantiles import Quantiles
+from lazygrad.ops.selecting import Selecting
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -24,23 +25,35 @@ if TYPE_CHECKING:
 _Array = np.ndarray[Any, Any]
 
 
-class Counting(Quantiles, Likes):
+class Counting(Quantiles, Selecting, Likes):
     """Unique elements and histograms."""
 
     __slots__ = ()
 
     def unique(
-        self, sorted: bool = True, return_inverse: bool = False, return_counts: bool = False, dim: int | None = None
+        self,
+        sorted: bool = True,
+        return_inverse: bool = False,
+        return_counts: bool = False,
+        dim: int | None = None,
+        *,
+        size: int | None = None,
+        fill_value: Scalar = 0,
     ) -> Self | tuple[Self, ...]:
         """The different elements, ascending (`sorted` or not), or with `dim` the different slices along it; then, if
         wanted, where each element went, in its shape, and how many went there, int64. Every nan is another element.
 
-        The size of the result depends on the values, so this tensor is realized.
+        The size of the result depends on the values, so this tensor is realized. With `size` there are so many: further
+        ones are dropped, missing ones are `fill_value`, of which there are 0, and it works under `jit`.
 
         >>> values, counts = Tensor([3, 1, 3]).unique(return_counts=True)
         >>> values.tolist(), counts.tolist()
         ([1, 3], [1, 2])
+        >>> Tensor([3, 1, 3]).unique(size=3, fill_value=-1).tolist()
+        [1, 3, -1]
         """
+        if size is not None:
+            return self._first_unique(size, fill_value, return_inverse, return_counts, dim)
         x = self._values_on_host()
         if dim is None:
             values, inverse, counts = _unique(x, return_inverse, return_counts)
@@ -57,6 +70,24 @@ class Counting(Quantiles, Likes):
         inverse[order] = np.cumsum(starts) - 1
         values = np.take(x, order[starts], axis)
         return self._parts(values, inverse if return_inverse else None, _counts(starts) if return_counts else None)
+
+    def _first_unique(
+        self, size: int, fill_value: Scalar, inverse: bool, counts: bool, dim: int | None
+    ) -> Self | tuple[Self, ...]:
+        """`unique` of a size that is known."""
+        if size < 0 or dim is not None:
+            fail(ArgumentError, f"unique: a size of {size} with dim = {dim}; it is at least 0, and dim is None")
+        x = self.detach().flatten()
+        ordered, order = x.sort()
+        later, earlier = ordered._ends(0)
+        starts = self._new(graph.pad(later.ne(earlier).node, [(1, 0)], True)).narrow(0, 0, x.shape[0])
+        went = starts.cast(dtypes.int64).cumsum(0) - 1
+        parts = [ordered._first_where(starts, size, fill_value)]
+        if inverse:
+            parts.append(went._scattered(0, order.node, went, "set").reshape(self.shape))
+        if counts:
+            parts.append(self._counted(went, size, self._new(graph.const(1, dtypes.int64, x.shape))))
+        return parts[0] if len(parts) == 1 else tuple(parts)
 
     def unique_consecutive(
         self, return_inverse: bool = False, return_counts: bool = False, dim: int | None = None
@@ -92,30 +123,37 @@ class Counting(Quantiles, Likes):
 
     # ---- bins ----
 
-    def bincount(self, weights: Core | None = None, minlength: int = 0) -> Self:
+    def bincount(self, weights: Core | None = None, minlength: int = 0, *, size: int | None = None) -> Self:
         """How often each number 0, 1, ... is among this vector of integers, int64, up to the largest of them, or
         `minlength` numbers; with `weights` the sums of these, in float32 or float64.
 
-        The largest number is realized. ArgumentError for negative ones.
+        The largest number is realized. ArgumentError for negative ones. With `size` only the numbers below that are
+        counted, nothing is realized, negative ones do not count, and it works under `jit`.
 
         >>> Tensor([1, 3, 1]).bincount().tolist(), Tensor([0, 1]).bincount(Tensor([0.5, 2.0]), 3).tolist()
         ([0, 2, 0, 1], [0.5, 2.0, 0.0])
+        >>> Tensor([1, 3, 1, -1]).bincount(size=3).tolist()
+        [0, 2, 0]
         """
         if not self.dtype.is_int or self.ndim != 1:
             fail(DTypeError, f"bincount: takes a vector of integers, not {self.dtype}{list(self.shape)}")
-        if minlength < 0:
-            fail(ArgumentError, f"bincount: minlength is {minlength}; it is 0 or more")
+        if minlength < 0 or (size is not None and size < 0):
+            fail(ArgumentError, f"bincount: minlength is {minlength} and size {size}; they are 0 or more")
         self._same_device("bincount", *(() if weights is None else (weights,)))
         if weights is not None and weights.shape != self.shape:
             fail(ShapeError, f"bincount: weights {list(weights.shape)} of {list(self.shape)} numbers")
-        least, most = (int(x._values_on_host()) for x in self.aminmax()) if self.shape != (0,) else (0, -1)
-        if least < 0:
-            fail(ArgumentError, f"bincount: {least} is among the numbers; they are 0 or more")
-        size = max(most + 1, minlength)
+        size = self._bins(minlength) if size is None else size
         if weights is None:
             return self._counted(self.cast(dtypes.int64), size, self._new(graph.const(1, dtypes.int64, self.shape)))
         kind = weights.dtype if weights.dtype is dtypes.float32 else dtypes.float64
         return self._counted(self.cast(dtypes.int64), size, self._beside(weights).detach().cast(kind))
+
+    def _bins(self, minlength: int) -> int:
+        """How many numbers `bincount` counts, by the largest one."""
+        least, most = (int(x._values_on_host()) for x in self.aminmax()) if self.shape != (0,) else (0, -1)
+        if least < 0:
+            fail(ArgumentError, f"bincount: {least} is among the numbers; they are 0 or more")
+        return max(most + 1, minlength)
 
     def _counted(self, places: Self, size: int, weights: Self) -> Self:
         """The sums of a vector of weights for each of `size` places; those elsewhere do not count."""

@@ -11,7 +11,7 @@ import torch
 
 from lazygrad import Tensor, Variable, dtypes, jit
 from lazygrad.dtype import ALL
-from lazygrad.errors import LazygradError
+from lazygrad.errors import ArgumentError, LazygradError
 from lazygrad.ops import order
 from lazygrad.settings import settings
 from tests.op_row import ALL as NAMES
@@ -247,3 +247,33 @@ def test_sums_of_exponentials_do_not_lose_what_is_small(device: str) -> None:
 
 
 assert order._BLOCK == 256, "the sizes above are on both sides of it"
+
+
+@pytest.mark.parametrize("kind", ["float32", "int64", "bool", "float16"])
+def test_unique_of_a_known_size(kind: str) -> None:
+    x = np.random.default_rng(0).integers(0, 2 if kind == "bool" else 9, (7, 5)).astype(kind)
+    if kind == "float32":
+        x[0, :2] = np.nan
+    values, where, counts = np.unique(x, return_inverse=True, return_counts=True, equal_nan=False)
+    t, n = Tensor(x), len(values)
+    replayed = jit(lambda t: t.unique(return_inverse=True, return_counts=True, size=n + 2, fill_value=1))
+    for found in (t.unique(return_inverse=True, return_counts=True, size=n + 2, fill_value=1), *map(replayed, [t] * 3)):
+        np.testing.assert_array_equal(found[0].numpy(), [*values, 1, 1])
+        np.testing.assert_array_equal(found[2].numpy(), [*counts, 0, 0])
+        if kind != "float32":  # equal nan go to places of their own, in any order
+            np.testing.assert_array_equal(found[1].numpy(), where.reshape(x.shape))
+    assert t.unique(size=1).numpy().tolist() == values[:1].tolist()
+    assert t.flatten()[:0].unique(size=2, fill_value=0).tolist() == [0, 0]
+    with pytest.raises(ArgumentError, match="size"):
+        t.unique(size=2, dim=0)
+
+
+def test_bincount_of_a_known_size() -> None:
+    x = Tensor([3, 1, 3, 7, -2])
+    count = jit(lambda x, w: (x.bincount(size=4), x.bincount(w, size=4)))
+    weights = Tensor([0.5, 1.0, 2.0, 4.0, 8.0])
+    for _ in range(3):
+        plain, weighed = count(x, weights)
+        assert plain.tolist() == [0, 1, 0, 2] and weighed.tolist() == [0.0, 1.0, 0.0, 2.5]
+    with pytest.raises(ArgumentError, match="size"):
+        x.bincount(size=-1)
