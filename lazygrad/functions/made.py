@@ -77,3 +77,22 @@ def activation(method: Callable[P, Any]) -> Callable[..., Tensor]:
 
     call.__signature__ = whole  # type: ignore[attr-defined]
     return call
+
+
+def changing(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """The form of an `activation` whose tensor takes the result, as PyTorch's relu_ is that of relu.
+
+    >>> x = Tensor([-1.0, 2.0])
+    >>> changing(activation(Tensor.relu))(x) is x, x.tolist()
+    (True, [0.0, 2.0])
+    """
+    whole = inspect.signature(function)
+
+    @wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Tensor:
+        return function(*args, **kwargs, inplace=True)
+
+    call.__name__ = f"{function.__name__}_"
+    others = [p for name, p in whole.parameters.items() if name != "inplace"]
+    call.__signature__ = whole.replace(parameters=others)  # type: ignore[attr-defined]
+    return call

@@ -13,6 +13,7 @@ from lazygrad.nn import (
     linear,
     losses,
     paddings,
+    parallel,
     parameter_containers,
     pools,
     reshaping,
@@ -74,6 +75,7 @@ from lazygrad.nn.normalization import (
     SyncBatchNorm,
 )
 from lazygrad.nn.paddings import *
+from lazygrad.nn.parallel import *
 from lazygrad.nn.parameter import Buffer, Parameter, UninitializedBuffer, UninitializedParameter
 from lazygrad.nn.parameter_containers import *
 from lazygrad.nn.pools import *
@@ -162,6 +164,7 @@ __all__ += lazy.__all__
 __all__ += linear.__all__
 __all__ += losses.__all__
 __all__ += paddings.__all__
+__all__ += parallel.__all__
 __all__ += parameter_containers.__all__
 __all__ += pools.__all__
 __all__ += reshaping.__all__

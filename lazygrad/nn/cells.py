@@ -14,6 +14,7 @@ __all__ = [
     "GRUCell",
     "LSTMCell",
     "RNNCell",
+    "RNNCellBase",
 ]
 
 State = tuple[Tensor, ...]
@@ -59,8 +60,8 @@ def _gru(x: Tensor, state: State, weight: Tensor, bias: Tensor | None) -> State:
     return (n + z * (h - n),)
 
 
-class _Cell(StartsWithin):
-    """Weights of one step. `mode`: which one it is."""
+class RNNCellBase(StartsWithin):
+    """What RNNCell, LSTMCell and GRUCell have in common: the weights of one step. `mode`: which one it is."""
 
     def __init__(
         self, mode: str, input_size: int, hidden_size: int, bias: bool, device: str | None, dtype: DTypeLike
@@ -100,7 +101,7 @@ class _Cell(StartsWithin):
         return f"{self.input_size}, {self.hidden_size}" + ("" if self.bias else ", bias=False")
 
 
-class RNNCell(_Cell):
+class RNNCell(RNNCellBase):
     """tanh(W_ih x + b_ih + W_hh h + b_hh), or relu: one step of `RNN`.
 
     Takes (batch, input_size) or (input_size,) and the state, gives the next state; zeros unless given.
@@ -130,7 +131,7 @@ class RNNCell(_Cell):
         return super().extra_repr() + ("" if self.nonlinearity == "tanh" else f", nonlinearity={self.nonlinearity}")
 
 
-class LSTMCell(_Cell):
+class LSTMCell(RNNCellBase):
     """One step of `LSTM`: takes (batch, input_size) or (input_size,) and a pair (h, c), gives the next pair.
 
     >>> h, c = nn.LSTMCell(3, 5)(Tensor.ones(2, 3))
@@ -154,7 +155,7 @@ class LSTMCell(_Cell):
         return h, c
 
 
-class GRUCell(_Cell):
+class GRUCell(RNNCellBase):
     """One step of `GRU`: takes (batch, input_size) or (input_size,) and the state, gives the next state.
 
     >>> nn.GRUCell(3, 5)(Tensor.ones(3)).shape

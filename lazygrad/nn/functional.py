@@ -1,6 +1,6 @@
 """`torch.nn.functional` here: methods of `Tensor` as functions, and those of `lazygrad.nn.functions`; no logic."""
 
-from lazygrad.functions.made import activation, function
+from lazygrad.functions.made import activation, changing, function
 from lazygrad.nn.functions.activations import rrelu as rrelu
 from lazygrad.nn.functions.attention import multi_head_attention_forward
 from lazygrad.nn.functions.ctc import ctc_loss
@@ -50,6 +50,7 @@ __all__ = [
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
     "celu",
+    "celu_",
     "channel_shuffle",
     "conv1d",
     "conv2d",
@@ -66,6 +67,7 @@ __all__ = [
     "dropout2d",
     "dropout3d",
     "elu",
+    "elu_",
     "embedding",
     "embedding_bag",
     "feature_alpha_dropout",
@@ -82,6 +84,7 @@ __all__ = [
     "hardsigmoid",
     "hardswish",
     "hardtanh",
+    "hardtanh_",
     "hinge_embedding_loss",
     "huber_loss",
     "instance_norm",
@@ -90,6 +93,7 @@ __all__ = [
     "l1_loss",
     "layer_norm",
     "leaky_relu",
+    "leaky_relu_",
     "linear",
     "linear_cross_entropy",
     "local_response_norm",
@@ -124,10 +128,13 @@ __all__ = [
     "quick_gelu",
     "relu",
     "relu6",
+    "relu_",
     "rms_norm",
     "rrelu",
+    "rrelu_",
     "scaled_dot_product_attention",
     "selu",
+    "selu_",
     "sigmoid",
     "silu",
     "smooth_l1_loss",
@@ -140,6 +147,7 @@ __all__ = [
     "tanh",
     "tanhshrink",
     "threshold",
+    "threshold_",
     "triplet_margin_loss",
     "triplet_margin_with_distance_loss",
     "unfold",
@@ -233,3 +241,11 @@ dropout2d = activation(Tensor.dropout2d)
 dropout3d = activation(Tensor.dropout3d)
 feature_alpha_dropout = activation(Tensor.feature_alpha_dropout)
 gumbel_softmax = function(Tensor.gumbel_softmax)
+celu_ = changing(celu)
+elu_ = changing(elu)
+hardtanh_ = changing(hardtanh)
+leaky_relu_ = changing(leaky_relu)
+relu_ = changing(relu)
+rrelu_ = changing(rrelu)
+selu_ = changing(selu)
+threshold_ = changing(threshold)

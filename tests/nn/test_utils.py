@@ -97,3 +97,29 @@ def test_without_initial_values() -> None:
         skip_init(nn.ReLU)
     with pytest.raises(ArgumentError, match="makes a Module"):
         skip_init(len)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("name", "args"),
+    [("celu_", (2.0,)), ("elu_", ()), ("hardtanh_", (-1.0, 2.0)), ("leaky_relu_", ()), ("relu_", ()), ("selu_", ()),
+     ("threshold_", (1.0, 7.0)), ("rrelu_", (0.25, 0.25))],
+)  # fmt: skip
+def test_activations_in_place(name: str, args: tuple[float, ...]) -> None:
+    values = np.array([-2.0, 0.0, 0.5, 3.0, np.inf, np.nan])
+    ours, theirs = Tensor(values), torch.tensor(values)
+    assert getattr(nn.functional, name)(ours, *args) is ours
+    getattr(torch.nn.functional, name)(theirs, *args)
+    np.testing.assert_allclose(ours.numpy(), theirs.numpy(), rtol=1e-12)
+    assert getattr(nn.functional, name).__name__ == name
+
+
+def test_what_is_accepted_and_changes_nothing() -> None:
+    conv = nn.Conv2d(1, 1, 1)
+    for convert in (nn.utils.convert_conv2d_weight_memory_format, nn.utils.convert_conv3d_weight_memory_format):
+        assert convert(conv, "channels_last") is conv
+    net = nn.DataParallel(nn.Linear(2, 1), device_ids=[0, 1])
+    twin = torch.nn.DataParallel(torch.nn.Linear(2, 1))
+    assert list(net.state_dict()) == list(twin.state_dict()) and repr(net) == repr(twin)
+    x = Tensor.ones(3, 2)
+    np.testing.assert_array_equal(net(x).numpy(), net.module(x).numpy())
+    assert all(isinstance(cell(2, 2), nn.RNNCellBase) for cell in (nn.RNNCell, nn.LSTMCell, nn.GRUCell))

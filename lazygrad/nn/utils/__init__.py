@@ -9,7 +9,11 @@ from lazygrad.nn.utils.fusion import (
     fuse_linear_bn_weights,
 )
 from lazygrad.nn.utils.older import remove_spectral_norm, remove_weight_norm, spectral_norm, weight_norm
-from lazygrad.nn.utils.starting import skip_init
+from lazygrad.nn.utils.starting import (
+    convert_conv2d_weight_memory_format,
+    convert_conv3d_weight_memory_format,
+    skip_init,
+)
 from lazygrad.nn.utils.vectors import parameters_to_vector, vector_to_parameters
 from lazygrad.optim.clip import (
     clip_grad_norm,
@@ -24,6 +28,8 @@ __all__ = [
     "clip_grad_norm_",
     "clip_grad_value_",
     "clip_grads_with_norm_",
+    "convert_conv2d_weight_memory_format",
+    "convert_conv3d_weight_memory_format",
     "fuse_conv_bn_eval",
     "fuse_conv_bn_weights",
     "fuse_linear_bn_eval",

@@ -24,3 +24,15 @@ def skip_init(module_cls: type[Made], *args: Any, **kwargs: Any) -> Made:
     if "device" not in inspect.signature(module_cls).parameters:
         fail(ArgumentError, f"skip_init: {module_cls.__name__} takes no device")
     return module_cls(*args, **kwargs).to_empty(device=kwargs.get("device"))
+
+
+def convert_conv2d_weight_memory_format(module: Made, memory_format: Any) -> Made:
+    """The module: orders of elements in memory are the compiler's, and `memory_format` is accepted.
+
+    >>> convert_conv2d_weight_memory_format(nn.Conv2d(1, 1, 1), "channels_last").kernel_size
+    (1, 1)
+    """
+    return module
+
+
+convert_conv3d_weight_memory_format = convert_conv2d_weight_memory_format
