@@ -7,20 +7,22 @@ from typing import TYPE_CHECKING, Any
 
 from lazygrad import functions
 from lazygrad.device import Device, stats, synchronize
-from lazygrad.dtype import dtypes
+from lazygrad.dtype import dtypes, get_default_dtype, set_default_dtype
 from lazygrad.einops_backend import expect_einops
 from lazygrad.functions import *
 from lazygrad.index.variable import Variable
+from lazygrad.ops.autocast import autocast, get_autocast_dtype, is_autocast_enabled
 from lazygrad.ops.function import Function
 from lazygrad.ops.functional import grad, value_and_grad
 from lazygrad.ops.jit import jit
 from lazygrad.ops.joining import cat, stack, where
-from lazygrad.ops.mode import enable_grad, inference_mode, is_grad_enabled, no_grad
+from lazygrad.ops.mode import enable_grad, inference_mode, is_grad_enabled, no_grad, set_grad_enabled
 from lazygrad.ops.scan import mapAccum, scan
 from lazygrad.ops.vmap import vmap
 from lazygrad.tensor import Tensor
 
 if TYPE_CHECKING:
+    import lazygrad.amp as amp
     import lazygrad.array_api as array_api
     import lazygrad.autograd as autograd
     import lazygrad.fft as fft
@@ -38,15 +40,20 @@ __all__ = [
     "Function",
     "Tensor",
     "Variable",
+    "amp",
     "array_api",
+    "autocast",
     "autograd",
     "cat",
     "dtypes",
     "enable_grad",
     "fft",
     "func",
+    "get_autocast_dtype",
+    "get_default_dtype",
     "grad",
     "inference_mode",
+    "is_autocast_enabled",
     "is_grad_enabled",
     "jit",
     "linalg",
@@ -56,6 +63,8 @@ __all__ = [
     "no_grad",
     "optim",
     "scan",
+    "set_default_dtype",
+    "set_grad_enabled",
     "signal",
     "special",
     "stack",
@@ -68,7 +77,7 @@ __all__ = [
 __all__ += functions.__all__
 
 # Imported when first used.
-_LATER = ("array_api", "autograd", "fft", "func", "linalg", "masked", "nn", "optim", "signal", "special")
+_LATER = ("amp", "array_api", "autograd", "fft", "func", "linalg", "masked", "nn", "optim", "signal", "special")
 
 
 def __getattr__(name: str) -> Any:

@@ -11,7 +11,7 @@ from typing import Any, Literal, overload
 
 import numpy as np
 
-from lazygrad.errors import DTypeError, user_line
+from lazygrad.errors import DTypeError, fail, user_line
 
 Kind = Literal["bool", "uint", "int", "float"]
 Scalar = bool | int | float
@@ -208,7 +208,7 @@ def promote_scalar(a: DType, value: Scalar) -> DType:
         return a
     if isinstance(value, int):
         return dtypes.int64 if a.is_bool else a
-    return a if a.is_float else dtypes.float32
+    return a if a.is_float else get_default_dtype()
 
 
 def of_numpy(array_type: Any) -> DType:
@@ -220,7 +220,35 @@ def of_numpy(array_type: Any) -> DType:
 
 
 def of_scalar(value: Scalar) -> DType:
-    """The default dtype of a Python scalar: bool, int64 or float32, as in PyTorch."""
+    """The default dtype of a Python scalar: bool, int64 or the default dtype (float32), as in PyTorch."""
     if isinstance(value, bool):
         return dtypes.bool
-    return dtypes.int64 if isinstance(value, int) else dtypes.float32
+    return dtypes.int64 if isinstance(value, int) else get_default_dtype()
+
+
+_default = [dtypes.float32]
+
+
+def get_default_dtype() -> DType:
+    """What floats of Python's, and new tensors without a dtype, are: float32, or what `set_default_dtype` was given.
+
+    >>> get_default_dtype()
+    float32
+    """
+    return _default[0]
+
+
+def set_default_dtype(d: DTypeLike) -> None:
+    """Have new tensors without a dtype, results of integers in floating operations, and layers be of `d` from now on.
+
+    In all threads. DTypeError for what is no floating dtype.
+
+    >>> set_default_dtype(dtypes.float64)
+    >>> get_default_dtype()
+    float64
+    >>> set_default_dtype(dtypes.float32)
+    """
+    dtype = as_dtype(d)
+    if not dtype.is_float:
+        fail(DTypeError, f"set_default_dtype: {dtype} is no floating dtype")
+    _default[0] = dtype

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypeVar
 
-from lazygrad.dtype import DTypeLike, as_dtype, dtypes
+from lazygrad.dtype import DTypeLike, as_dtype, get_default_dtype
 from lazygrad.errors import ArgumentError
 from lazygrad.ops.core import Core, fail
 from lazygrad.ops.operands import not_a_tensor
@@ -84,7 +84,7 @@ def _positive(what: str, n: int) -> int:
 
 def _frequencies(numbers: Tensor, duration: float, dtype: DTypeLike | None, requires_grad: bool) -> Tensor:
     """Divided in doubles, so that each is rounded once."""
-    kind = as_dtype(dtype, dtypes.float32)
+    kind = as_dtype(dtype, get_default_dtype())
     return Tensor(numbers.double().div(duration).cast(kind), requires_grad=requires_grad)
 
 

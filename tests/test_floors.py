@@ -36,6 +36,7 @@ FLOORS = {
     "lazygrad.linear_algebra": 7,
     "lazygrad.functions": 8,
     "lazygrad.special": 8,
+    "lazygrad.amp": 8,
     "lazygrad.autograd": 8,
     "lazygrad.einops_backend": 8,
     "lazygrad.fft": 8,

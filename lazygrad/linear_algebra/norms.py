@@ -10,6 +10,7 @@ from lazygrad.dtype import DTypeLike, as_dtype
 from lazygrad.errors import ArgumentError, DTypeError, ShapeError
 from lazygrad.linear_algebra.host import T
 from lazygrad.linear_algebra.spectral import svdvals
+from lazygrad.ops.autocast import autocasting
 from lazygrad.ops.core import Core, fail
 from lazygrad.ops.operands import not_a_tensor
 
@@ -87,6 +88,7 @@ def _by_singular_values(x: Any, order: Any, rows: int, columns: int) -> Any:
     return S.amax(-1) if order == 2 else S.amin(-1)
 
 
+@autocasting
 def norm(
     A: T,
     ord: float | str | None = None,

@@ -13,6 +13,7 @@ from lazygrad.linear_algebra.powers import reflections
 from lazygrad.linear_algebra.solving import need_regular
 from lazygrad.linear_algebra.substitution import order_of
 from lazygrad.linear_algebra.triangles import lu_parts, permutation, rows_in_order, solve_triangular
+from lazygrad.ops.autocast import autocasting
 from lazygrad.ops.core import Core, fail
 from lazygrad.ops.function import Function
 from lazygrad.ops.operands import not_a_tensor
@@ -55,6 +56,7 @@ class TriangularSolve(NamedTuple):
     cloned_coefficient: Any
 
 
+@autocasting
 def cholesky(input: T, upper: bool = False) -> T:
     """`linalg.cholesky`.
 
@@ -84,6 +86,7 @@ def _solved_twice(B: Any, L: Any) -> Any:
     return solve_triangular(L.mT, solve_triangular(L, B, upper=False), upper=True)
 
 
+@autocasting
 def cholesky_solve(B: T, L: T, upper: bool = False) -> T:
     """X with A X = B, where A = L L^T (or, if `upper`, L^T L).
 
@@ -97,6 +100,7 @@ def cholesky_solve(B: T, L: T, upper: bool = False) -> T:
     return _CholeskySolve.apply(B, L.mT if upper else L)  # type: ignore[no-any-return]
 
 
+@autocasting
 def cholesky_inverse(L: T, upper: bool = False) -> T:
     """The inverse of A = L L^T (or, if `upper`, of L^T L).
 
@@ -107,6 +111,7 @@ def cholesky_inverse(L: T, upper: bool = False) -> T:
     return cholesky_solve(eye_like(L), L, upper)
 
 
+@autocasting
 def pinverse(input: T, rcond: float = 1e-15) -> T:
     """`linalg.pinv` with `rtol=rcond`.
 
@@ -116,6 +121,7 @@ def pinverse(input: T, rcond: float = 1e-15) -> T:
     return pseudo.pinv(input, rtol=rcond)
 
 
+@autocasting
 def svd(input: T, some: bool = True, compute_uv: bool = True) -> OlderSVD:
     """U, S and V with A = U diag(S) V^T, as `linalg.svd`, which gives the transpose of V. With `some` only the first
     min(m, n) columns; without `compute_uv` U and V are zeros.
@@ -132,6 +138,7 @@ def svd(input: T, some: bool = True, compute_uv: bool = True) -> OlderSVD:
     return OlderSVD(zeros[0], spectral.svdvals(input), zeros[1])
 
 
+@autocasting
 def qr(input: T, some: bool = True) -> triangles.QR:
     """`linalg.qr`, "reduced" or, unless `some`, "complete".
 
@@ -229,6 +236,7 @@ def lu_solve_factored(LU: T, pivots: Any, B: T, *, left: bool = True, adjoint: b
     return solve_triangular(LU, solve_triangular(LU, turned, upper=False, unitriangular=True), upper=True)  # type: ignore[no-any-return]
 
 
+@autocasting
 def lu_solve(b: T, LU_data: T, LU_pivots: Any) -> T:
     """`linalg.lu_solve`, with its arguments in another order.
 
@@ -238,6 +246,7 @@ def lu_solve(b: T, LU_data: T, LU_pivots: Any) -> T:
     return lu_solve_factored(LU_data, LU_pivots, b)
 
 
+@autocasting
 def triangular_solve(
     b: T, A: T, upper: bool = True, transpose: bool = False, unitriangular: bool = False
 ) -> TriangularSolve:
@@ -254,6 +263,7 @@ def triangular_solve(
 # ---- reflections ----
 
 
+@autocasting
 def geqrf(input: T) -> Geqrf:
     """The QR factorization as LAPACK stores it: R above, below the vectors of reflections, and their factors tau.
 
@@ -267,6 +277,7 @@ def geqrf(input: T) -> Geqrf:
     return Geqrf(h.mT, tau)
 
 
+@autocasting
 def ormqr(input: T, tau: T, other: T, left: bool = True, transpose: bool = False) -> T:
     """Q @ other, or unless `left` other @ Q, Q being the whole product of the reflections of `geqrf`, or its transpose.
 

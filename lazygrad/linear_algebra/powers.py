@@ -14,11 +14,13 @@ from lazygrad.index.expr import dim_product
 from lazygrad.linear_algebra.host import T, check_floats, check_matrices, eye_like
 from lazygrad.linear_algebra.solving import inv, solve
 from lazygrad.linear_algebra.triangles import solve_triangular
+from lazygrad.ops.autocast import autocasting
 from lazygrad.ops.core import Core, fail
 from lazygrad.ops.joining import cat
 from lazygrad.ops.operands import not_a_tensor
 
 
+@autocasting
 def matrix_power(A: T, n: int) -> T:
     """A to the power of an integer, by repeated squares; for negative ones that of the inverse.
 
@@ -78,6 +80,7 @@ def matrix_exp(A: T) -> T:
     return result
 
 
+@autocasting
 def cross(input: T, other: T, *, dim: int = -1) -> T:
     """The cross product of vectors of 3 elements along `dim`; other dimensions broadcast.
 
@@ -89,6 +92,7 @@ def cross(input: T, other: T, *, dim: int = -1) -> T:
     return input.cross(other, dim)
 
 
+@autocasting
 def vecdot(x: T, y: T, *, dim: int = -1) -> T:
     """The inner products of vectors along `dim`; other dimensions broadcast.
 
@@ -130,6 +134,7 @@ def vander(x: T, *, N: int | None = None) -> T:
     return cat([ones, base.expand(*x.shape, count - 1).cumprod(-1)], -1)  # type: ignore[no-any-return]
 
 
+@autocasting
 def tensorinv(A: T, ind: int = 2) -> T:
     """The inverse of a tensor as a map from its last dimensions to its first `ind` ones, whose sizes have one product.
 
@@ -146,6 +151,7 @@ def tensorinv(A: T, ind: int = 2) -> T:
     return inv(A.reshape(-1 if n else 0, n)).reshape(*A.shape[ind:], *A.shape[:ind])
 
 
+@autocasting
 def tensorsolve(A: T, B: T, dims: Sequence[int] | None = None) -> T:
     """X with tensordot(A, X, X.ndim) = B; the dimensions `dims` of A are moved to its end before.
 
@@ -184,6 +190,7 @@ def reflections(V: Any, tau: Any) -> Any:
     return eye_like(V, int(m)) - V.matmul(right)
 
 
+@autocasting
 def householder_product(A: T, tau: T) -> T:
     """The first n columns of the product of k reflections, as LAPACK's `geqrf` stores them: A is (..., m, n), its lower
     triangle holds the vectors, and tau (..., k) their factors, m >= n >= k.

@@ -12,6 +12,7 @@ from lazygrad.linear_algebra.host import Array, T, check_floats, check_matrices,
 from lazygrad.linear_algebra.norms import matrix_norm
 from lazygrad.linear_algebra.solving import inv_ex
 from lazygrad.linear_algebra.spectral import eigh, svdvals
+from lazygrad.ops.autocast import autocasting
 from lazygrad.ops.core import Core, fail
 from lazygrad.ops.function import Function
 
@@ -108,6 +109,7 @@ def pinv(A: T, *, atol: Tolerance = None, rtol: Tolerance = None, hermitian: boo
 DRIVERS = ("gels", "gelsy", "gelsd", "gelss")
 
 
+@autocasting
 def lstsq(A: T, B: T, rcond: float | None = None, *, driver: str | None = None) -> LeastSquares:
     """X of the least norm with the least |A X - B|^2, for A (..., m, n) and B (..., m, k), or vectors B (..., m).
 
@@ -148,6 +150,7 @@ def lstsq(A: T, B: T, rcond: float | None = None, *, driver: str | None = None) 
 # ---- ranks and conditions ----
 
 
+@autocasting
 def matrix_rank(
     A: T, tol: Tolerance = None, hermitian: bool = False, *, atol: Tolerance = None, rtol: Tolerance = None
 ) -> T:
@@ -164,6 +167,7 @@ def matrix_rank(
     return (_bound(A, _largest(A, S), atol, rtol).unsqueeze(-1) < S).sum(-1)  # type: ignore[no-any-return]
 
 
+@autocasting
 def cond(A: T, p: Any = None) -> T:
     """The condition numbers of matrices: the norm of order `p` (2 if None) of A times that of its inverse.
 

@@ -10,6 +10,7 @@ from lazygrad.engine.run import read
 from lazygrad.errors import ArgumentError, LinAlgError, ShapeError
 from lazygrad.linear_algebra.host import Array, T, check_floats, check_matrices, each_matrix, on_host
 from lazygrad.linear_algebra.substitution import factored
+from lazygrad.ops.autocast import autocasting
 from lazygrad.ops.broadcast import broadcast_shape
 from lazygrad.ops.core import fail
 from lazygrad.ops.function import Function
@@ -108,6 +109,7 @@ def need_regular(what: str, A: Any, info: Any) -> None:
         fail(LinAlgError, f"{what}: a matrix of shape {list(A.shape)} is singular: pivot {k} is zero")
 
 
+@autocasting
 def solve(A: T, B: T, *, left: bool = True) -> T:
     """X with A X = B, or unless `left` X A = B, for matrices A (..., n, n); batches broadcast.
 
@@ -120,6 +122,7 @@ def solve(A: T, B: T, *, left: bool = True) -> T:
     return solve_ex(A, B, left=left, check_errors=True).result  # type: ignore[no-any-return]
 
 
+@autocasting
 def inv_ex(A: T, *, check_errors: bool = False) -> InvEx:
     """`inv` and, for each matrix, which pivot is zero (0: none), int32, instead of an error unless `check_errors`.
 
@@ -149,6 +152,7 @@ class _Inv(Function):
         return -X.mT.matmul(g).matmul(X.mT)
 
 
+@autocasting
 def inv(A: T) -> T:
     """The inverses of matrices (..., n, n), computed on the host. LinAlgError for singular ones.
 

@@ -9,6 +9,7 @@ import numpy as np
 from lazygrad.errors import ArgumentError, DTypeError
 from lazygrad.linear_algebra.host import Array, T, check_matrices, on_host
 from lazygrad.linear_algebra.solving import solve
+from lazygrad.ops.autocast import autocasting
 from lazygrad.ops.core import fail
 from lazygrad.ops.function import Function
 
@@ -71,6 +72,7 @@ class _Eigh(Function):
         return (g + g.mT) * 0.5, None
 
 
+@autocasting
 def eigh(A: T, UPLO: str = "L") -> Eigh:
     """The eigenvalues of symmetric matrices (..., n, n), ascending, and their orthonormal eigenvectors, as columns.
 
@@ -86,6 +88,7 @@ def eigh(A: T, UPLO: str = "L") -> Eigh:
     return Eigh(*_Eigh.apply(A, UPLO.upper()))
 
 
+@autocasting
 def eigvalsh(A: T, UPLO: str = "L") -> T:
     """The eigenvalues of symmetric matrices, ascending: those of `eigh`.
 
@@ -121,6 +124,7 @@ def _eig(A: Array) -> tuple[Array, Array]:
     return L, V
 
 
+@autocasting
 def eig(A: T) -> Eig:
     """The eigenvalues of matrices (..., n, n), and their eigenvectors of length 1, as columns, where all are real.
 
@@ -133,6 +137,7 @@ def eig(A: T) -> Eig:
     return Eig(*_Eig.apply(A))
 
 
+@autocasting
 def eigvals(A: T) -> T:
     """The eigenvalues of matrices: those of `eig`.
 
@@ -180,6 +185,7 @@ def _skew(X: Any) -> Any:
     return X - X.mT
 
 
+@autocasting
 def svd(A: T, full_matrices: bool = True, *, driver: str | None = None) -> SVD:
     """U, S and Vh with A = U diag(S) Vh: singular values (..., k), descending, k = min(m, n), and orthonormal vectors,
     the columns of U (..., m, m) and the rows of Vh (..., n, n); of the first k only unless `full_matrices`.
@@ -196,6 +202,7 @@ def svd(A: T, full_matrices: bool = True, *, driver: str | None = None) -> SVD:
     return SVD(*_SVD.apply(A, full_matrices))
 
 
+@autocasting
 def svdvals(A: T, *, driver: str | None = None) -> T:
     """The singular values of matrices (..., m, n), descending: (..., min(m, n)).
 

@@ -11,6 +11,7 @@ from lazygrad.errors import ArgumentError, GradientError, LinAlgError, ShapeErro
 from lazygrad.ir.node import const
 from lazygrad.linear_algebra.host import Array, T, check_matrices, each_matrix, on_host
 from lazygrad.linear_algebra.substitution import factored, order_of, solved_triangle
+from lazygrad.ops.autocast import autocasting
 from lazygrad.ops.core import fail
 from lazygrad.ops.function import Function
 from lazygrad.ops.joining import cat
@@ -122,6 +123,7 @@ def _cholesky_as_far_as_possible(A: Array) -> tuple[Array, int]:
     return L, 0 if low == len(A) else low + 1
 
 
+@autocasting
 def cholesky_ex(A: T, *, upper: bool = False, check_errors: bool = False) -> CholeskyEx:
     """`cholesky` and, for each matrix, the order of its first leading part that is not positive definite (0: none),
     int32, instead of an error unless `check_errors`.
@@ -137,6 +139,7 @@ def cholesky_ex(A: T, *, upper: bool = False, check_errors: bool = False) -> Cho
     return CholeskyEx(L.mT if upper else L, info)
 
 
+@autocasting
 def cholesky(A: T, *, upper: bool = False) -> T:
     """The lower triangle L with L L^T = A, for positive definite A (..., n, n); or, if `upper`, U with U^T U = A.
 
@@ -256,6 +259,7 @@ def _qr_gradient(Q: Any, R: Any, gQ: Any, gR: Any) -> Any:
     return solve_triangular(R.mT, gQ + Q.matmul(M + M.triu(1).mT), upper=False, left=False)
 
 
+@autocasting
 def qr(A: T, mode: str = "reduced") -> QR:
     """Q with orthonormal columns and an upper triangle R with A = Q R, for A (..., m, n) and k = min(m, n).
 

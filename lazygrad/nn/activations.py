@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lazygrad.dtype import DTypeLike, dtypes
+from lazygrad.dtype import DTypeLike, as_dtype, get_default_dtype
 from lazygrad.errors import ArgumentError, ShapeError, fail
 from lazygrad.nn import functional
 from lazygrad.nn.applied import Applied
@@ -262,7 +262,7 @@ class PReLU(Module):
     ) -> None:
         super().__init__()
         self.num_parameters, self.init = num_parameters, init
-        kind = dtypes.float32 if dtype is None else dtype
+        kind = as_dtype(dtype, get_default_dtype())
         self.weight = Tensor.full((num_parameters,), init, device=device, dtype=kind, requires_grad=True)
 
     def reset_parameters(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lazygrad.dtype import DTypeLike, dtypes
+from lazygrad.dtype import DTypeLike
 from lazygrad.errors import ArgumentError, fail
 from lazygrad.nn.functions.attention import multi_head_attention_forward
 from lazygrad.nn.init import xavier_normal_, xavier_uniform_, zeros_
@@ -43,7 +43,7 @@ class MultiheadAttention(Module):
         vdim: int | None = None,
         batch_first: bool = False,
         device: str | None = None,
-        dtype: DTypeLike = dtypes.float32,
+        dtype: DTypeLike | None = None,
     ) -> None:
         super().__init__()
         if embed_dim <= 0 or num_heads <= 0 or embed_dim % num_heads:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from lazygrad.dtype import DTypeLike, dtypes
+from lazygrad.dtype import DTypeLike
 from lazygrad.errors import ArgumentError, ShapeError, fail
 from lazygrad.nn.starting import StartsWithin, within
 from lazygrad.tensor import Tensor
@@ -64,7 +64,7 @@ class RNNCellBase(StartsWithin):
     """What RNNCell, LSTMCell and GRUCell have in common: the weights of one step. `mode`: which one it is."""
 
     def __init__(
-        self, mode: str, input_size: int, hidden_size: int, bias: bool, device: str | None, dtype: DTypeLike
+        self, mode: str, input_size: int, hidden_size: int, bias: bool, device: str | None, dtype: DTypeLike | None
     ) -> None:
         super().__init__()
         self.mode, self.input_size, self.hidden_size, self.bias = mode, input_size, hidden_size, bias
@@ -117,7 +117,7 @@ class RNNCell(RNNCellBase):
         bias: bool = True,
         nonlinearity: str = "tanh",
         device: str | None = None,
-        dtype: DTypeLike = dtypes.float32,
+        dtype: DTypeLike | None = None,
     ) -> None:
         super().__init__(rnn_mode("RNNCell", nonlinearity), input_size, hidden_size, bias, device, dtype)
         self.nonlinearity = nonlinearity
@@ -145,7 +145,7 @@ class LSTMCell(RNNCellBase):
         hidden_size: int,
         bias: bool = True,
         device: str | None = None,
-        dtype: DTypeLike = dtypes.float32,
+        dtype: DTypeLike | None = None,
     ) -> None:
         super().__init__("LSTM", input_size, hidden_size, bias, device, dtype)
 
@@ -168,7 +168,7 @@ class GRUCell(RNNCellBase):
         hidden_size: int,
         bias: bool = True,
         device: str | None = None,
-        dtype: DTypeLike = dtypes.float32,
+        dtype: DTypeLike | None = None,
     ) -> None:
         super().__init__("GRU", input_size, hidden_size, bias, device, dtype)
 

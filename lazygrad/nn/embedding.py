@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from lazygrad.dtype import DTypeLike, as_dtype, dtypes
+from lazygrad.dtype import DTypeLike, as_dtype, get_default_dtype
 from lazygrad.errors import ShapeError, fail
 from lazygrad.nn import functional
 from lazygrad.nn.functions.embeddings import row_of
@@ -38,7 +38,7 @@ class _Table(Module):
             fail(ShapeError, f"{type(self).__name__}: a table of shape {list(weight.shape)} for sizes {list(size)}")
         is_given = weight is not None
         if not is_given:
-            weight = Tensor.empty(*shape, device=device, dtype=as_dtype(dtype, dtypes.float32))
+            weight = Tensor.empty(*shape, device=device, dtype=as_dtype(dtype, get_default_dtype()))
         self.padding_idx = row_of(type(self).__name__, padding_idx, weight)
         self.weight = Parameter(weight, requires_grad=not frozen)
         if not is_given:

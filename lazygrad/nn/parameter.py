@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from lazygrad.dtype import DTypeLike, as_dtype, dtypes
+from lazygrad.dtype import DTypeLike, as_dtype, get_default_dtype
 from lazygrad.errors import ShapeError, fail
 from lazygrad.ir.node import Node
 from lazygrad.ops.core import make
@@ -101,7 +101,7 @@ class UninitializedParameter(_Unknown, Parameter):
 
     def __new__(cls, requires_grad: bool = True, device: str | None = None, dtype: DTypeLike | None = None) -> Self:
         """float32 unless told."""
-        none = Tensor.zeros(0, device=device, dtype=as_dtype(dtype, dtypes.float32))
+        none = Tensor.zeros(0, device=device, dtype=as_dtype(dtype, get_default_dtype()))
         return super().__new__(cls, none, requires_grad=requires_grad)
 
 
@@ -112,7 +112,7 @@ class UninitializedBuffer(_Unknown, Buffer):
 
     def __new__(cls, device: str | None = None, dtype: DTypeLike | None = None, *, persistent: bool = True) -> Self:
         """float32 unless told."""
-        none = Tensor.zeros(0, device=device, dtype=as_dtype(dtype, dtypes.float32))
+        none = Tensor.zeros(0, device=device, dtype=as_dtype(dtype, get_default_dtype()))
         return super().__new__(cls, none, persistent=persistent)
 
 

@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from lazygrad.dtype import DTypeLike, dtypes
+from lazygrad.dtype import DTypeLike
 from lazygrad.errors import ArgumentError, DTypeError, OperandError, ShapeError, fail
 from lazygrad.nn.cells import GATES, State, rnn_mode, step_of
 from lazygrad.nn.starting import StartsWithin, within
@@ -37,7 +37,7 @@ class RNNBase(StartsWithin):
         bidirectional: bool = False,
         proj_size: int = 0,
         device: str | None = None,
-        dtype: DTypeLike = dtypes.float32,
+        dtype: DTypeLike | None = None,
     ) -> None:
         super().__init__()
         self.mode, self.bias, self.batch_first, self.bidirectional = mode, bias, batch_first, bidirectional
@@ -231,7 +231,7 @@ class RNN(RNNBase):
         dropout: float = 0.0,
         bidirectional: bool = False,
         device: str | None = None,
-        dtype: DTypeLike = dtypes.float32,
+        dtype: DTypeLike | None = None,
     ) -> None:
         self.nonlinearity = nonlinearity
         settings = (num_layers, bias, batch_first, dropout, bidirectional, 0, device, dtype)
@@ -261,7 +261,7 @@ class LSTM(RNNBase):
         bidirectional: bool = False,
         proj_size: int = 0,
         device: str | None = None,
-        dtype: DTypeLike = dtypes.float32,
+        dtype: DTypeLike | None = None,
     ) -> None:
         settings = (num_layers, bias, batch_first, dropout, bidirectional, proj_size, device, dtype)
         super().__init__("LSTM", input_size, hidden_size, *settings)
@@ -285,7 +285,7 @@ class GRU(RNNBase):
         dropout: float = 0.0,
         bidirectional: bool = False,
         device: str | None = None,
-        dtype: DTypeLike = dtypes.float32,
+        dtype: DTypeLike | None = None,
     ) -> None:
         settings = (num_layers, bias, batch_first, dropout, bidirectional, 0, device, dtype)
         super().__init__("GRU", input_size, hidden_size, *settings)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from lazygrad.dtype import DTypeLike, as_dtype, dtypes
+from lazygrad.dtype import DTypeLike, as_dtype, get_default_dtype
 from lazygrad.nn.init import constant_, uniform_
 from lazygrad.nn.module import Module
 from lazygrad.ops.arguments import new_shape
@@ -15,7 +15,7 @@ from lazygrad.tensor import Tensor
 def within(shape: tuple[int, ...], fan_in: int, dtype: DTypeLike | None, device: str | None) -> Tensor:
     """A parameter of uniform numbers within 1 / sqrt(fan_in); zeros where nothing comes in."""
     new_shape(shape, "weight")
-    dtype = as_dtype(dtype, dtypes.float32)
+    dtype = as_dtype(dtype, get_default_dtype())
     if not fan_in:
         return Tensor.zeros(*shape, dtype=dtype, device=device, requires_grad=True)
     bound = 1 / math.sqrt(fan_in)
@@ -24,7 +24,7 @@ def within(shape: tuple[int, ...], fan_in: int, dtype: DTypeLike | None, device:
 
 def filled(shape: Sequence[int], value: float, device: str | None, dtype: DTypeLike | None) -> Tensor:
     """A parameter that is `value` everywhere, float32 unless told."""
-    kind = as_dtype(dtype, dtypes.float32)
+    kind = as_dtype(dtype, get_default_dtype())
     return Tensor.full(tuple(shape), value, device=device, dtype=kind, requires_grad=True)
 
 

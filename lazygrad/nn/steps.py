@@ -67,7 +67,7 @@ def run(
     given = (gates,) if running is None else (gates, running)
 
     def once(state: State, now: tuple[Tensor, ...]) -> tuple[State, Tensor]:
-        after: State = step(now[0], state)
+        after: State = tuple(a.cast(b.dtype) for a, b in zip(step(now[0], state), state))  # of autocast's dtype, maybe
         if running is not None:
             after = tuple(a.where(now[1], b) for a, b in zip(after, state))
         return after, after[0]

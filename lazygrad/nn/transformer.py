@@ -7,7 +7,7 @@ from collections.abc import Callable
 from copy import deepcopy
 from typing import Any
 
-from lazygrad.dtype import DTypeLike, dtypes
+from lazygrad.dtype import DTypeLike
 from lazygrad.errors import ArgumentError, ShapeError, fail
 from lazygrad.nn.attention import MultiheadAttention
 from lazygrad.nn.containers import ModuleList
@@ -38,7 +38,7 @@ class _Layer(Module):
         norm_first: bool = False,
         bias: bool = True,
         device: str | None = None,
-        dtype: DTypeLike = dtypes.float32,
+        dtype: DTypeLike | None = None,
     ) -> None:
         super().__init__()
         if isinstance(activation, str) and activation not in _ACTIVATIONS:
@@ -242,7 +242,7 @@ class Transformer(Module):
         norm_first: bool = False,
         bias: bool = True,
         device: str | None = None,
-        dtype: DTypeLike = dtypes.float32,
+        dtype: DTypeLike | None = None,
     ) -> None:
         super().__init__()
         settings = (dim_feedforward, dropout, activation, layer_norm_eps, batch_first, norm_first, bias, device, dtype)
@@ -287,9 +287,7 @@ class Transformer(Module):
         return result
 
     @staticmethod
-    def generate_square_subsequent_mask(
-        sz: int, device: str | None = None, dtype: DTypeLike = dtypes.float32
-    ) -> Tensor:
+    def generate_square_subsequent_mask(sz: int, device: str | None = None, dtype: DTypeLike | None = None) -> Tensor:
         """The mask (sz, sz) that hides later positions: -inf above the diagonal, else 0.
 
         >>> nn.Transformer.generate_square_subsequent_mask(2).tolist()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from lazygrad.dtype import dtypes, promote_scalar
+from lazygrad.dtype import dtypes, get_default_dtype, promote_scalar
 from lazygrad.errors import ArgumentError, DTypeError
 from lazygrad.ir.build import mul
 from lazygrad.ir.call import FLAT
@@ -172,7 +172,7 @@ class Arithmetic(Rounding):
         [0.5, 2.0]
         """
         divisor = self._beside(other)
-        divisor = divisor if divisor.dtype.is_float else divisor.cast(dtypes.float32)  # integers hold no `eps`
+        divisor = divisor if divisor.dtype.is_float else divisor.cast(get_default_dtype())  # integers hold no `eps`
         least = (divisor < 0)._choose(-eps, eps).cast(divisor.dtype)
         return self.div((divisor.abs() < eps)._choose(least, divisor))
 
@@ -254,7 +254,7 @@ def _divide(a: T, other: Operand, rounding: str | None) -> T:
     if rounding not in (None, "floor", "trunc"):
         fail(ArgumentError, f"div: rounding_mode is None, 'floor' or 'trunc', not {rounding!r}")
     if rounding is None:
-        kind = x.dtype if x.dtype.is_float else dtypes.float32
+        kind = x.dtype if x.dtype.is_float else get_default_dtype()
         return a._out(node(Op.DIV, (cast(x, kind), cast(y, kind))), *others)
     quotient = floor_quotient(x, y) if rounding == "floor" else truncated_quotient(x, y)
     return a._out(call(quotient, (x, y), FLAT) if quotient.dtype.is_float else quotient, *others)

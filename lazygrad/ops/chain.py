@@ -8,10 +8,12 @@ from typing import Any
 
 from lazygrad.errors import ArgumentError, ShapeError
 from lazygrad.index.expr import Expr
+from lazygrad.ops.autocast import autocasting
 from lazygrad.ops.core import Core, fail
 from lazygrad.ops.operands import not_a_tensor
 
 
+@autocasting
 def multi_dot(tensors: Sequence[Any]) -> Any:
     """The product of two matrices or more, in the order of the fewest multiplications; the first and the last one may
     be vectors.
@@ -59,6 +61,7 @@ def _product(tensors: list[Any], best: dict[tuple[int, int], int], i: int, j: in
     return _product(tensors, best, i, k).matmul(_product(tensors, best, k + 1, j))
 
 
+@autocasting
 def chain_matmul(*matrices: Any) -> Any:
     """The product of matrices in the order of the fewest multiplications, as `linalg.multi_dot`.
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial, wraps
 from typing import TYPE_CHECKING, Any
 
-from lazygrad.dtype import DTypeLike, as_dtype, dtypes
+from lazygrad.dtype import DTypeLike, as_dtype, get_default_dtype
 from lazygrad.engine.generator import Generator
 from lazygrad.errors import ArgumentError, DTypeError, ShapeError
 from lazygrad.ops.arguments import number
@@ -66,7 +66,9 @@ class Chance(Random):
         first = size[0] if size else None
         if not isinstance(first, Core):
             drawn = cls.rand(*size, generator=generator, device=device)
-            return drawn.lt(probability("bernoulli", 0.5 if p is None else p)).cast(as_dtype(dtype, dtypes.float32))
+            return drawn.lt(probability("bernoulli", 0.5 if p is None else p)).cast(
+                as_dtype(dtype, get_default_dtype())
+            )
         assert isinstance(first, Chance)
         p = size[1] if len(size) == 2 and p is None else p
         if p is not None:

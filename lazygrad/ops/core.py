@@ -21,6 +21,7 @@ from lazygrad.ir.node import Node, cast, detach, node
 from lazygrad.ir.op import Op
 from lazygrad.ir.signature import Shape
 from lazygrad.ops.aliases import Member, view_of
+from lazygrad.ops.autocast import autocast_methods
 from lazygrad.ops.broadcast import broadcast_shape, broadcast_to
 from lazygrad.ops.fitting import RangeError, constant, fitted, fitting
 from lazygrad.ops.layout import Change, detached
@@ -151,6 +152,7 @@ class Core(Member):
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
         spell_methods(cls)
+        autocast_methods(cls)
 
     # ---- inputs and results ----
 

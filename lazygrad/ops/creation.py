@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from lazygrad.dtype import BY_NAME, DType, DTypeLike, Scalar, as_dtype, dtypes, of_numpy, of_scalar
+from lazygrad.dtype import BY_NAME, DType, DTypeLike, Scalar, as_dtype, dtypes, get_default_dtype, of_numpy, of_scalar
 from lazygrad.engine.run import own, upload
 from lazygrad.errors import ArgumentError, DTypeError, GradientError, ShapeError
 from lazygrad.index.expr import Dim, Expr, as_dim, lift
@@ -52,7 +52,7 @@ def as_array(data: Any, dtype: DType | None) -> tuple[np.ndarray[Any, Any], DTyp
         array = as_written(data, array)
     if dtype is None:
         is_list = isinstance(data, (list, tuple))
-        dtype = dtypes.float32 if is_list and array.dtype == np.float64 else of_numpy(array.dtype)
+        dtype = get_default_dtype() if is_list and array.dtype == np.float64 else of_numpy(array.dtype)
     if isinstance(data, (list, tuple)):
         all_fitting("Tensor", array, dtype)
     if array.dtype == np.bool_ and not dtype.is_bool:
@@ -118,7 +118,10 @@ class Creation(Reduce):
         [[0.0, 0.0], [0.0, 0.0]]
         """
         return leaf(
-            cls, const(0, as_dtype(dtype, dtypes.float32), new_shape(size, "zeros")), device_name(device), requires_grad
+            cls,
+            const(0, as_dtype(dtype, get_default_dtype()), new_shape(size, "zeros")),
+            device_name(device),
+            requires_grad,
         )
 
     @classmethod
@@ -131,7 +134,10 @@ class Creation(Reduce):
         [1, 1]
         """
         return leaf(
-            cls, const(1, as_dtype(dtype, dtypes.float32), new_shape(size, "ones")), device_name(device), requires_grad
+            cls,
+            const(1, as_dtype(dtype, get_default_dtype()), new_shape(size, "ones")),
+            device_name(device),
+            requires_grad,
         )
 
     @classmethod
@@ -168,7 +174,7 @@ class Creation(Reduce):
             return cls._positions(first, last, step, dtype, device, requires_grad)
         first, last, step = (number("arange", v) for v in (first, last, step))
         kind = as_dtype(
-            dtype, dtypes.float32 if any(isinstance(v, float) for v in (first, last, step)) else dtypes.int64
+            dtype, get_default_dtype() if any(isinstance(v, float) for v in (first, last, step)) else dtypes.int64
         )
         if not all(math.isfinite(v) for v in (first, last, step)):
             fail(ArgumentError, f"arange: from {first} to {last} by {step}; they must be finite")
@@ -216,7 +222,7 @@ class Creation(Reduce):
         if isinstance(steps, Expr):
             fail(ArgumentError, f"linspace: the number of steps must be a number; {steps} is not known yet")
         start, end, steps = number("linspace", start), number("linspace", end), new_size(steps, "linspace")
-        kind, name = as_dtype(dtype, dtypes.float32), device_name(device)
+        kind, name = as_dtype(dtype, get_default_dtype()), device_name(device)
         if kind.is_bool:
             fail(DTypeError, "linspace: numbers at equal distances are no bools; take a floating or an integer dtype")
         if kind.is_int:  # both ends are integers, as PyTorch has it; the steps between them need not be
@@ -250,7 +256,7 @@ class Creation(Reduce):
         """
         sizes = new_shape([n, n if m is None else m], "eye")
         rows, columns = (cls.arange(size, device=device) for size in sizes)
-        value = rows.unsqueeze(1).eq(columns).cast(as_dtype(dtype, dtypes.float32)).node
+        value = rows.unsqueeze(1).eq(columns).cast(as_dtype(dtype, get_default_dtype())).node
         return leaf(cls, value, rows.device, requires_grad)
 
 

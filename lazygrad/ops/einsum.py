@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from lazygrad.errors import ArgumentError, ShapeError
 from lazygrad.ops import layout
 from lazygrad.ops.aliases import view_of
+from lazygrad.ops.autocast import autocasting
 from lazygrad.ops.core import Core, fail
 from lazygrad.ops.matmul import Matmul, accumulation
 from lazygrad.ops.operands import not_a_tensor
@@ -18,6 +19,7 @@ Terms = list[list[str]]  # for each operand, what names each of its dimensions
 _ELLIPSIS = "..."
 
 
+@autocasting
 def einsum(equation: Any, *operands: Any) -> Any:
     """The sum of products that `equation` names: "ij,jk->ik" is the product of two matrices.
 

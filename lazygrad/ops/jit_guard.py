@@ -27,7 +27,7 @@ from lazygrad.ops.jit_modules import Changes
 from lazygrad.ops.jit_record import Reads
 from lazygrad.ops.jit_result import containers_in
 from lazygrad.ops.jit_walk import Walk
-from lazygrad.ops.mode import mode
+from lazygrad.ops.mode import in_force
 from lazygrad.settings import settings
 
 
@@ -78,7 +78,7 @@ def kind(leaves: Sequence[Any], structure: Hashable, names: Names) -> Hashable:
 
     `names` are the variables in them, which count without their values.
     """
-    parts: list[Hashable] = [structure, mode.enabled, settings.float32_matmul_precision, settings.device]
+    parts: list[Hashable] = [structure, *in_force(), settings.float32_matmul_precision, settings.device]
     first: dict[int, int] = {}
     for x in leaves:
         if isinstance(x, Core):

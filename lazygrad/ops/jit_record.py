@@ -17,7 +17,7 @@ from lazygrad.engine.tracing import tracing
 from lazygrad.errors import user_line
 from lazygrad.ops.core import Core
 from lazygrad.ops.jit_code import Names, Path, home_of, home_of_class, names_in
-from lazygrad.ops.mode import mode
+from lazygrad.ops.mode import restore_all, states
 
 UNKNOWN = object()
 _NO_ANSWER = (bool, int, float, complex, str, bytes, type(None), tuple, list, dict, set, frozenset, Core)
@@ -132,7 +132,7 @@ class Recorder:
 
     def run(self, function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
         """What `function` returns; whatever it runs is recorded, unless that is `lost`."""
-        before, event, modes = sys.getprofile(), self._event, mode.state()
+        before, event, modes = sys.getprofile(), self._event, states()
         try:
             tracing.observer = event
             sys.setprofile(event)
@@ -141,7 +141,7 @@ class Recorder:
             return result
         except BaseException:
             # An interrupt can come while the interpreter reports that `__exit__` of no_grad is called: before it is.
-            mode.restore(modes)
+            restore_all(modes)
             raise
         finally:  # an interrupt may come here, too: in the first call, so what is no call goes before it
             self._over, tracing.observer = True, None

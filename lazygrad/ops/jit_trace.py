@@ -29,7 +29,7 @@ from lazygrad.ops.jit_record import Reads, Recorder
 from lazygrad.ops.jit_result import Container, Given, containers_in, pack
 from lazygrad.ops.jit_views import relations_of
 from lazygrad.ops.jit_watch import Held, Watching
-from lazygrad.ops.mode import mode
+from lazygrad.ops.mode import in_force, restore_all, states
 from lazygrad.ops.tree import flatten, unflatten
 from lazygrad.runtime.base import Storage
 from lazygrad.runtime.registry import default_device
@@ -120,7 +120,7 @@ class Tracer:
         leaves, structure = flatten(given)
         containers = list(containers_in(given))
         self.guard.before()
-        modes, enabled, recorder = mode.state(), mode.enabled, Recorder()
+        modes, before, recorder = states(), in_force(), Recorder()
         try:
             tracing.watch = watch
             watched.append(watch)
@@ -128,9 +128,10 @@ class Tracer:
         finally:
             tracing.watch = None
             watched[:] = [w for w in watched if w is not watch]
-        if mode.enabled is not enabled:
-            mode.restore(modes)
-            raise JitError("jit: the function leaves no_grad or enable_grad on; leave it inside, or enter it outside")
+        if in_force() != before:
+            restore_all(modes)
+            what = "the function leaves no_grad or enable_grad on, or another mode"
+            raise JitError(f"jit: {what}; leave it inside, or enter it outside")
         reads = recorder.reads
         if reads.impure:
             raise JitError(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from lazygrad.dtype import promote
 from lazygrad.errors import ArgumentError, OperandError, ShapeError
 from lazygrad.ir.node import cast
+from lazygrad.ops.autocast import autocasting
 from lazygrad.ops.concatenation import side_by_side
 from lazygrad.ops.core import Core, fail
 from lazygrad.ops.gathering import Gathering
@@ -90,6 +91,7 @@ class Joining(Gathering, Splitting):
         return stack([self, *tensors], dim)
 
 
+@autocasting
 @spelled
 def cat(tensors: Sequence[T], dim: int = 0) -> T:
     """The tensors behind each other along `dim`; their other sizes are equal, their dtypes promote.
@@ -128,6 +130,7 @@ def check_tensors(what: str, tensors: Any) -> None:
             not_a_tensor(what, t, "Tensors")
 
 
+@autocasting
 @spelled
 def stack(tensors: Sequence[T], dim: int = 0) -> T:
     """Tensors of one shape beside each other along a new dimension `dim`.

@@ -1,4 +1,4 @@
-"""Whether operations are recorded for gradients, per thread.
+"""Whether operations are recorded for gradients, and other modes that a thread is in.
 
 A mode is in force as long as a lock is held, for one reason: a lock is entered and left by functions written in C. An
 exception that a signal raises, Ctrl-C, comes before or after such a function but never inside, so no interrupt leaves
@@ -8,56 +8,114 @@ exception that a signal raises, Ctrl-C, comes before or after such a function bu
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from contextlib import ContextDecorator
 from itertools import takewhile
-from typing import Any, NamedTuple, overload
+from typing import Any, NamedTuple, TypeVar, overload
+
+from lazygrad.dtype import get_default_dtype, set_default_dtype
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 class _Entered(NamedTuple):
     """A mode that is in force while `lock` is held."""
 
     lock: threading.Lock
-    value: bool
+    value: Any
     owner: object
 
 
-class _Mode(threading.local):
-    """The modes that this thread has entered, outermost first. Who leaves one leaves those inside it."""
+class _State(NamedTuple):
+    base: Any
+    entered: tuple[_Entered, ...]
 
-    def __init__(self) -> None:
+
+class Mode(threading.local):
+    """What this thread has entered, outermost first; who leaves one leaves those inside it."""
+
+    def __init__(self, default: Hashable) -> None:
+        self._base: Any = default
         self._entered: list[_Entered] = []
 
     @property
-    def enabled(self) -> bool:
-        """False inside `no_grad`."""
-        value = True
+    def value(self) -> Any:
+        """What is in force."""
+        value = self._base
         for entered in self._entered:
             if not entered.lock.locked():
                 break
             value = entered.value
         return value
 
-    def lock_of(self, owner: object, value: bool, entering: bool) -> threading.Lock:
-        """The lock that `owner` is about to enter, or the one that it is to leave."""
-        there = self._entered
-        last = next((e for e in reversed(there) if e.owner is owner), None)
-        if last is not None and not (entering and last.lock.locked()):
-            return last.lock
+    @property
+    def enabled(self) -> bool:
+        """`value` of a mode that is on or off: False inside `no_grad`."""
+        return bool(self.value)
+
+    def set(self, value: Hashable) -> None:
+        """Change what is in force, until what was entered last is left."""
+        entered = self.state().entered
+        if entered:
+            self._entered[:] = (*entered[:-1], entered[-1]._replace(value=value))
+        else:
+            self._base = value
+
+    def lock_to_enter(self, owner: object, value: Hashable) -> threading.Lock:
+        """The lock that `owner` is about to enter."""
         new = _Entered(threading.Lock(), value, owner)
-        there[:] = (*self.state(), new)
+        self._entered[:] = (*self.state().entered, new)
         return new.lock
 
-    def state(self) -> Sequence[_Entered]:
+    def lock_to_leave(self, owner: object, entered: bool) -> threading.Lock:
+        """The lock that `owner` is to leave: what it has `entered`, or will when it goes on."""
+        there = [e for e in self._entered if e.owner is owner]
+        held = [e for e in there if e.lock.locked()] if entered else there
+        return (held or there)[-1].lock
+
+    def state(self) -> _State:
         """What `restore` needs to go back to the modes in force now."""
-        return tuple(takewhile(lambda e: e.lock.locked(), self._entered))
+        return _State(self._base, tuple(takewhile(lambda e: e.lock.locked(), self._entered)))
 
-    def restore(self, state: Sequence[_Entered]) -> None:
+    def restore(self, state: _State) -> None:
         """Leave what was entered since, and was not left."""
-        self._entered[:] = state
+        self._base = state.base
+        self._entered[:] = state.entered
 
 
-mode = _Mode()
+class _DefaultDType:
+    """The one mode that is not a thread's own: what floats are where nothing else is said."""
+
+    value = property(lambda self: get_default_dtype())
+
+    def state(self) -> Any:
+        """The dtype."""
+        return get_default_dtype()
+
+    def restore(self, state: Any) -> None:
+        """Go back to it."""
+        set_default_dtype(state)
+
+
+mode = Mode(True)  # of gradients
+casting = Mode(())  # of autocast: (kind of device, dtype) of those where it is on
+MODES: Sequence[Any] = (mode, casting, _DefaultDType())
+
+
+def in_force() -> tuple[Hashable, ...]:
+    """What all modes are: results of the same operation are the same where this is equal."""
+    return tuple(m.value for m in MODES)
+
+
+def states() -> Sequence[Any]:
+    """What `restore_all` needs to go back to the modes in force now."""
+    return [m.state() for m in MODES]
+
+
+def restore_all(states: Sequence[Any]) -> None:
+    """Leave whatever was entered since, and was not left."""
+    for m, state in zip(MODES, states):
+        m.restore(state)
 
 
 class _OfLock:
@@ -69,24 +127,34 @@ class _OfLock:
     @overload
     def __get__(self, instance: None, owner: type) -> _OfLock: ...
     @overload
-    def __get__(self, instance: _GradientMode, owner: type) -> Callable[..., None]: ...
-    def __get__(self, instance: _GradientMode | None, owner: type) -> Any:
+    def __get__(self, instance: InMode, owner: type) -> Callable[..., None]: ...
+    def __get__(self, instance: InMode | None, owner: type) -> Any:
         if instance is None:
             return self
-        return getattr(mode.lock_of(instance, instance.value, self.name == "__enter__"), self.name)
+        if self.name == "__enter__":
+            return instance.mode.lock_to_enter(instance, instance.entering()).__enter__
+        return instance.mode.lock_to_leave(instance, entered=False).__exit__
 
-    def __call__(self, instance: _GradientMode, *args: object) -> None:  # as contextlib.ExitStack calls it
-        getattr(instance, self.name)(*args)
+    def __call__(self, instance: InMode, *args: object) -> None:  # as contextlib.ExitStack calls it
+        if self.name == "__enter__":
+            instance.__enter__()
+        else:
+            instance.mode.lock_to_leave(instance, entered=True).__exit__(None, None, None)
 
 
-class _GradientMode(ContextDecorator):
-    """Sets the mode inside a `with` block or a decorated function, and restores what was there; may be nested."""
+class InMode(ContextDecorator):
+    """Sets a mode inside a `with` block or a decorated function, and restores what was there; may be nested."""
 
-    value = True
+    mode = mode
+    value: Any = True
     __enter__, __exit__ = _OfLock("__enter__"), _OfLock("__exit__")
 
+    def entering(self) -> Hashable:
+        """What the mode becomes."""
+        return self.value  # type: ignore[no-any-return]
 
-class no_grad(_GradientMode):  # noqa: N801 - PyTorch's name
+
+class no_grad(InMode):  # noqa: N801 - PyTorch's name
     """Results need no gradient: a context manager, and with parentheses a decorator.
 
     >>> from lazygrad import Tensor
@@ -99,7 +167,7 @@ class no_grad(_GradientMode):  # noqa: N801 - PyTorch's name
     value = False
 
 
-class enable_grad(_GradientMode):  # noqa: N801 - PyTorch's name
+class enable_grad(InMode):  # noqa: N801 - PyTorch's name
     """Undoes `no_grad` inside it.
 
     >>> from lazygrad import Tensor
@@ -113,7 +181,7 @@ class enable_grad(_GradientMode):  # noqa: N801 - PyTorch's name
     value = True
 
 
-class inference_mode(_GradientMode):  # noqa: N801 - PyTorch's name
+class inference_mode(InMode):  # noqa: N801 - PyTorch's name
     """`no_grad`, or with `mode=False` its opposite: a context manager, and a decorator.
 
     >>> from lazygrad import Tensor
@@ -125,6 +193,39 @@ class inference_mode(_GradientMode):  # noqa: N801 - PyTorch's name
 
     def __init__(self, mode: bool = True) -> None:
         self.value = not mode
+
+
+class set_grad_enabled(InMode):  # noqa: N801 - PyTorch's name
+    """Records operations from now on, or stops that: until the end of the `with` block, where it is that of one.
+
+    Around a function, with parentheses as a decorator, it changes nothing outside of that.
+
+    >>> _ = set_grad_enabled(False)
+    >>> is_grad_enabled()
+    False
+    >>> with set_grad_enabled(True): is_grad_enabled()
+    True
+    >>> _ = set_grad_enabled(True)
+    """
+
+    def __init__(self, mode: bool) -> None:
+        self.value, self._before = mode, self.mode.value
+        self._is_set = True
+        self.mode.set(mode)
+
+    def entering(self) -> Hashable:
+        """The mode, which from now on has an end."""
+        self._take_back()
+        return super().entering()
+
+    def _take_back(self) -> None:
+        if self._is_set:
+            self._is_set = False
+            self.mode.set(self._before)
+
+    def __call__(self, func: F) -> F:
+        self._take_back()
+        return super().__call__(func)
 
 
 def is_grad_enabled() -> bool:

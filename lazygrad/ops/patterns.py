@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lazygrad.dtype import DType, DTypeLike, Scalar, as_dtype, dtypes
+from lazygrad.dtype import DType, DTypeLike, Scalar, as_dtype, dtypes, get_default_dtype
 from lazygrad.engine.run import upload
 from lazygrad.errors import ArgumentError, ShapeError
 from lazygrad.ir.elements import cast_array, to_storage
@@ -44,7 +44,7 @@ class Patterns(Prefixes, Likes):
         >>> Tensor.logspace(0, 2, 3).tolist()
         [1.0, 10.0, 100.0]
         """
-        kind, name = as_dtype(dtype, dtypes.float32), device_name(device)
+        kind, name = as_dtype(dtype, get_default_dtype()), device_name(device)
         first, last, power = (number("logspace", v) for v in (start, end, base))
         if steps < 0:
             fail(ArgumentError, f"logspace: the number of steps is {steps}, less than 0")
@@ -100,7 +100,7 @@ class Patterns(Prefixes, Likes):
         >>> Tensor.scalar_tensor(3)
         tensor(3.)
         """
-        kind, value = as_dtype(dtype, dtypes.float32), number("scalar_tensor", s)
+        kind, value = as_dtype(dtype, get_default_dtype()), number("scalar_tensor", s)
         return leaf(cls, fitted("scalar_tensor", value, kind), device_name(device), requires_grad)
 
     @classmethod

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from lazygrad.dtype import dtypes
+from lazygrad.dtype import dtypes, get_default_dtype
 from lazygrad.ops.core import Core
 
 P = ParamSpec("P")
@@ -15,15 +15,15 @@ T = TypeVar("T", bound=Core)
 
 def in_float(method: Callable[Concatenate[T, P], T]) -> Callable[Concatenate[T, P], T]:
     """Compute a composed function in floats of at least 32 bits: 16-bit floats go through float32, so that they are
-    rounded once, and integers become float32.
+    rounded once, and integers become the default dtype, float32.
     """
 
     @wraps(method)
     def wide(self: T, *args: P.args, **kwargs: P.kwargs) -> T:
-        dtype = self.node.dtype
+        dtype = self.node.dtype if self.node.dtype.is_float else get_default_dtype()
         if dtype.is_half:
             return method(self.cast(dtypes.float32), *args, **kwargs).cast(dtype)
-        return method(self if dtype.is_float else self.cast(dtypes.float32), *args, **kwargs)
+        return method(self.cast(dtype), *args, **kwargs)
 
     return wide  # type: ignore[return-value]
 
@@ -50,7 +50,7 @@ def in_double(method: Callable[Concatenate[T, P], T]) -> Callable[Concatenate[T,
 
     @wraps(method)
     def wide(self: T, *args: P.args, **kwargs: P.kwargs) -> T:
-        dtype = self.node.dtype if self.node.dtype.is_float else dtypes.float32
+        dtype = self.node.dtype if self.node.dtype.is_float else get_default_dtype()
         return method(self.cast(dtypes.float64), *args, **kwargs).cast(dtype)
 
     return wide  # type: ignore[return-value]

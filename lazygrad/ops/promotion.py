@@ -9,7 +9,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import numpy as np
 
-from lazygrad.dtype import DType, category, dtypes, of_numpy, promote, promote_scalar
+from lazygrad.dtype import DType, category, dtypes, get_default_dtype, of_numpy, promote, promote_scalar
 from lazygrad.index.expr import Expr
 from lazygrad.ops.broadcast import broadcast_shape, broadcast_to
 from lazygrad.ops.core import Core, Operand, scalar
@@ -75,11 +75,11 @@ def in_floats(method: Callable[Concatenate[T, P], T]) -> Callable[Concatenate[T,
     @wraps(method)
     def wide(self: T, *others: Any, **options: Any) -> T:
         alike = together(name, self, *others)
-        dtype = alike[0].dtype
-        if dtype.is_float and not dtype.is_half:
-            return method(*alike, **options)  # type: ignore[arg-type]
+        dtype = alike[0].dtype if alike[0].dtype.is_float else get_default_dtype()
+        if not dtype.is_half:
+            return method(*(t.cast(dtype) for t in alike), **options)  # type: ignore[arg-type]
         result = method(*(t.cast(dtypes.float32) for t in alike), **options)  # type: ignore[arg-type]
-        return result.cast(dtype) if dtype.is_half and result.dtype.is_float else result
+        return result.cast(dtype) if result.dtype.is_float else result
 
     return wide  # type: ignore[return-value]
 
@@ -91,7 +91,7 @@ def in_doubles(method: Callable[Concatenate[T, P], T]) -> Callable[Concatenate[T
     @wraps(method)
     def wide(self: T, *others: Any, **options: Any) -> T:
         alike = together(name, self, *others)
-        dtype = alike[0].dtype if alike[0].dtype.is_float else dtypes.float32
+        dtype = alike[0].dtype if alike[0].dtype.is_float else get_default_dtype()
         return method(*(t.cast(dtypes.float64) for t in alike), **options).cast(dtype)  # type: ignore[arg-type]
 
     return wide  # type: ignore[return-value]

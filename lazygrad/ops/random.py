@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from lazygrad.dtype import DType, DTypeLike, as_dtype, dtypes
+from lazygrad.dtype import DType, DTypeLike, as_dtype, dtypes, get_default_dtype
 from lazygrad.engine.generator import Generator
 from lazygrad.errors import ArgumentError, DTypeError
 from lazygrad.ir.elements import values_between
@@ -282,7 +282,7 @@ def _at_least_32_bits(dtype: DType) -> DType:
 
 
 def _float(what: str, dtype: DTypeLike | None) -> DType:
-    kind = as_dtype(dtype, dtypes.float32)
+    kind = as_dtype(dtype, get_default_dtype())
     if not kind.is_float:
         fail(DTypeError, f"{what}: random floats cannot be {kind}; see randint")
     return kind

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lazygrad.dtype import DTypeLike, as_dtype, category, dtypes, promote
+from lazygrad.dtype import DTypeLike, as_dtype, category, dtypes, get_default_dtype, promote
 from lazygrad.errors import DTypeError, fail
 from lazygrad.ops.core import Core
 from lazygrad.ops.promotion import result_type as promoted
@@ -22,7 +22,7 @@ class finfo:  # noqa: N801 - PyTorch's name
     """
 
     def __init__(self, type: DTypeLike | None = None) -> None:
-        kind = as_dtype(type, dtypes.float32)
+        kind = as_dtype(type, get_default_dtype())
         if not kind.is_float:
             fail(DTypeError, f"finfo: {kind} is no floating type; see iinfo")
         digits, highest = _MANTISSA[kind], _EXPONENT[kind]

@@ -12,6 +12,8 @@ from lazygrad.engine.run import upload
 from lazygrad.engine.tracing import watch_here
 from lazygrad.engine.whole import set_all
 from lazygrad.errors import ArgumentError, DeviceError, OperandError, fail
+from lazygrad.ir.node import Node
+from lazygrad.ops.core import make
 from lazygrad.ops.fitting import fitting
 from lazygrad.ops.mode import enable_grad, no_grad
 from lazygrad.ops.operands import describe, not_a_tensor, shape_of
@@ -99,6 +101,7 @@ class Optimizer:
         self.defaults = dict(defaults)
         self.param_groups: list[Group] = []
         self.state: dict[str, Tensor] = {}
+        self.found_inf: Tensor | None = None  # where it is true, a step changes nothing: see `amp.GradScaler`
         for group in groups:
             self.add_param_group(group)
 
@@ -188,12 +191,21 @@ class Optimizer:
                     params = [(i, p, p.grad) for i, p in enumerate(group["params"]) if p.grad is not None]
                     if params:
                         changed += self.update(number, group, params)
+                if self.found_inf is not None:
+                    self._keep(before, self.found_inf)
             except BaseException:  # an interrupt, too: all of the step is done, or nothing
                 set_all(before)
                 raise
             if changed:
                 Tensor.realize(*changed)
         return loss
+
+    @staticmethod
+    def _keep(before: Sequence[tuple[Tensor, str, Node]], where: Tensor) -> None:
+        """Let the tensors that have other nodes than `before` be as they were where that is true."""
+        for t, _, node in before:
+            if t.node is not node:
+                t.assign(where._choose(make(Tensor, node, t.device), t))
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget the gradients (or, with `set_to_none=False`, make them zeros).

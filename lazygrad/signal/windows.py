@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from lazygrad.dtype import as_dtype, dtypes
+from lazygrad.dtype import as_dtype, get_default_dtype
 from lazygrad.errors import ArgumentError, DTypeError, fail
 from lazygrad.tensor import Tensor
 
@@ -35,7 +35,7 @@ Array = np.ndarray[Any, np.dtype[np.float64]]
 
 def _window(what: str, M: int, sym: bool, weights: Callable[[Array, int], Array], options: dict[str, Any]) -> Tensor:
     """`weights` of the places 0 ... and of how many there would be in the symmetric window."""
-    kind = as_dtype(options.pop("dtype", None), dtypes.float32)
+    kind = as_dtype(options.pop("dtype", None), get_default_dtype())
     if isinstance(M, bool) or not isinstance(M, int) or M < 0:
         fail(ArgumentError, f"{what}: M is {M!r}; it is how many weights there are")
     if not kind.is_float:

@@ -12,6 +12,7 @@ import numpy as np
 
 from lazygrad.errors import ArgumentError, ShapeError, fail
 from lazygrad.nn.functions.wide import wide
+from lazygrad.ops.autocast import autocasting
 from lazygrad.ops.joining import where
 from lazygrad.ops.scan import scan
 from lazygrad.tensor import Tensor
@@ -19,6 +20,7 @@ from lazygrad.tensor import Tensor
 Numbers = np.ndarray[Any, Any]
 
 
+@autocasting
 @wide
 def ctc_loss(
     log_probs: Tensor,

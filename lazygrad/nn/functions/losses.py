@@ -9,6 +9,7 @@ import math
 from lazygrad.engine.tracing import watch_here
 from lazygrad.errors import ArgumentError, ShapeError, fail
 from lazygrad.nn.functions.wide import wide
+from lazygrad.ops.autocast import autocasting
 from lazygrad.ops.distance_loss import reduction_named
 from lazygrad.ops.joining import where
 from lazygrad.ops.operands import not_a_tensor
@@ -16,6 +17,7 @@ from lazygrad.ops.promotion import together
 from lazygrad.tensor import Tensor
 
 
+@autocasting
 @wide
 def kl_div(
     input: Tensor,
@@ -43,6 +45,7 @@ def kl_div(
     return loss._reduced("kl_div", reduction)
 
 
+@autocasting
 @wide
 def poisson_nll_loss(
     input: Tensor,
@@ -111,6 +114,7 @@ def gaussian_nll_loss(
     return loss._reduced(what, reduction)
 
 
+@autocasting
 @wide
 def cosine_embedding_loss(
     input1: Tensor,
@@ -141,6 +145,7 @@ def cosine_embedding_loss(
     return loss._reduced(what, reduction)
 
 
+@autocasting
 @wide
 def margin_ranking_loss(
     input1: Tensor,
@@ -167,6 +172,7 @@ def margin_ranking_loss(
     return (-target * (input1 - input2) + margin).clamp(min=0)._reduced(what, reduction)
 
 
+@autocasting
 @wide
 def hinge_embedding_loss(
     input: Tensor,
@@ -187,6 +193,7 @@ def hinge_embedding_loss(
     return (apart + where(target.ne(-1), input, 0.0))._reduced("hinge_embedding_loss", reduction)
 
 
+@autocasting
 @wide
 def soft_margin_loss(
     input: Tensor,

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from lazygrad.errors import ArgumentError, ShapeError, fail
 from lazygrad.nn.functions.wide import wide
+from lazygrad.ops.autocast import autocasting
 from lazygrad.ops.distance_loss import reduction_named
 from lazygrad.ops.joining import where
 from lazygrad.tensor import Tensor
@@ -13,6 +14,7 @@ from lazygrad.tensor import Tensor
 Distance = Callable[[Tensor, Tensor], Tensor]
 
 
+@autocasting
 @wide
 def triplet_margin_loss(
     anchor: Tensor,
@@ -86,6 +88,7 @@ def _triplet(
     return (distance(anchor, positive) - apart + margin).clamp(min=0)._reduced(what, reduction)
 
 
+@autocasting
 @wide
 def multi_margin_loss(
     input: Tensor,
@@ -123,6 +126,7 @@ def multi_margin_loss(
     return (loss if input.ndim == 2 else loss.reshape(target.shape))._reduced(what, reduction)
 
 
+@autocasting
 @wide
 def multilabel_margin_loss(
     input: Tensor,

@@ -11,6 +11,7 @@ import numpy as np
 
 from lazygrad.errors import ArgumentError, DTypeError, ShapeError
 from lazygrad.ir import node as graph
+from lazygrad.ops.autocast import autocasting
 from lazygrad.ops.broadcast import broadcast_to
 from lazygrad.ops.core import Core, fail
 from lazygrad.ops.operands import not_a_tensor
@@ -25,6 +26,7 @@ class _Tap(NamedTuple):
     weight: Tensor
 
 
+@autocasting
 def grid_sample(
     input: Tensor,
     grid: Tensor,
