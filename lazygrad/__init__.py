@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     import lazygrad.optim as optim
     import lazygrad.signal as signal
     import lazygrad.special as special
+    from lazygrad.io import load, save
 
 __version__ = "0.2.0"
 __all__ = [
@@ -57,11 +58,13 @@ __all__ = [
     "is_grad_enabled",
     "jit",
     "linalg",
+    "load",
     "mapAccum",
     "masked",
     "nn",
     "no_grad",
     "optim",
+    "save",
     "scan",
     "set_default_dtype",
     "set_grad_enabled",
@@ -81,6 +84,8 @@ _LATER = ("amp", "array_api", "autograd", "fft", "func", "linalg", "masked", "nn
 
 
 def __getattr__(name: str) -> Any:
+    if name in ("load", "save"):
+        return getattr(import_module("lazygrad.io"), name)
     if name in _LATER:
         return import_module(f"lazygrad.{name}")
     raise AttributeError(f"module 'lazygrad' has no attribute {name!r}")

@@ -37,6 +37,9 @@ class DType:
     def __repr__(self) -> str:
         return self.name
 
+    def __reduce__(self) -> str:
+        return f"dtypes.{self.name}"  # copies and other processes have the one object as well
+
     @property
     def is_float(self) -> bool:
         return self.kind == "float"

@@ -48,4 +48,4 @@ class Copying(Core):
         return detach(self.node) if self.requires_grad else self.node
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError("tensors are never pickled: save them with lazygrad.io, or send tensor.numpy()")
+        raise TypeError("tensors are never pickled: use lazygrad.save (or lazygrad.io), or send tensor.numpy()")

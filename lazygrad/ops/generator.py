@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 import numpy as np
 
@@ -40,6 +40,27 @@ class Generator(Counting):
     def device(self) -> str:
         """The device that it was made for."""
         return self._device or default_device()
+
+    def clone_state(self) -> Self:
+        """Another generator, which draws the numbers that this one would draw next; so are its copies.
+
+        >>> g = Generator().manual_seed(7)
+        >>> other = g.clone_state()
+        >>> Tensor.rand(3, generator=g).tolist() == Tensor.rand(3, generator=other).tolist()
+        True
+        """
+        new = type(self)(self._device)
+        new.set_state(self.state())
+        return new
+
+    def __copy__(self) -> Self:
+        return self.clone_state()
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self.clone_state()
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("generators are never pickled: send generator.get_state().tolist()")
 
     def manual_seed(self, seed: int) -> Self:
         """Draw the numbers of this seed from now on; returns the generator. ArgumentError for what is no integer."""
