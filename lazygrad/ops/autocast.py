@@ -71,7 +71,11 @@ POLICIES: dict[str, dict[str, Policy]] = {
 NAMES = frozenset(name for policies in POLICIES.values() for name in policies)
 # Modules whose functions only pass a call on, and others from which operations are called as users call them.
 _AROUND = ("lazygrad.ops.autocast", "lazygrad.ops.spelling", "lazygrad.ops.signatures", "lazygrad.functions.made")
-THROUGH = {"lazygrad.nn.functions.attention": None, "lazygrad.linear_algebra.powers": "matrix_power"}  # all, or one
+THROUGH = {  # all of their functions, or one
+    "lazygrad.nn.functions.attention": None,
+    "lazygrad.nn.functions.linear_loss": "linear_cross_entropy",
+    "lazygrad.linear_algebra.powers": "matrix_power",
+}
 _WITHIN = ("lazygrad.nn.functions", "lazygrad.nn.init", "lazygrad.nn.utils")  # not as users do
 _OUTSIDE = ("lazygrad.nn", "lazygrad.models", "lazygrad.train", "lazygrad.masked")
 
