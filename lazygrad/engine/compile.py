@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from lazygrad.index.expr import Dim, as_dim, dim_max, dim_product, lift
 from lazygrad.index.variable import Variable, bounds
 from lazygrad.ir.node import Node, topological
-from lazygrad.ir.op import Arg, BufferArg, CheckArg, IdArg, RepeatArg, StoreArg
+from lazygrad.ir.op import Arg, BufferArg, CheckArg, IdArg, Op, RepeatArg, StoreArg
 from lazygrad.ir.signature import own_variables
 from lazygrad.ir.variables import Sizes
 from lazygrad.render.language import render
@@ -120,7 +120,7 @@ def can_overwrite(kernel: Kernel, output: Node, source: Node) -> bool:
     """Whether `kernel` may write `output` over its input `source`: then it reads there only the element it writes."""
     if source.dtype is not output.dtype or dim_product(source.shape) != dim_product(output.shape):
         return False
-    if kernel.group.kind is GroupKind.ALONE:
+    if kernel.group.kind is GroupKind.ALONE and output.op is not Op.SCATTER:
         return False
     key = structure(kernel, {output: source})
     if key not in _overwrites:

@@ -16,6 +16,7 @@ from lazygrad.tiling.separate import separate
 from lazygrad.tiling.stream import stream
 from lazygrad.tiling.tensorize import tensorize
 from lazygrad.tiling.total import total
+from lazygrad.tiling.unchanged import unchanged
 from lazygrad.tiling.vectorize import vectorize
 from lazygrad.tiling.verify import verify
 from lazygrad.tiling.workgroups import work_groups
@@ -25,7 +26,7 @@ def optimize(program: Program, info: DeviceInfo) -> Program:
     """`program` as it should run on the device that `info` describes."""
     if settings.verify:
         verify(program)
-    chosen = _chosen(program, info)
+    chosen = unchanged(_chosen(program, info))
     if settings.verify:
         verify(chosen)
     return chosen
