@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from lazygrad.array_api.promotion import Number, an_array
 from lazygrad.dtype import DType, as_dtype, dtypes
 from lazygrad.ops.creation import device_name
 from lazygrad.ops.grids import meshgrid as grids
+from lazygrad.ops.types_of import finfo
 from lazygrad.tensor import Tensor
 
 __all__ = [
@@ -57,8 +59,8 @@ def arange(
 def asarray(obj: Any, /, *, dtype: DType | None = None, device: str | None = None, copy: bool | None = None) -> Tensor:
     """An array of numbers, nested lists of numbers, or another library's array (NumPy's, or one with `__dlpack__`).
 
-    `copy`: True for a new array; False for the memory that there is, ValueError where that cannot be; None for what
-    `obj` is where it is a tensor that fits, else a new array.
+    A float beyond float32 is a float64. `copy`: True for a new array; False for the memory that there is, ValueError
+    where that cannot be; None for what `obj` is where it is a tensor that fits, else a new array.
 
     >>> asarray([[1, 2]], dtype=dtypes.float32).tolist()
     [[1.0, 2.0]]
@@ -71,6 +73,8 @@ def asarray(obj: Any, /, *, dtype: DType | None = None, device: str | None = Non
     if hasattr(obj, "__dlpack__") and (copy is False or not isinstance(obj, np.ndarray)):
         taken = Tensor.from_dlpack(obj, device=device_name(device), copy=copy is not False)
         return asarray(taken, dtype=dtype, copy=False if copy is False else None)
+    if dtype is None and isinstance(obj, float) and math.isfinite(obj) and abs(obj) > finfo(dtypes.float32).max:
+        dtype = dtypes.float64
     if copy is False:
         raise ValueError(f"asarray: {type(obj).__name__} is no array, and copy=False allows no new one")
     return Tensor(np.asarray(obj) if isinstance(obj, memoryview) else obj, dtype=dtype, device=device)

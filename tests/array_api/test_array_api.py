@@ -572,6 +572,11 @@ def test_other_arrays_are_taken() -> None:
     assert xp.asarray(torch.ones(2, dtype=torch.bfloat16)).dtype is dtypes.bfloat16
     assert xp.asarray(memoryview(np.arange(3.0))).tolist() == [0, 1, 2]
     assert xp.asarray(np.float32(1.5), dtype=xp.float64).dtype is xp.float64
+    assert (xp.asarray(1e300).item(), xp.asarray(1e300).dtype, xp.asarray(math.inf).dtype) == (
+        1e300,
+        xp.float64,
+        xp.float32,
+    )
     with pytest.raises(DTypeError):
         xp.asarray(1j)
 
