@@ -76,13 +76,15 @@ def _join(group: Group, n: Node, found: list[Read], stored: set[Node]) -> bool:
     if n.op is Op.REDUCE and (group.kind is GroupKind.DOT or product(n, stored)):
         return False
     at = domain(n.shape, "d")
+    before = group.outer, [m.outer for m in group.members]
     if group.kind is GroupKind.POINT and n.op is Op.REDUCE and not _split(group, n, inside, at):
         return False
     axes = _matching(group, inside, at, n.shape)
     whole = n.op is Op.REDUCE or group.kind is not GroupKind.ROWS  # such members have no loops of their own inside
-    if axes is None or (whole and len(axes) != len(_sized(n))):
-        return False
-    if not _enough_rows(group, n):
+    if axes is None or (whole and len(axes) != len(_sized(n))) or not _enough_rows(group, n):
+        group.outer = before[0]  # elementwise members go on over their whole shape
+        for m, outer in zip(group.members, before[1]):
+            m.outer = outer
         return False
     if n.op is Op.REDUCE:
         group.kind = GroupKind.ROWS

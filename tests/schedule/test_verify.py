@@ -180,3 +180,19 @@ def test_a_member_is_at_hand_at_its_own_position_only() -> None:
     assert [total.is_at_hand(r, rows) for r in total.reads] == [True]
     reader = kernels[1].group.members[0]
     assert not any(reader.is_at_hand(r, total) for r in reader.reads if r.node is total.node)
+
+
+@pytest.mark.parametrize("shape", [(3, 2), (3, 1, 2), (4, 1, 3), (2, 3, 4)])
+@pytest.mark.parametrize("pads", [(0, 4), (4, 0), (2, 2), (1, 0)])
+def test_a_group_is_as_before_where_a_sum_cannot_join_it(shape: tuple[int, ...], pads: tuple[int, int]) -> None:
+    """A sum of what is wider than an elementwise group asks for its rows, and is refused later: the gradient of a bias
+    of a recurrent net, of a batch of one."""
+    x = np.arange(np.prod(shape), dtype="float32").reshape(shape)
+    y = Tensor(x, device="OPENCL").sin()
+    z = y.pad(pads).sum(0) + (y * 2).pad(pads[::-1]).sum(0)
+    schedule([y.node, z.node])
+    Tensor.realize(y, z)
+    expected = np.sin(x)
+    padded = [np.pad(v, [(0, 0)] * (x.ndim - 1) + [p]) for v, p in ((expected, pads), (expected * 2, pads[::-1]))]
+    np.testing.assert_allclose(y.numpy(), expected, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(z.numpy(), sum(p.sum(0) for p in padded), rtol=1e-5, atol=1e-5)
