@@ -12,7 +12,7 @@ from lazygrad.engine.run import own, upload
 from lazygrad.errors import ArgumentError, DTypeError, GradientError, ShapeError
 from lazygrad.index.expr import Dim, Expr, as_dim, lift
 from lazygrad.ir.build import add, size_value
-from lazygrad.ir.elements import as_bools, cast_array, to_storage
+from lazygrad.ir.elements import as_bools, cast_array, from_storage, to_storage
 from lazygrad.ir.node import Node, alu, cast, const, flip, iota, where
 from lazygrad.ir.op import Op
 from lazygrad.ops.arguments import new_shape, new_size, number
@@ -20,6 +20,7 @@ from lazygrad.ops.core import Core, fail, make
 from lazygrad.ops.fitting import all_fitting, as_written, fitted, fitting
 from lazygrad.ops.operands import describe
 from lazygrad.ops.reduce import Reduce
+from lazygrad.runtime import dlpack
 from lazygrad.runtime.registry import canonical, default_device
 
 if TYPE_CHECKING:
@@ -44,6 +45,12 @@ def as_array(data: Any, dtype: DType | None) -> tuple[np.ndarray[Any, Any], DTyp
         array = np.asarray(data)
     except ValueError:
         fail(ShapeError, "Tensor: the nested lists are ragged; every list at one depth needs the same length")
+    except TypeError:  # of a dtype that NumPy has not: bfloat16
+        if not hasattr(data, "__dlpack__"):
+            raise
+        given = dlpack.take(data, None)
+        dtype = dtype or BY_NAME[given.dtype]
+        array = from_storage(given.array, BY_NAME[given.dtype])
     if array.dtype.kind not in "biuf" and array.dtype.name not in BY_NAME:
         first = next((x for x in array.flat if not isinstance(x, (bool, int, float))), data)
         name, remedy = describe(first)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import gc
+import math
 import random
 import subprocess
 import sys
@@ -243,6 +244,24 @@ def test_what_is_written_there_is_seen_by_what_is_computed_later(device: str) ->
     array[0] = 5
     assert x.tolist() == [5, 0, 0]
     assert x.mul(2).tolist() == [10, 0, 0]
+
+
+def test_a_tensor_is_made_of_what_numpy_does_not_have() -> None:
+    theirs = torch.tensor([1.0, 2.5, math.inf], dtype=torch.bfloat16)
+    assert Tensor(theirs).dtype is dtypes.bfloat16
+    assert Tensor(theirs).tolist() == theirs.tolist()
+    assert Tensor(theirs[1:2], dtype="float64").tolist() == [2.5]
+    with pytest.raises(BufferError, match="type"):
+        Tensor(theirs.to(torch.float8_e5m2))
+    with pytest.raises(TypeError):
+        Tensor(object.__new__(Unreadable))
+
+
+class Unreadable:
+    """What NumPy asks for an array, and gets none."""
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
+        raise TypeError("no array")
 
 
 def test_capsules_are_taken_once() -> None:
