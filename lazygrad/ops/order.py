@@ -26,6 +26,7 @@ from lazygrad.ops.host_order import elements_in_order, is_sorted_on_host, places
 from lazygrad.ops.joining import Joining
 from lazygrad.ops.mode import mode
 from lazygrad.ops.reduce import Reduce
+from lazygrad.ops.scan import scan
 from lazygrad.runtime.registry import open_device
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 _BLOCK = 256  # elements that are ranked by comparing all of them with all others
 _WAYS = 4  # sorted blocks that are merged at a time
+_MANY = 8192  # elements of a row that a CPU sorts bit by bit
 _SPARSE = 1024  # of so many numbers or more for each one that is selected, most are never looked at a second time
 _LOW = (1 << 32) - 1
 
@@ -170,11 +172,33 @@ class Order(Joining, Reduce):
         n = self.shape[-1]
         if not isinstance(n, int) or n <= 2 * _BLOCK:
             return self._by_rank(self._rank(), n)
+        known = all(isinstance(m, int) for m in self.shape)
+        if n >= _MANY and known and open_device(self.device).info.kind == "cpu":
+            return self._by_bits()
         blocks = self._in_blocks(_BLOCK)
         blocks = blocks._by_rank(blocks._rank(), _BLOCK)
         while blocks.shape[-2] != 1:
             blocks = blocks._merged()
         return blocks.squeeze(-2).narrow(-1, 0, n)
+
+    def _by_bits(self) -> Self:
+        """Sorted by the upper 32 bits, of which equal ones are in order already: by one bit after the other, beginning
+        with the lowest, those that have it go behind those that do not. One step, repeated; it needs fast scatters."""
+        n = self._known("sort", -1)
+        kind = index_dtype(dtypes.int32, n)
+        place = self._new(positions(self.shape, self.ndim - 1, kind))
+        zeros = graph.const(0, dtypes.int64, self.shape)
+
+        def step(numbers: Self, bit: Self) -> tuple[Self, tuple[()]]:
+            has = (numbers >> bit) & 1
+            ones = self._new(graph.scan(has.cast(kind).node, Combine.ADD, self.ndim - 1))
+            behind = ones + (n - 1) - ones.narrow(-1, n - 1, 1)
+            rank = has.eq(0)._choose(place - ones, behind).contiguous()
+            return self._new(graph.scatter(zeros, rank.node, numbers.node, self.ndim - 1, Combine.SET)), ()
+
+        bits = self._new(positions((32,), 0, dtypes.int64)) + 32
+        made: Self = scan(step, self ^ dtypes.int64.min, bits)[0]
+        return made ^ dtypes.int64.min
 
     def _in_blocks(self, size: int) -> Self:
         """The last dimension cut into blocks of `size`, filled up with the greatest number."""

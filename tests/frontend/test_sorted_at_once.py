@@ -41,6 +41,26 @@ def test_elements_and_places(kind: str) -> None:
                 assert values.numpy().tobytes() == wanted.tobytes()
 
 
+@pytest.mark.parametrize("device", ["NUMPY", "OPENCL"])
+def test_long_rows_in_jit(device: str) -> None:
+    """Bit by bit: rows with many equal elements, keys of 32 and 64 bits, and all of one row."""
+    rng = np.random.default_rng(1)
+    floats = np.round(rng.normal(size=(3, 8200)), 2).astype("float32")
+    floats[0, ::9], floats[1, ::7], floats[2, ::5] = -0.0, np.inf, -np.inf
+    doubles = (rng.integers(-3, 3, 8192) * 1e300 + rng.integers(-3, 3, 8192)).astype("float64")
+    integers = rng.integers(-(2**62), 2**62, (9000, 2)) // 2**55 * 2**50
+    sort = jit(lambda a, b, c: (*a.sort(), *b.sort(), *c.sort(0, True), a.topk(300)[1]))
+    given = [Tensor(x, device=device) for x in (floats, doubles, integers)]
+    for _ in range(3):
+        found = [t.numpy() for t in sort(*given)]
+    orders = [np.argsort(floats, -1, kind="stable"), np.argsort(doubles, kind="stable")]
+    orders.append(np.argsort(-integers, 0, kind="stable"))
+    for k, (x, order, axis) in enumerate(zip((floats, doubles, integers), orders, (-1, -1, 0))):
+        np.testing.assert_array_equal(found[2 * k + 1], order)
+        np.testing.assert_array_equal(found[2 * k], np.take_along_axis(x, order, axis))
+    np.testing.assert_array_equal(found[6], np.argsort(-floats, -1, kind="stable")[:, :300])
+
+
 def test_places_are_found_when_they_are_asked_for() -> None:
     for device in ("NUMPY", "OPENCL"):
         x = Tensor(np.random.default_rng(0).normal(size=300).astype("float32"), device=device)
