@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from torch.nn import functional as theirs
+
+from lazygrad.nn import functional as ours
 
 FLOATS = ("float64", "float32", "float16", "bfloat16")
 INTS = ("int64", "int32", "int16", "int8", "uint8")
@@ -78,3 +81,16 @@ def binary(name: str, call: Function, reference: Function, **options: Any) -> Ro
     """An elementwise function of two tensors."""
     options = {"inputs": (In(), In()), "elementwise": True, "dtypes": NUMBERS, **options}
     return Row(name, call, reference, **options)
+
+
+def both(name: str, label: str, *inputs: In, **options: Any) -> Row:
+    """A row that is the same function of both libraries with `options`; of a pair its first part."""
+
+    def call(module: Any) -> Any:
+        def first(*xs: Any) -> Any:
+            result = getattr(module, name)(*xs, **options)
+            return result[0] if isinstance(result, tuple) else result
+
+        return first
+
+    return Row(f"{name}_{label}", call(ours), None, inputs, FLOATS[:2], torch=call(theirs))

@@ -18,6 +18,7 @@ from tests.op_row import ALL, FLOATS, INTS, NUMBERS, In, Row, binary, unary
 from tests.op_table_elementwise import ELEMENTWISE
 from tests.op_table_images import IMAGES
 from tests.op_table_linalg import LINALG
+from tests.op_table_nn import TABLES
 from tests.op_table_products import PRODUCTS as MORE_PRODUCTS
 from tests.op_table_reductions import COUNTED, RANKED, RELATED, SORTED, SUMMED
 from tests.op_table_shapes import SHAPES
@@ -453,6 +454,7 @@ TABLE: dict[str, Row] = {
         *MORE_PRODUCTS,
         *LINALG,
         *IMAGES,
+        *TABLES,
         *VIEWS,
         *INDEXED,
         *SHAPES,

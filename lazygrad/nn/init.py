@@ -9,17 +9,35 @@ import math
 import warnings
 from collections.abc import Callable
 from functools import wraps
-from typing import Any
+from typing import Any, ParamSpec
 
 from lazygrad.dtype import Scalar, dtypes
 from lazygrad.errors import ArgumentError, ShapeError, fail
 from lazygrad.linear_algebra.triangles import qr
 from lazygrad.ops.generator import Generator
 from lazygrad.ops.mode import no_grad
+from lazygrad.ops.operands import not_a_tensor
 from lazygrad.tensor import Tensor
 
 _GAINS = {"linear": 1.0, "sigmoid": 1.0, "tanh": 5 / 3, "relu": math.sqrt(2), "selu": 3 / 4}
 _GAINS |= {f"{kind}{n}d": 1.0 for kind in ("conv", "conv_transpose") for n in (1, 2, 3)}
+
+
+P = ParamSpec("P")
+
+
+def _fills(function: Callable[P, Tensor]) -> Callable[P, Tensor]:
+    """A function that gives its first argument, a tensor, other values; no gradient knows of that."""
+
+    @wraps(function)
+    def call(*args: P.args, **kwargs: P.kwargs) -> Tensor:
+        given = args[0] if args else kwargs.get("tensor")
+        if not isinstance(given, Tensor):
+            not_a_tensor(f"nn.init.{function.__name__}", given)
+        with no_grad():
+            return function(*args, **kwargs)
+
+    return call
 
 
 def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
@@ -51,36 +69,37 @@ def fans(tensor: Tensor) -> tuple[int, int]:
     return inputs * math.prod(window), outputs * math.prod(window)
 
 
+@_fills
 def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: Generator | None = None) -> Tensor:
     """Uniform numbers in [a, b).
 
     >>> bool((uniform_(Tensor.zeros(10), 2, 3) >= 2).all())
     True
     """
-    with no_grad():
-        return tensor.uniform_(a, b, generator=generator)
+    return tensor.uniform_(a, b, generator=generator)
 
 
+@_fills
 def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: Generator | None = None) -> Tensor:
     """Normal numbers.
 
     >>> normal_(Tensor.zeros(2), mean=3.0, std=0.0).tolist()
     [3.0, 3.0]
     """
-    with no_grad():
-        return tensor.normal_(mean, std, generator=generator)
+    return tensor.normal_(mean, std, generator=generator)
 
 
+@_fills
 def constant_(tensor: Tensor, val: Scalar) -> Tensor:
     """One value.
 
     >>> constant_(Tensor.zeros(2), 7).tolist()
     [7.0, 7.0]
     """
-    with no_grad():
-        return tensor.assign(val)
+    return tensor.assign(val)
 
 
+@_fills
 def zeros_(tensor: Tensor) -> Tensor:
     """Zeros.
 
@@ -90,6 +109,7 @@ def zeros_(tensor: Tensor) -> Tensor:
     return constant_(tensor, 0)
 
 
+@_fills
 def ones_(tensor: Tensor) -> Tensor:
     """Ones.
 
@@ -99,6 +119,7 @@ def ones_(tensor: Tensor) -> Tensor:
     return constant_(tensor, 1)
 
 
+@_fills
 def xavier_uniform_(tensor: Tensor, gain: float = 1.0, generator: Generator | None = None) -> Tensor:
     """Uniform numbers of variance gain² · 2 / (inputs + outputs) (Glorot and Bengio).
 
@@ -109,6 +130,7 @@ def xavier_uniform_(tensor: Tensor, gain: float = 1.0, generator: Generator | No
     return uniform_(tensor, -bound, bound, generator)
 
 
+@_fills
 def xavier_normal_(tensor: Tensor, gain: float = 1.0, generator: Generator | None = None) -> Tensor:
     """Normal numbers of variance gain² · 2 / (inputs + outputs) (Glorot and Bengio).
 
@@ -118,6 +140,7 @@ def xavier_normal_(tensor: Tensor, gain: float = 1.0, generator: Generator | Non
     return normal_(tensor, 0.0, gain * math.sqrt(2 / sum(fans(tensor))), generator)
 
 
+@_fills
 def kaiming_uniform_(
     tensor: Tensor,
     a: float = 0.0,
@@ -134,6 +157,7 @@ def kaiming_uniform_(
     return uniform_(tensor, -bound, bound, generator)
 
 
+@_fills
 def kaiming_normal_(
     tensor: Tensor,
     a: float = 0.0,
@@ -155,6 +179,7 @@ def _kaiming_std(tensor: Tensor, a: float, mode: str, nonlinearity: str) -> floa
     return calculate_gain(nonlinearity, a) / math.sqrt(fans(tensor)[mode == "fan_out"])
 
 
+@_fills
 def trunc_normal_(
     tensor: Tensor, mean: float = 0.0, std: float = 1.0, a: float = -2.0, b: float = 2.0,
     generator: Generator | None = None,
@@ -171,13 +196,13 @@ def trunc_normal_(
     if side < 0:
         low, high = -high, -low
     lowest, highest = (math.erfc(-z / math.sqrt(2)) / 2 for z in (low, high))
-    with no_grad():
-        like: dict[str, Any] = {"dtype": dtypes.float64, "device": tensor.device, "generator": generator}
-        p = lowest + (highest - lowest) * Tensor.uniform(*tensor.shape, **like)
-        values = (p.ndtri().clamp(low, high) * (side * std) + mean).clamp(a, b)
-        return tensor.assign(values.cast(tensor.dtype))
+    like: dict[str, Any] = {"dtype": dtypes.float64, "device": tensor.device, "generator": generator}
+    p = lowest + (highest - lowest) * Tensor.uniform(*tensor.shape, **like)
+    values = (p.ndtri().clamp(low, high) * (side * std) + mean).clamp(a, b)
+    return tensor.assign(values.cast(tensor.dtype))
 
 
+@_fills
 def eye_(tensor: Tensor) -> Tensor:
     """Ones on the diagonal of a matrix, else zeros.
 
@@ -186,10 +211,10 @@ def eye_(tensor: Tensor) -> Tensor:
     """
     if tensor.ndim != 2:
         fail(ShapeError, f"eye_: a matrix is needed, not a tensor of shape {list(tensor.shape)}")
-    with no_grad():
-        return tensor.assign(Tensor.eye(*tensor.shape, dtype=tensor.dtype, device=tensor.device))
+    return tensor.assign(Tensor.eye(*tensor.shape, dtype=tensor.dtype, device=tensor.device))
 
 
+@_fills
 def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
     """A weight (out, in / groups, ...) with which a convolution passes on as many channels of each group as it can.
 
@@ -202,14 +227,14 @@ def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
     if outputs % groups:
         fail(ArgumentError, f"dirac_: {outputs} channels do not divide among {groups} groups")
     like: dict[str, Any] = {"dtype": tensor.dtype, "device": tensor.device}
-    with no_grad():
-        start = Tensor.eye(outputs // groups, inputs, **like).repeat(groups, 1)
-        for n in window:
-            middle = Tensor.arange(n, device=tensor.device).eq(n // 2).cast(tensor.dtype)
-            start = start.unsqueeze(-1) * middle
-        return tensor.assign(start)
+    start = Tensor.eye(outputs // groups, inputs, **like).repeat(groups, 1)
+    for n in window:
+        middle = Tensor.arange(n, device=tensor.device).eq(n // 2).cast(tensor.dtype)
+        start = start.unsqueeze(-1) * middle
+    return tensor.assign(start)
 
 
+@_fills
 def orthogonal_(tensor: Tensor, gain: float = 1.0, generator: Generator | None = None) -> Tensor:
     """A random matrix with orthonormal columns, or rows if there are fewer of these; times `gain`. All dimensions but
     the first are taken for one.
@@ -224,15 +249,15 @@ def orthogonal_(tensor: Tensor, gain: float = 1.0, generator: Generator | None =
         fail(ShapeError, f"orthogonal_: a matrix is needed, not a tensor of shape {list(tensor.shape)}")
     if not tensor.numel():
         return tensor
-    with no_grad():
-        flat = Tensor.empty(tensor.shape, dtype=tensor.dtype, device=tensor.device).flatten(1)
-        flat = normal_(flat, generator=generator)
-        wide = int(flat.shape[0]) < int(flat.shape[1])
-        q, r = qr(flat.T if wide else flat)
-        q = q * r.diagonal().sign()
-        return tensor.assign((q.T if wide else q).reshape(tensor.shape) * gain)
+    flat = Tensor.empty(tensor.shape, dtype=tensor.dtype, device=tensor.device).flatten(1)
+    flat = normal_(flat, generator=generator)
+    wide = int(flat.shape[0]) < int(flat.shape[1])
+    q, r = qr(flat.T if wide else flat)
+    q = q * r.diagonal().sign()
+    return tensor.assign((q.T if wide else q).reshape(tensor.shape) * gain)
 
 
+@_fills
 def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01, generator: Generator | None = None) -> Tensor:
     """A matrix of normal numbers; in every column the share `sparsity`, rounded up, are zeros at random places.
 
@@ -242,10 +267,9 @@ def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01, generator: Gener
     if tensor.ndim != 2:
         fail(ShapeError, f"sparse_: a matrix is needed, not a tensor of shape {list(tensor.shape)}")
     rows = tensor._known("sparse_", 0)
-    with no_grad():
-        normal_(tensor, 0.0, std, generator)
-        order = Tensor.rand(*tensor.shape, device=tensor.device, generator=generator).argsort(0)
-        return tensor.assign(tensor.masked_fill(order < math.ceil(sparsity * rows), 0.0))
+    normal_(tensor, 0.0, std, generator)
+    order = Tensor.rand(*tensor.shape, device=tensor.device, generator=generator).argsort(0)
+    return tensor.assign(tensor.masked_fill(order < math.ceil(sparsity * rows), 0.0))
 
 
 def _older(new: Callable[..., Tensor]) -> Callable[..., Tensor]:

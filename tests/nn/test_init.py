@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from lazygrad import Generator, Tensor, manual_seed, nn
-from lazygrad.errors import ArgumentError, ShapeError
+from lazygrad.errors import ArgumentError, OperandError, ShapeError
 from lazygrad.nn import init
 
 NAMES = [n for n in dir(torch.nn.init) if n.endswith("_") and not n.startswith("_")]
@@ -112,5 +112,9 @@ def test_errors() -> None:
     for bounds in ((0, 1, 2, 2), (0, 0, -1, 1)):
         with pytest.raises(ArgumentError, match="std > 0 and a < b"):
             init.trunc_normal_(w, *bounds)
+    for name in NAMES:
+        args = {"constant_": (3.0,), "sparse_": (1.0,)}.get(name, ())
+        with pytest.raises(OperandError, match=rf"nn.init.{name} takes a Tensor, not a NumPy array"):
+            getattr(init, name)(np.ones((2, 2)), *args)
     with pytest.raises(ArgumentError, match="is a number, not True"):
         init.calculate_gain("leaky_relu", True)

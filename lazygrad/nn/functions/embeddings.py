@@ -98,7 +98,7 @@ def _check_bags(
     input: Tensor, weight: Tensor, offsets: Tensor | None, mode: str, per_sample_weights: Tensor | None
 ) -> None:
     what = "embedding_bag"
-    for t in (input, weight):
+    for t in (input, weight, *(t for t in (offsets, per_sample_weights) if t is not None)):
         if not isinstance(t, Tensor):
             not_a_tensor(what, t)
     if mode not in ("sum", "mean", "max"):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from lazygrad.dtype import DTypeLike
 from lazygrad.errors import ArgumentError, ShapeError, fail
+from lazygrad.ops.operands import not_a_tensor
 from lazygrad.tensor import Tensor
 
 IGNORED = -100  # the class that is left out unless told, PyTorch's
@@ -57,6 +58,9 @@ def linear_cross_entropy(
     True
     """
     what = "linear_cross_entropy"
+    for t in (input, linear_weight, target, *(t for t in (linear_bias, weight) if t is not None)):
+        if not isinstance(t, Tensor):
+            not_a_tensor(what, t)
     if input.ndim not in (1, 2):
         fail(ShapeError, f"{what}: the input is (in,) or (N, in), not of shape {list(input.shape)}")
     if linear_weight.ndim < 2 or linear_weight.shape[-1] != input.shape[-1]:
