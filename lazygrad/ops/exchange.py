@@ -177,8 +177,9 @@ class Exchange(Values, Copying):
         name = device_name("cpu" if device is None else device)
         node = upload(given.array, BY_NAME[given.dtype], name, share=not copy)
         if copy is False and given.array.nbytes and not _is_shared(given.array, storage_of(node)):
-            strides = f"its strides are {given.array.strides} bytes"
-            fail(ExchangeError, f"from_dlpack: {name} cannot read this array where it is ({strides}); allow a copy")
+            start = given.array.ctypes.data
+            lies = f"strides of {given.array.strides} bytes, at a multiple of {start & -start}"
+            fail(ExchangeError, f"from_dlpack: {name} cannot read this array where it is ({lies}); allow a copy")
         return make(cls, node, name)
 
     def _has_buffer(self) -> bool:
