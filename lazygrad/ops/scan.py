@@ -20,7 +20,7 @@ def scan(f: Callable[[Any, Any], tuple[Any, Any]], init: Any, xs: Any, reverse: 
 
     Args:
         f: makes of a carry and one step of `xs` the next carry, of the same shapes and dtypes, and anything of tensors
-            y. It is called twice, and may read tensors from outside.
+            y, or None. It is called twice, and may read tensors from outside.
         init: the first carry: a tensor, or tuples, lists and dicts of them.
         xs: tensors (length, ...), alike in their length.
         reverse: begin with the last step.
@@ -46,12 +46,12 @@ def scan(f: Callable[[Any, Any], tuple[Any, Any]], init: Any, xs: Any, reverse: 
     if not length:
         empty = [make(kind, const(0, r.dtype, (0, *r.shape)), step.device, False) for r in step.roots]
         unchanged = [make(kind, t._in(), step.device, t._requires) for t in first]
-        return unflatten(shape_of_carry, unchanged), unflatten(traced.shape_of_y, empty[len(first) :])
+        return unflatten(shape_of_carry, unchanged), traced.ys(empty[len(first) :])
     values = Steps(step, length, reverse).values(traced.needs, traced.needs)
     results = [make(kind, v, step.device, traced.needs and v.dtype.is_float) for v in values]
     last = 0 if reverse else length - 1
     carries = [results[k][last] for k in range(len(first))]
-    return unflatten(shape_of_carry, carries), unflatten(traced.shape_of_y, results[len(first) :])
+    return unflatten(shape_of_carry, carries), traced.ys(results[len(first) :])
 
 
 mapAccum = scan  # noqa: N816 - Haskell's name for it
@@ -84,7 +84,8 @@ class _Traced:
         finally:
             _depth.now -= 1
         made, shape_after = flatten(after)
-        others, self.shape_of_y = flatten(y)
+        others, self.shape_of_y = flatten(() if y is None else y)
+        self.has_y = y is not None
         if shape_after != carry or [(t.shape, t.dtype) for t in made] != [(t.shape, t.dtype) for t in first]:
             fail(ShapeError, f"scan: f makes a carry of {_kinds(made)} of one of {_kinds(first)}")
         if not all(isinstance(t, Core) for t in others):
@@ -92,6 +93,10 @@ class _Traced:
         roots = [t._in() for t in (*made, *others)]
         self.step = Step(device, depth, inside, [t._in() for t in whole], len(first), roots)
         self.needs = mode.enabled and any(t._requires for t in (*made, *others, *whole))
+
+    def ys(self, values: Sequence[Any]) -> Any:
+        """`values` as `f` returned its y."""
+        return unflatten(self.shape_of_y, values) if self.has_y else None
 
 
 def _kinds(tensors: Sequence[Any]) -> str:

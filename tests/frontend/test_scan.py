@@ -293,6 +293,14 @@ def test_errors() -> None:
         scan(lambda h, x: (h, h), x[0], ())
 
 
+def test_nothing_beside_the_carry() -> None:
+    x = Tensor([[1.0, 2.0], [3.0, 4.0]])
+    assert [scan(lambda h, x: (h * x, None), x[0], part)[1] for part in (x, x[:0])] == [None, None]
+    assert scan(lambda h, x: (h * x, None), x[0], x)[0].tolist() == [3.0, 16.0]
+    with pytest.raises(OperandError, match="made of tensors"):
+        scan(lambda h, x: (h, 3), x[0], x)
+
+
 def test_no_steps_and_one() -> None:
     x = Tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True)
     h, ys = scan(lambda h, x: (h * x, (h > 1, [h.sum()])), x[0], x[:0])
