@@ -133,10 +133,11 @@ class RNNBase(StartsWithin):
         places = Places(running, data.device)
         if states is not None and order is not None:
             states = tuple(t.index_select(1, order) for t in states)
-        output, after = self._layers(data, self._states(data, int(running[0]), states), places)
+        before = self._states(data, int(running[0]), states)
+        output, after = self._layers(places.pad(data), before, places.running)  # whose shapes other lengths have, too
         if back is not None:
             after = tuple(t.index_select(1, back) for t in after)
-        return type(x)(output, batch_sizes, order, back), after
+        return type(x)(places.pack(output), batch_sizes, order, back), after
 
     def _states(self, x: Tensor, batch: Any, states: State | None) -> State:
         """The states before the first step, each (layers * directions, batch, features)."""
@@ -156,19 +157,20 @@ class RNNBase(StartsWithin):
             fail(ShapeError, f"{name}: the states are of shapes {[list(s) for s in shapes]}, not {given}")
         return states
 
-    def _layers(self, x: Tensor, states: State, places: Places | None = None) -> tuple[Tensor, State]:
-        """All layers, over (length, batch, features) or packed rows. Both directions' outputs lie side by side."""
+    def _layers(self, x: Tensor, states: State, running: Tensor | None = None) -> tuple[Tensor, State]:
+        """All layers, over (length, batch, features), of which `running` (length, batch, 1) says what is no padding.
+        Both directions' outputs lie side by side."""
         after: list[State] = []
         outputs: list[Tensor] = []
         for part, (layer, end) in enumerate(self._parts()):
             if layer and len(outputs) == (2 if self.bidirectional else 1):
                 x, outputs = _beside(outputs).dropout(self.dropout, self.training), []
-            output, state = self._direction(x, tuple(t[part] for t in states), f"_l{layer}{end}", places)
+            output, state = self._direction(x, tuple(t[part] for t in states), f"_l{layer}{end}", running)
             outputs.append(output)
             after.append(state)
         return _beside(outputs), tuple(stack(parts) for parts in zip(*after))
 
-    def _direction(self, x: Tensor, state: State, end: str, places: Places | None) -> tuple[Tensor, State]:
+    def _direction(self, x: Tensor, state: State, end: str, running: Tensor | None) -> tuple[Tensor, State]:
         """One layer in one direction."""
         weight, bias = getattr(self, f"weight_hh{end}"), getattr(self, f"bias_hh{end}", None)
         bias_in = getattr(self, f"bias_ih{end}", None)
@@ -176,11 +178,7 @@ class RNNBase(StartsWithin):
             bias, bias_in = None, bias_in + bias
         step = step_of(self.mode, weight, bias, getattr(self, f"weight_hr{end}", None))
         gates = x.linear(getattr(self, f"weight_ih{end}"), bias_in)
-        reverse = end.endswith("_reverse")
-        if places is None:
-            return run(step, gates, state, reverse)
-        output, state = run(step, places.pad(gates), state, reverse, places.running)
-        return places.pack(output), state
+        return run(step, gates, state, end.endswith("_reverse"), running)
 
     def extra_repr(self) -> str:
         """The settings that are not as usual."""
