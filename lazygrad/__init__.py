@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from lazygrad import functions
+from lazygrad.absent import AbsentError
 from lazygrad.device import Device, stats, synchronize
 from lazygrad.dtype import dtypes, get_default_dtype, set_default_dtype
 from lazygrad.einops_backend import expect_einops
@@ -88,7 +89,7 @@ def __getattr__(name: str) -> Any:
         return getattr(import_module("lazygrad.io"), name)
     if name in _LATER:
         return import_module(f"lazygrad.{name}")
-    raise AttributeError(f"module 'lazygrad' has no attribute {name!r}")
+    raise AbsentError("lazygrad", name)
 
 
 expect_einops()

@@ -6,8 +6,9 @@ The transforms themselves take or give complex numbers, which are not here.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
+from lazygrad.absent import absent_from
 from lazygrad.dtype import DTypeLike, as_dtype, get_default_dtype
 from lazygrad.errors import ArgumentError
 from lazygrad.ops.core import Core, fail
@@ -95,3 +96,7 @@ def _shifted(what: str, x: T, dim: int | Sequence[int] | None, sign: int) -> T:
     axes = list(x._axes(dim))
     halves = [sign * (int(x.shape[axis]) // 2) for axis in axes]
     return x.roll(halves, axes) if axes else x  # type: ignore[attr-defined]
+
+
+if not TYPE_CHECKING:
+    __getattr__ = absent_from("lazygrad.fft")

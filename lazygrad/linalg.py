@@ -1,5 +1,8 @@
 """`torch.linalg` here: the functions of `lazygrad.linear_algebra` and a method; no logic."""
 
+from typing import TYPE_CHECKING
+
+from lazygrad.absent import absent_from
 from lazygrad.errors import LinAlgError
 from lazygrad.linear_algebra.determinants import det, slogdet
 from lazygrad.linear_algebra.norms import matrix_norm, norm, vector_norm
@@ -62,3 +65,6 @@ __all__ = [
     "vecdot",
     "vector_norm",
 ]
+
+if not TYPE_CHECKING:
+    __getattr__ = absent_from("lazygrad.linalg")

@@ -1,5 +1,8 @@
 """`torch.special` here: methods of `Tensor` as functions. No logic is here."""
 
+from typing import TYPE_CHECKING
+
+from lazygrad.absent import absent_from
 from lazygrad.functions.made import either, function
 from lazygrad.ops.gamma import polygamma as polygamma
 from lazygrad.tensor import Tensor
@@ -118,3 +121,6 @@ xlogy = either(Tensor.xlogy)
 gammainc = function(Tensor.igamma)
 gammaincc = function(Tensor.igammac)
 zeta = either(Tensor.zeta)
+
+if not TYPE_CHECKING:
+    __getattr__ = absent_from("lazygrad.special")

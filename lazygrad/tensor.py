@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from lazygrad.absent import absent_from
 from lazygrad.dtype import DTypeLike, as_dtype, dtypes, of_scalar
 from lazygrad.engine import run
 from lazygrad.errors import DTypeError, ShapeError
@@ -17,6 +18,7 @@ from lazygrad.ops.channel_norms import ChannelNorms
 from lazygrad.ops.combining import Combining
 from lazygrad.ops.compare import OPERANDS
 from lazygrad.ops.conv import Conv
+from lazygrad.ops.converting import Converting
 from lazygrad.ops.core import Core, fail
 from lazygrad.ops.counting import Counting
 from lazygrad.ops.creation import as_array, device_name, leaf
@@ -37,6 +39,7 @@ from lazygrad.ops.placed_maxima import PlacedMaxima
 from lazygrad.ops.relations import Relations
 from lazygrad.ops.reshaping_in_place import ReshapingInPlace
 from lazygrad.ops.sampling import Sampling
+from lazygrad.ops.second_names import SecondNames
 from lazygrad.ops.text import tensor_text
 
 if TYPE_CHECKING:
@@ -47,6 +50,7 @@ if TYPE_CHECKING:
 
 class Tensor(
     OtherNames,
+    SecondNames,
     ChannelNorms,
     LinearAlgebra,
     Attention,
@@ -56,6 +60,7 @@ class Tensor(
     Relations,
     ReshapingInPlace,
     InPlaceForms,
+    Converting,
     Patterns,
     Combining,
     Sampling,
@@ -84,6 +89,8 @@ class Tensor(
     """
 
     __slots__ = ()
+    if not TYPE_CHECKING:
+        __getattr__ = absent_from("Tensor")
 
     def __new__(
         cls, data: Any, dtype: DTypeLike | None = None, device: str | None = None, requires_grad: bool = False

@@ -19,6 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # A module belongs to the entry with the longest prefix of its name.
 FLOORS = {
     "lazygrad.dtype": 0,
+    "lazygrad.absent": 0,
     "lazygrad.errors": 0,
     "lazygrad.forks": 0,
     "lazygrad.interned": 0,

@@ -93,6 +93,7 @@ def changing(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
         return function(*args, **kwargs, inplace=True)
 
     call.__name__ = f"{function.__name__}_"
+    call.__doc__ = getattr(Tensor, call.__name__, function).__doc__
     others = [p for name, p in whole.parameters.items() if name != "inplace"]
     call.__signature__ = whole.replace(parameters=others)  # type: ignore[attr-defined]
     return call

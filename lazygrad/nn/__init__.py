@@ -1,5 +1,8 @@
 """Modules and layers, by PyTorch's names; their functional forms are methods of Tensor."""
 
+from typing import TYPE_CHECKING
+
+from lazygrad.absent import absent_from
 from lazygrad.nn import (
     adaptive,
     cells,
@@ -169,3 +172,6 @@ __all__ += parameter_containers.__all__
 __all__ += pools.__all__
 __all__ += reshaping.__all__
 __all__ += transposed.__all__
+
+if not TYPE_CHECKING:
+    __getattr__ = absent_from("lazygrad.nn")

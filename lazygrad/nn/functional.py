@@ -1,5 +1,8 @@
 """`torch.nn.functional` here: methods of `Tensor` as functions, and those of `lazygrad.nn.functions`; no logic."""
 
+from typing import TYPE_CHECKING
+
+from lazygrad.absent import absent_from
 from lazygrad.functions.made import activation, changing, function
 from lazygrad.nn.functions.activations import rrelu as rrelu
 from lazygrad.nn.functions.attention import multi_head_attention_forward
@@ -249,3 +252,6 @@ relu_ = changing(relu)
 rrelu_ = changing(rrelu)
 selu_ = changing(selu)
 threshold_ = changing(threshold)
+
+if not TYPE_CHECKING:
+    __getattr__ = absent_from("lazygrad.nn.functional")

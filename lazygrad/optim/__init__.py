@@ -1,5 +1,8 @@
 """Optimizers, learning rate schedules and limits on gradients, by PyTorch's names."""
 
+from typing import TYPE_CHECKING
+
+from lazygrad.absent import absent_from
 from lazygrad.optim import lr_scheduler, swa_utils
 from lazygrad.optim.adafactor import Adafactor
 from lazygrad.optim.adam import Adam, AdamW
@@ -55,3 +58,6 @@ __all__ = [
     "lr_scheduler",
     "swa_utils",
 ]
+
+if not TYPE_CHECKING:
+    __getattr__ = absent_from("lazygrad.optim")

@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from lazygrad import Tensor, dtypes
+from lazygrad.ops.second_names import SecondNames
 from lazygrad.settings import settings
 from tests.extremes import BINARY, UNARY, Row, pairs, points
 from tests.extremes_elementwise import BINARY as MORE_OF_TWO
@@ -127,6 +128,7 @@ OTHERS = {
     "add_ sub_ mul_ div_ clamp_ clip safe_div max min": "are made of those that have rows",
     "float_power true_divide rsub fill igamma igammac zeta psi quick_gelu": "are made of those that have rows",
     "mod swish": "are other names of those that have rows",
+    " ".join(vars(SecondNames)): "are other names of those that have rows",
     "cpu cuda": "move elements",
     "heaviside": "has no gradient",
     "modified_bessel_i0 modified_bessel_i1 modified_bessel_k0 modified_bessel_k1 scaled_modified_bessel_k0": "have a "

@@ -1,0 +1,106 @@
+"""Tensors of what there is already: tensors, arrays, lists and memory; and numbers up to an end that is one of them."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lazygrad.dtype import DTypeLike, as_dtype, get_default_dtype
+from lazygrad.errors import ArgumentError
+from lazygrad.ops.core import Core, fail
+from lazygrad.ops.creation import Creation, device_name
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+
+class Converting(Creation):
+    """Tensors of what there is."""
+
+    __slots__ = ()
+
+    @classmethod
+    def as_tensor(cls, data: Any, dtype: DTypeLike | None = None, device: str | None = None) -> Self:
+        """`data` as a tensor: itself where it is one of this dtype and device already, else a copy (through which
+        gradients flow, of a tensor).
+
+        >>> x = Tensor([1, 2])
+        >>> Tensor.as_tensor(x) is x, Tensor.as_tensor([1, 2], dtype="float32").tolist()
+        (True, [1.0, 2.0])
+        """
+        if not isinstance(data, Core):
+            return cls(data, dtype, device)  # type: ignore[call-arg]
+        moved: Any = data if device is None else data.to(device)  # type: ignore[attr-defined]
+        return moved if dtype is None else moved.cast(dtype)  # type: ignore[no-any-return]
+
+    @classmethod
+    def asarray(
+        cls,
+        obj: Any,
+        *,
+        dtype: DTypeLike | None = None,
+        device: str | None = None,
+        copy: bool | None = None,
+        requires_grad: bool = False,
+    ) -> Self:
+        """`as_tensor`; a `copy` in any case, or (False) never: ArgumentError where it would take one.
+
+        >>> x = Tensor([1, 2])
+        >>> Tensor.asarray(x) is x, Tensor.asarray(x, copy=True) is x
+        (True, False)
+        """
+        made = cls.as_tensor(obj, dtype, device)
+        if copy is False and made is not obj:
+            fail(ArgumentError, "asarray: copy=False, but this takes a copy; from_numpy shares memory where it can")
+        if copy or (made is obj and requires_grad and not made.requires_grad):
+            made = made.clone()  # type: ignore[attr-defined]
+        if requires_grad:
+            return made.detach().requires_grad_()
+        return made
+
+    @classmethod
+    def frombuffer(
+        cls, buffer: Any, *, dtype: DTypeLike, count: int = -1, offset: int = 0, requires_grad: bool = False
+    ) -> Self:
+        """A vector of `count` elements (-1: of all) in a memory, which is copied, from byte `offset` on.
+
+        ArgumentError for more than there is.
+
+        >>> Tensor.frombuffer(bytes([1, 2, 3]), dtype="uint8", offset=1).tolist()
+        [2, 3]
+        """
+        kind, raw = as_dtype(dtype), memoryview(buffer).cast("B")
+        there = (len(raw) - offset) / kind.itemsize
+        wanted = there if count < 0 else count
+        if offset < 0 or wanted > there or wanted != int(wanted) or not wanted:
+            fail(ArgumentError, f"frombuffer: {len(raw)} bytes from {offset} on are not {count} elements of {kind}")
+        part = bytes(raw[offset : offset + int(wanted) * kind.itemsize])
+        return cls(part, kind, None, requires_grad)  # type: ignore[call-arg]
+
+    @classmethod
+    def range(
+        cls,
+        start: float,
+        end: float | None = None,
+        step: float = 1,
+        *,
+        dtype: DTypeLike | None = None,
+        device: str | None = None,
+        requires_grad: bool = False,
+    ) -> Self:
+        """start, start + step, ... up to `end`, which is one of them (one argument: from 0); PyTorch's older `arange`.
+
+        >>> Tensor.range(1, 4).tolist()
+        [1.0, 2.0, 3.0, 4.0]
+        """
+        first, last = (0, start) if end is None else (start, end)
+        if not step or (last - first) / step < 0 or not all(map(math.isfinite, (first, last, step))):
+            fail(ArgumentError, f"range: steps of {step} do not lead from {first} to {last}")
+        count = math.floor((last - first) / step) + 1
+        kind = as_dtype(dtype, get_default_dtype())
+        values = np.asarray(first + np.arange(count) * step)
+        if kind.is_int:
+            values = int(first) + np.arange(count) * int(step)
+        return cls(values, kind, device_name(device), requires_grad)  # type: ignore[call-arg]
