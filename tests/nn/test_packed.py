@@ -67,6 +67,25 @@ def test_lists_of_sequences(settings: dict[str, Any], more: tuple[int, ...]) -> 
         same(c, d)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16", "int16", "bool"])
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_data_and_what_is_computed_are_padded_alike(dtype: str, side: str) -> None:
+    """Data are put together on the host, without a kernel for their lengths; what is to be computed, and under `jit`,
+    on the device."""
+    given = [Tensor(data(n, 2), dtype=dtype).contiguous().realize() for n in (3, 0, 2)]
+    before = given[0].tolist()
+    there = rnn.pad_sequence(given, True, 1.0, side)
+    computed = rnn.pad_sequence([t.flip(0).flip(0) for t in given], True, 1.0, side)
+    traced = jit(lambda *ts: rnn.pad_sequence(ts, True, 1.0, side))
+    for result in (computed, traced(*given), traced(*given)):
+        assert result.dtype.name == there.dtype.name == dtype and result.tolist() == there.tolist()
+    both = [rnn.pack_padded_sequence(t, [3, 1, 2], True, False) for t in (there, computed)]
+    assert both[0].data.tolist() == both[1].data.tolist() and both[0].data.dtype is both[1].data.dtype
+    given[0].assign(given[0].zeros_like())
+    rows = there.tolist()[0][-3:]
+    assert rows == before, "a later change of a sequence is none of the result"
+
+
 def test_integers_and_tensors_as_lengths() -> None:
     x = Tensor([[1, 2, 3], [4, 5, 6]])
     for lengths in ((3, 1), np.array([3, 1], "uint8"), Tensor([3, 1]), Tensor([3.0, 1.0])):

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from lazygrad.engine.run import realized
+from lazygrad.engine.tracing import tracing, watch_here
 from lazygrad.errors import ArgumentError, OperandError, ShapeError, fail
 from lazygrad.nn.steps import Known, Places
 from lazygrad.nn.utils.packed import PackedSequence, invert_permutation
@@ -54,9 +56,15 @@ def pack_padded_sequence(
     if not enforce_sorted:
         by_length = np.argsort(-values, kind="stable")
         order, values = Known(by_length, input.device), values[by_length]
-        steps = steps.index_select(1, order)
-    running = (values > np.arange(values[0])[:, None]).sum(1)
-    data = Places(running, input.device).pack(steps[: int(values[0])])
+    inside = values > np.arange(values[0])[:, None]
+    running, last = inside.sum(1), int(values[0])
+    if _are_data([input]):
+        array = input.numpy().swapaxes(0, 1)[:last] if batch_first else input.numpy()[:last]
+        array = (array if order is None else array[:, Known.of(order)])[inside]
+        data = Tensor(array, dtype=input.dtype, device=input.device)
+    else:
+        steps = steps if order is None else steps.index_select(1, order)
+        data = Places(running, input.device).pack(steps[:last])
     return PackedSequence(data, Known(running, input.device), order)
 
 
@@ -138,12 +146,32 @@ def pad_sequence(
         fail(ShapeError, f"{what}: shapes {[list(t.shape) for t in given]} differ in more than their lengths")
     lengths = [t._known(what, 0) for t in given]
     value = padding_value if first.dtype.is_float else int(padding_value)
+    if _are_data(given):
+        return _beside(given, lengths, value, padding_side == "left", batch_first)
     rows = []
     for t, n in zip(given, lengths):
         missing = max(lengths) - n
         ends = (missing, 0) if padding_side == "left" else (0, missing)
         rows.append(t.cast(first.dtype).pad((*(0 for _ in range(2 * t.ndim - 2)), *ends), value=value))
     return stack(rows, 0 if batch_first else 1)
+
+
+def _are_data(given: list[Tensor]) -> bool:
+    """Whether these are values that are there already, and nothing records what is done with them. A kernel that put
+    them beside each other would be one for these lengths alone."""
+    same = {(t.dtype, t.device) for t in given}
+    free = not any(t.requires_grad for t in given) and watch_here() is None and not tracing.examples
+    return free and len(same) == 1 and all(realized(t.node) is not None for t in given)
+
+
+def _beside(given: list[Tensor], lengths: list[int], value: float, left: bool, batch_first: bool) -> Tensor:
+    """`pad_sequence` on the host."""
+    arrays, longest = [t.numpy() for t in given], max(lengths)
+    whole = np.full((len(arrays), longest, *arrays[0].shape[1:]), value, dtype=arrays[0].dtype)
+    for row, array, n in zip(whole, arrays, lengths):
+        row[longest - n if left else 0 :][:n] = array
+    whole = whole if batch_first else whole.swapaxes(0, 1)
+    return Tensor(whole, dtype=given[0].dtype, device=given[0].device)
 
 
 def _tensors(what: str, sequences: Any) -> list[Tensor]:
