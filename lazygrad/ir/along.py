@@ -6,11 +6,13 @@ from collections.abc import Collection, Mapping
 
 from lazygrad.errors import GraphError
 from lazygrad.index.expr import Dim
-from lazygrad.ir.node import Node, expand, flip, node, pad, permute, reduce, reshape, shrink, topological
-from lazygrad.ir.op import ELEMENTWISE, AxesArg, BoundsArg, Combine, Op, PadArg, ReduceArg
+from lazygrad.ir.build import constant_value
+from lazygrad.ir.node import Node, expand, flip, node, pad, permute, reduce, reshape, scatter, shrink, topological
+from lazygrad.ir.op import ELEMENTWISE, AxesArg, AxisArg, BoundsArg, Combine, Op, PadArg, ReduceArg, ScatterArg
 
 KNOWN = ELEMENTWISE | {
-    Op.REDUCE, Op.RESHAPE, Op.PERMUTE, Op.EXPAND, Op.PAD, Op.SHRINK, Op.FLIP, Op.DETACH, Op.CONTIGUOUS,
+    Op.REDUCE, Op.RESHAPE, Op.PERMUTE, Op.EXPAND, Op.PAD, Op.SHRINK, Op.FLIP, Op.DETACH, Op.CONTIGUOUS, Op.CHECK,
+    Op.GATHER,
 }  # fmt: skip
 
 
@@ -21,6 +23,20 @@ def is_parallel(n: Node, sequences: Collection[Node]) -> bool:
         if m in sequences or any(s in changing for s in m.src):
             changing.add(m)
     return all(m.op in KNOWN for m in changing if m not in sequences)
+
+
+def is_summable(n: Node, sequences: Collection[Node]) -> bool:
+    """Whether `Along` can make the total of `n` without `n` of each step: all scatters into zeros are one."""
+    if n not in sequences:
+        if n.op in (Op.RESHAPE, Op.PERMUTE, Op.ADD):
+            return all(is_summable(s, sequences) for s in n.src)
+        if _is_sum_of_rows(n):
+            return all(is_parallel(s, sequences) for s in n.src[1:])
+    return is_parallel(n, sequences)
+
+
+def _is_sum_of_rows(n: Node) -> bool:
+    return n.op is Op.SCATTER and n.argument(ScatterArg).combine is Combine.ADD and constant_value(n.src[0]) == 0
 
 
 class Along:
@@ -65,7 +81,9 @@ class Along:
             return pad(x, [(0, 0), *padding.pads], padding.fill.value)
         if n.op is Op.SHRINK:
             return shrink(x, [(0, self.length), *n.argument(BoundsArg).bounds])
-        if n.op in (Op.DETACH, Op.CONTIGUOUS):
+        if n.op is Op.GATHER:
+            return node(n.op, src, AxisArg(n.argument(AxisArg).axis + 1))
+        if n.op in (Op.DETACH, Op.CONTIGUOUS, Op.CHECK):
             return node(n.op, (x,), n.arg)
         raise GraphError(f"{n.op} over all steps at once")
 
@@ -79,6 +97,15 @@ class Along:
                 return reshape(self.total(n.src[0]), n.shape)
             if n.op is Op.PERMUTE:
                 return permute(self.total(n.src[0]), n.argument(AxesArg).axes)
+            if _is_sum_of_rows(n):
+                axis = n.argument(ScatterArg).axis
+                index, updates = (self._behind_each_other(s, axis) for s in n.src[1:])
+                return scatter(n.src[0], index, updates, axis, Combine.ADD)
             if n.op is Op.ADD:
                 return node(Op.ADD, (self.total(n.src[0]), self.total(n.src[1])))
         return reduce(self.of(n), Combine.ADD, [0])
+
+    def _behind_each_other(self, n: Node, axis: int) -> Node:
+        """What `n` is at all steps, along its `axis`."""
+        order = (*range(1, axis + 1), 0, *range(axis + 1, n.ndim + 1))
+        return reshape(permute(self.of(n), order), (*n.shape[:axis], self.length * n.shape[axis], *n.shape[axis + 1 :]))

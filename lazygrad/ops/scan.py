@@ -83,7 +83,7 @@ class _Traced:
             after, y = f(unflatten(carry, tensors[: len(first)]), unflatten(xs, tensors[len(first) :]))
         finally:
             _depth.now -= 1
-        made, shape_after = flatten(after)
+        made, shape_after = flatten(_as_in(unflatten(carry, tensors[: len(first)]), after))
         others, self.shape_of_y = flatten(() if y is None else y)
         self.has_y = y is not None
         if shape_after != carry or [(t.shape, t.dtype) for t in made] != [(t.shape, t.dtype) for t in first]:
@@ -97,6 +97,15 @@ class _Traced:
     def ys(self, values: Sequence[Any]) -> Any:
         """`values` as `f` returned its y."""
         return unflatten(self.shape_of_y, values) if self.has_y else None
+
+
+def _as_in(like: Any, value: Any) -> Any:
+    """`value`, whose dicts have their keys in the order of those of `like`, where they have the same."""
+    if type(value) is dict and type(like) is dict and value.keys() == like.keys():
+        return {key: _as_in(part, value[key]) for key, part in like.items()}
+    if type(value) in (list, tuple) and type(like) is type(value) and len(like) == len(value):
+        return type(value)(_as_in(*pair) for pair in zip(like, value))
+    return value
 
 
 def _kinds(tensors: Sequence[Any]) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 
 from lazygrad.dtype import DType
-from lazygrad.ir.along import Along, is_parallel
+from lazygrad.ir.along import Along, is_parallel, is_summable
 from lazygrad.ir.build import add, mul, total
 from lazygrad.ir.call import UserFunction, substitute
 from lazygrad.ir.carrier import carrier, decoded, encoded
@@ -70,6 +70,7 @@ def _repeated(
 ) -> list[Node]:  # fmt: skip
     """Of each of `roots` its values at all steps, (length, ...), given what stand-ins for carries and steps of
     sequences are."""
+    sequences, roots = _checked(length, carries, sequences, roots, device)
     inside = [*carries, *sequences]
     constants = _constants(roots, set(inside))
     used = set(topological(roots))
@@ -88,6 +89,25 @@ def _repeated(
     body = Body(length, reverse, tuple(stands), tuple(made), len(carries), len(sequences))
     values = (repeat if is_repeatable(body) else _unrolled)(body, sources)
     return [decoded(v, r.dtype) for r, v in zip(roots, values)]
+
+
+def _checked(
+    length: int, carries: Mapping[Node, Node], sequences: Mapping[Node, Node], roots: Sequence[Node], device: str
+) -> tuple[Mapping[Node, Node], Sequence[Node]]:
+    """`sequences` and `roots`, where indices of a step that come from sequences alone are checked for all steps at
+    once, which are a sequence then: a step holds no CHECK."""
+    order = topological(roots)
+    by_carry, by_sequence = set(carries), set(sequences)
+    for n in order:
+        for depend in (by_carry, by_sequence):
+            if any(s in depend for s in n.src):
+                depend.add(n)
+    checks = [n for n in order if n.op is Op.CHECK and n in by_sequence and n not in by_carry]
+    found = [n for n in checks if is_parallel(n, sequences)]
+    along = Along(length, sequences)
+    known = {n: stand_in(("checked", k), device, n.dtype, n.shape) for k, n in enumerate(found)}
+    made = {known[n]: along.of(n) for n in found}
+    return {**sequences, **made}, substitute(roots, known) if found else roots
 
 
 def _apart(roots: Sequence[Node], inputs: Sequence[Node], one: Node) -> list[Node]:
@@ -209,7 +229,7 @@ class Steps(UserFunction):
         by_x, by_constant = grads[t.carries : len(t.inside)], grads[len(t.inside) :]
         others = list(dict.fromkeys(g for g in by_x if g is not None))
         parallel = {*sequences, *after, *by_carry, *others}
-        others += [g for g in by_constant if g is not None and g not in others and not is_parallel(g, parallel)]
+        others += [g for g in by_constant if g is not None and g not in others and not is_summable(g, parallel)]
         roots, zeros = [*by_carry, *others], [const(0, p.dtype, p.shape) for p in after]
         inside, given = [*after, *sequences], [*zeros, *sequences.values()]
         back = Step(t.device, (t.key, "back"), inside, given, t.carries, roots)

@@ -12,7 +12,7 @@ import pytest
 import lazygrad
 from lazygrad import Tensor, Variable, jit, nn, no_grad, scan
 from lazygrad.autograd import grad
-from lazygrad.errors import OperandError, ShapeError
+from lazygrad.errors import BoundsError, OperandError, ShapeError
 from lazygrad.ir.op import Op
 from lazygrad.ir.repeat import step_of
 from lazygrad.schedule.kernel import schedule
@@ -291,6 +291,35 @@ def test_errors() -> None:
         scan(lambda h, x: (h, h), x[0], (x, x[:1]))
     with pytest.raises(OperandError, match="xs has one at least"):
         scan(lambda h, x: (h, h), x[0], ())
+
+
+@pytest.mark.parametrize("device", ["NUMPY", "OPENCL"])
+def test_indices_from_sequences_are_checked_before_the_steps(device: str) -> None:
+    """So a step with an embedding is repeated as well, and the gradient of the table is one scatter."""
+    given = Given(device)
+    f, init, xs = embedded(given)
+    h, _ = scan(f, init, xs)
+    h.sum().backward()
+    gradient = given.table.grad
+    assert gradient is not None
+    kernels = schedule([h.node, gradient.node]).kernels
+    assert sum(k.outputs[0].op is Op.REPEAT for k in kernels) == 2
+    assert sum(k.outputs[0].op is Op.SCATTER for k in kernels) == 1
+    assert gradient.shape == (6, 4)
+    outside, _ = scan(f, init, xs + 3)
+    with pytest.raises(BoundsError, match="size 6"):
+        outside.numpy()
+    (again,) = grad(scan(f, init, xs)[0].square().sum(), [given.table], create_graph=True)
+    (twice_by_scan,) = grad(again.square().sum(), [given.table])
+    (again,) = grad(loop(f, init, xs, False)[0].square().sum(), [given.table], create_graph=True)
+    (twice_by_loop,) = grad(again.square().sum(), [given.table])
+    np.testing.assert_allclose(twice_by_scan.numpy(), twice_by_loop.numpy(), rtol=1e-3, atol=1e-3)
+
+
+def test_dicts_of_carries_may_come_back_in_another_order() -> None:
+    x = Tensor([1.0, 2.0])
+    carry, _ = scan(lambda c, x: ({"b": c["b"] * x, "a": c["a"] + x}, None), {"a": x[0], "b": x[0]}, x)
+    assert list(carry) == ["a", "b"] and [t.item() for t in carry.values()] == [4.0, 2.0]
 
 
 def test_nothing_beside_the_carry() -> None:
