@@ -29,10 +29,8 @@ def norm_except(v: Tensor, dim: int) -> Tensor:
     >>> norm_except(Tensor([[3.0, 4.0], [0.0, 1.0]]), 0).tolist()
     [[5.0], [1.0]]
     """
-    if dim == -1:
-        return v.square().sum().sqrt()
     others = [d for d in range(v.ndim) if d != dim]
-    return v.square().sum(others, keepdim=True).sqrt() if others else v.abs()
+    return v.norm() if dim == -1 else v.norm(2, others, keepdim=True) if others else v.abs()
 
 
 class _WeightNorm(Module):
