@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from lazygrad.absent import absent_from
 from lazygrad.errors import LinAlgError
 from lazygrad.linear_algebra.determinants import det, slogdet
+from lazygrad.linear_algebra.ldl import ldl_factor, ldl_factor_ex, ldl_solve
 from lazygrad.linear_algebra.norms import matrix_norm, norm, vector_norm
 from lazygrad.linear_algebra.older import lu_factor, lu_factor_ex
 from lazygrad.linear_algebra.older import lu_solve_factored as lu_solve
@@ -40,6 +41,9 @@ __all__ = [
     "householder_product",
     "inv",
     "inv_ex",
+    "ldl_factor",
+    "ldl_factor_ex",
+    "ldl_solve",
     "lstsq",
     "lu",
     "lu_factor",

@@ -65,7 +65,8 @@ class Entry:
     right: int = 0
     samples: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
-    skipped: str = ""  # why a peer's test skips itself
+    is_test: bool = False  # of a peer's, which is counted whatever its name
+    skipped: str = ""  # why it skips itself
 
     @property
     def state(self) -> str:
@@ -78,6 +79,8 @@ def reason_left_out(entry: Entry) -> str | None:
     """Why an entry is not counted, if it is not."""
     if entry.skipped:
         return f"skipped: {entry.skipped}"
+    if entry.is_test:
+        return None
     return next((why for pattern, why in LEFT_OUT.items() if re.search(pattern, entry.name)), None)
 
 
@@ -141,7 +144,7 @@ def tinygrad(asked: Asked) -> Iterable[Entry]:
             test.run(result)
             bad = [*result.errors, *result.failures]
             entry.skipped = result.skipped[0][1] if result.skipped else ""
-            entry.samples, entry.right = 1, int(not bad)
+            entry.is_test, entry.samples, entry.right = True, 1, int(not bad)
             entry.reasons.update(text.strip().rpartition("\n")[2][:200] for _, text in bad[:1])
             yield entry
 

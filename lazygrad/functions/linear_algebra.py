@@ -1,6 +1,7 @@
 """Linear algebra under PyTorch's older names, as functions; `lazygrad.linalg` has the newer ones."""
 
 from lazygrad.functions.made import function
+from lazygrad.linear_algebra.lowrank import pca_lowrank, svd_lowrank
 from lazygrad.linear_algebra.older import lu_unpack
 from lazygrad.tensor import Tensor
 
@@ -20,10 +21,12 @@ __all__ = [
     "matrix_power",
     "orgqr",
     "ormqr",
+    "pca_lowrank",
     "pinverse",
     "qr",
     "slogdet",
     "svd",
+    "svd_lowrank",
     "triangular_solve",
 ]
 

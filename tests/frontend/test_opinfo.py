@@ -31,6 +31,7 @@ DIFFERENT = {
     **dict.fromkeys((f"{name}[{k}]" for name in _POLYGAMMA for k in (0, 5)), _POLES),
     **dict.fromkeys((f"special.bessel_{kind}[0]" for kind in ("j0", "j1", "y1")), _BESSEL),
     **dict.fromkeys((f"as_strided.partial_views[{k}]" for k in range(20)), _PARTS),
+    **dict.fromkeys((f"svd_lowrank[{k}]" for k in range(8, 16)), "less M it is of a high rank: directions are drawn"),
     **dict.fromkeys((f"as_strided_scatter[{k}]" for k in range(20)), _KEPT),
     **dict.fromkeys((f"linspace.tensor_overload[{k}]" for k in range(182)), _ENDS),
 }

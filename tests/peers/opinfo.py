@@ -52,6 +52,8 @@ SPELLED: dict[str, Call] = {
 VARIANTS: dict[str, Call] = {
     "normal.in_place": lambda x, *args: x.normal_(*args),
     "linalg.lstsq.grad_oriented": lambda a, b, driver: lazygrad.linalg.lstsq(a, b, driver=driver)[:2],
+    "pca_lowrank": lambda a, b, **options: lazygrad.pca_lowrank(a @ b.mT, **options),
+    "svd_lowrank": lambda a, b, **options: lazygrad.svd_lowrank(a @ b.mT, **options),
     "linalg.pinv.singular": lambda a, b: lazygrad.linalg.pinv(a @ b.mT),
 }
 # Whose results are complex numbers.
