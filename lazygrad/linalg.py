@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from lazygrad.absent import absent_from
 from lazygrad.errors import LinAlgError
+from lazygrad.functions.products import matmul
 from lazygrad.linear_algebra.determinants import det, slogdet
 from lazygrad.linear_algebra.ldl import ldl_factor, ldl_factor_ex, ldl_solve
 from lazygrad.linear_algebra.norms import matrix_norm, norm, vector_norm
@@ -49,6 +50,7 @@ __all__ = [
     "lu_factor",
     "lu_factor_ex",
     "lu_solve",
+    "matmul",
     "matrix_exp",
     "matrix_norm",
     "matrix_power",

@@ -48,6 +48,7 @@ ACCEPTED = {
 NAMES = pytest.mark.parametrize("name", opinfo.operations())
 SAMPLES = {"NUMPY": 150, "OPENCL": 40}  # of one operation and dtype, at most
 LONG = ("igamma", "gcd", "lcm", "mvlgamma", "polygamma", "special.polygamma", "special.zeta", "special.bessel")
+LONG += ("svd_lowrank", "pca_lowrank")
 SAMPLES_OF_LONG = 3  # on OPENCL, of those whose kernels are hundreds of steps, which are the same for every shape
 INTEGERS = (torch.int64, torch.int32, torch.uint8, torch.int8, torch.bool)
 
