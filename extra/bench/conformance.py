@@ -38,7 +38,6 @@ LEFT_OUT = {
     r"sparse|Sparse|_segment_reduce": "sparse tensors",
     r"^(as_strided|empty_strided|new_empty_strided|alias_copy)": "strides: a value has no layout here",
     r"^(resize_|resize_as_)": "changes how many elements a storage has",
-    r"^Lazy": "modules of unknown sizes",
     r"^grid_sampler_[23]d|^i?lstsq_grad|^nn\.functional\.upsample": "an older name of another entry",
 }
 
