@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, NoReturn
 
 from lazygrad.errors import LazygradError
@@ -107,6 +107,19 @@ NOT_YET = frozenset(
         "CrossMapLRN2d",
     ]
 )
+# What tensors of PyTorch's have and tensors here do not.
+_OF_TENSORS = """
+H apply_ as_subclass ccol_indices cdouble cfloat chalf coalesce col_indices const_data_ptr crow_indices
+data_ptr dense_dim dequantize dim_order eig grad_dtype grad_fn hash_tensor imag index indices int_repr ipu
+is_coalesced is_distributed is_ipu is_maia is_meta is_mkldnn is_mps is_mtia is_nested is_quantized is_set_to
+is_shared is_sparse is_sparse_csr is_vulkan is_xla is_xpu istft layout lstsq map2_ map_ module_load mtia name
+new output_nr q_per_channel_axis q_per_channel_scales q_per_channel_zero_points q_scale q_zero_point qscheme
+record_stream register_post_accumulate_grad_hook reinforce resize resize_as resize_as_sparse_ row_indices set_
+slice_inverse smm solve sparse_dim sparse_mask sparse_resize_ sparse_resize_and_clear_ sspaddmm stft storage
+storage_type symeig to_mkldnn to_padded_tensor to_sparse to_sparse_bsc to_sparse_bsr to_sparse_coo
+to_sparse_csc to_sparse_csr untyped_storage values volatile xpu
+"""
+OF_TENSORS = frozenset(_OF_TENSORS.split())
 _ROOMS = ("Tensor", "nn.functional", "linalg", "special", "nn", "optim", "nn.init", "func", "autograd", "fft")
 
 
@@ -149,8 +162,30 @@ class AbsentError(LazygradError, AttributeError):
         return None if room is None else f"{room}.{name}".replace("lazygrad.Tensor", "Tensor")
 
 
+class Absent:
+    """A name that a class does not have: to look it up is an AbsentError. (`__getattr__` would make all else slower.)
+
+    >>> hasattr(Tensor([1.0]), "to_sparse")
+    False
+    """
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.owner, self.name = owner.__name__, name
+
+    def __get__(self, instance: object, owner: type) -> NoReturn:
+        raise AbsentError(self.owner, self.name)
+
+
+def lacks(cls: type, names: Iterable[str]) -> None:
+    """Have a class say of each of `names` what is there instead."""
+    for name in names:
+        absent = Absent()
+        absent.__set_name__(cls, name)
+        setattr(cls, name, absent)
+
+
 def absent_from(owner: str) -> Callable[[str], NoReturn]:
-    """`__getattr__` of a module, or of a class, for what it does not have.
+    """`__getattr__` of a module, for what it does not have.
 
     >>> from lazygrad import nn
     >>> try: nn.Liner
@@ -158,8 +193,8 @@ def absent_from(owner: str) -> Callable[[str], NoReturn]:
     lazygrad.nn has no 'Liner'; did you mean Linear?
     """
 
-    def missing(*names: Any) -> NoReturn:
-        raise AbsentError(owner, names[-1])
+    def missing(name: str) -> NoReturn:
+        raise AbsentError(owner, name)
 
     return missing
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from lazygrad.absent import absent_from
+from lazygrad.absent import OF_TENSORS, lacks
 from lazygrad.dtype import DTypeLike, as_dtype, dtypes, of_scalar
 from lazygrad.engine import run
 from lazygrad.errors import DTypeError, ShapeError
@@ -89,8 +89,6 @@ class Tensor(
     """
 
     __slots__ = ()
-    if not TYPE_CHECKING:
-        __getattr__ = absent_from("Tensor")
 
     def __new__(
         cls, data: Any, dtype: DTypeLike | None = None, device: str | None = None, requires_grad: bool = False
@@ -199,6 +197,9 @@ class Tensor(
     def __reversed__(self) -> Self:
         return self.flip(0) if self.ndim else self
 
+    def __dir__(self) -> list[str]:
+        return [name for name in super().__dir__() if name not in OF_TENSORS]
+
     def __contains__(self, element: Any) -> bool:
         if not isinstance(element, OPERANDS):
             not_a_tensor("in", element, "a Tensor or a number")
@@ -206,3 +207,4 @@ class Tensor(
 
 
 Generator.tensor = Tensor
+lacks(Tensor, OF_TENSORS)

@@ -177,7 +177,7 @@ def autocasting(function: F) -> F:
 
     @wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
-        if casting.value:
+        if casting.entered and casting.value:
             args, kwargs = _operands(name, args, kwargs)
         return function(*args, **kwargs)
 

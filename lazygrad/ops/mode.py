@@ -36,13 +36,13 @@ class Mode(threading.local):
 
     def __init__(self, default: Hashable) -> None:
         self._base: Any = default
-        self._entered: list[_Entered] = []
+        self.entered: list[_Entered] = []  # what was, and may have been left
 
     @property
     def value(self) -> Any:
         """What is in force."""
         value = self._base
-        for entered in self._entered:
+        for entered in self.entered:
             if not entered.lock.locked():
                 break
             value = entered.value
@@ -57,30 +57,30 @@ class Mode(threading.local):
         """Change what is in force, until what was entered last is left."""
         entered = self.state().entered
         if entered:
-            self._entered[:] = (*entered[:-1], entered[-1]._replace(value=value))
+            self.entered[:] = (*entered[:-1], entered[-1]._replace(value=value))
         else:
             self._base = value
 
     def lock_to_enter(self, owner: object, value: Hashable) -> threading.Lock:
         """The lock that `owner` is about to enter."""
         new = _Entered(threading.Lock(), value, owner)
-        self._entered[:] = (*self.state().entered, new)
+        self.entered[:] = (*self.state().entered, new)
         return new.lock
 
     def lock_to_leave(self, owner: object, entered: bool) -> threading.Lock:
         """The lock that `owner` is to leave: what it has `entered`, or will when it goes on."""
-        there = [e for e in self._entered if e.owner is owner]
+        there = [e for e in self.entered if e.owner is owner]
         held = [e for e in there if e.lock.locked()] if entered else there
         return (held or there)[-1].lock
 
     def state(self) -> _State:
         """What `restore` needs to go back to the modes in force now."""
-        return _State(self._base, tuple(takewhile(lambda e: e.lock.locked(), self._entered)))
+        return _State(self._base, tuple(takewhile(lambda e: e.lock.locked(), self.entered)))
 
     def restore(self, state: _State) -> None:
         """Leave what was entered since, and was not left."""
         self._base = state.base
-        self._entered[:] = state.entered
+        self.entered[:] = state.entered
 
 
 class _DefaultDType:

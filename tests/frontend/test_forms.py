@@ -17,7 +17,7 @@ from lazygrad.nn import functional
 from lazygrad.ops.inplace_forms import in_place
 from lazygrad.ops.promotion import in_floats, result_type, together
 
-METHODS = {name for name in dir(Tensor) if not name.startswith("_") and callable(getattr(Tensor, name))}
+METHODS = {n for n in dir(Tensor) if not n.startswith("_") and callable(getattr(Tensor, n, None))}
 # PyTorch's function of that name does something else than the method here, which makes a new tensor.
 OTHERS = {"bernoulli", "normal", "parameter"}
 # In-place forms, what PyTorch has in both namespaces by accident, einsum, whose
