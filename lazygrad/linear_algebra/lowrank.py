@@ -10,9 +10,11 @@ from lazygrad.errors import ArgumentError, ShapeError
 from lazygrad.linear_algebra.host import T, check_matrices
 from lazygrad.linear_algebra.spectral import svd
 from lazygrad.linear_algebra.triangles import qr
+from lazygrad.ops.autocast import autocasting
 from lazygrad.ops.core import fail
 
 
+@autocasting
 def svd_lowrank(A: T, q: int | None = 6, niter: int | None = 2, M: Any = None) -> tuple[T, T, T]:
     """(U, S, V) with about U diag(S) V^T = A (less M, if given), for A (..., m, n) of a rank of about `q` or less.
 
@@ -42,6 +44,7 @@ def svd_lowrank(A: T, q: int | None = 6, niter: int | None = 2, M: Any = None) -
     return Q @ U, S, Vh.mT
 
 
+@autocasting
 def pca_lowrank(A: T, q: int | None = None, center: bool = True, niter: int = 2) -> tuple[T, T, T]:
     """`svd_lowrank` of A less the mean of its rows (unless `center` is false): the columns of V are the directions in
     which rows differ most. q is the lesser of 6 and the sizes unless given.

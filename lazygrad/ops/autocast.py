@@ -46,7 +46,7 @@ LISTS = {
         "triplet_margin_loss multi_margin_loss ctc_loss kl_div multilabel_margin_loss "
         "binary_cross_entropy_with_logits cond matrix_rank solve cholesky_ex svdvals eigvals eigvalsh inv "
         "householder_product tensorinv tensorsolve geqrf qr svd triangular_solve fractional_max_pool2d "
-        "fractional_max_pool3d adaptive_max_pool3d eig eigh lstsq inv_ex pad",
+        "fractional_max_pool3d adaptive_max_pool3d eig eigh lstsq inv_ex pad svd_lowrank pca_lowrank",
         widest="cat stack index_copy",
     ),
     "cuda": Lists(
