@@ -19,6 +19,7 @@ from lazygrad.ops.jit import jit
 from lazygrad.ops.joining import cat, stack, where
 from lazygrad.ops.mode import enable_grad, inference_mode, is_grad_enabled, no_grad, set_grad_enabled
 from lazygrad.ops.scan import mapAccum, scan
+from lazygrad.ops.signatures import check_functions
 from lazygrad.ops.vmap import vmap
 from lazygrad.tensor import Tensor
 
@@ -92,4 +93,5 @@ def __getattr__(name: str) -> Any:
     raise AbsentError("lazygrad", name)
 
 
+check_functions(globals())
 expect_einops()

@@ -42,7 +42,7 @@ class Device:
 
 def synchronize(device: str | None = None) -> None:
     """Wait until everything on `device` has run; on every device that is in use when it is None."""
-    for runtime in opened() if device is None else [open_device(device)]:
+    for runtime in opened() if device is None else [open_device(canonical(device))]:
         runtime.synchronize()
 
 

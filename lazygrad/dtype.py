@@ -6,12 +6,13 @@ bool < integer < floating, Python scalars are weak (they only raise the category
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import Any, Literal, overload
 
 import numpy as np
 
-from lazygrad.errors import DTypeError, fail, user_line
+from lazygrad.errors import DTypeError, fail
 
 Kind = Literal["bool", "uint", "int", "float"]
 Scalar = bool | int | float
@@ -144,8 +145,7 @@ def as_dtype(given: Any, default: DType | None = None) -> DType:
         return given
     found = default if given is None else dtype_named(given)
     if found is None:
-        where = f" ({line})" if (line := user_line()) else ""
-        raise DTypeError(f"{given!r:.100} is no dtype; the dtypes are {', '.join(BY_NAME)}{where}")
+        fail(DTypeError, f"{given!r:.100} is no dtype; the dtypes are {', '.join(BY_NAME)}")
     return found
 
 
@@ -165,7 +165,9 @@ def dtype_named(given: Any) -> DType | None:
     if given in _BY_TYPE:
         return _BY_TYPE[given]
     try:
-        return BY_NAME.get(np.dtype(given).name)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of names that NumPy is about to forget
+            return BY_NAME.get(np.dtype(given).name)
     except (TypeError, ValueError):
         return None
 

@@ -16,6 +16,8 @@ from typing import NoReturn
 
 _PACKAGE = __name__.partition(".")[0]
 _PACKAGE_PREFIX = _PACKAGE + "."
+_WRAPPERS = frozenset({"_refuse", "call", "fail", "located", "look", "looked_at", "not_a_tensor", "wide"})
+_OF_OBJECTS = frozenset({"__call__", "__init__", "forward"})
 
 
 class LazygradError(Exception):
@@ -28,6 +30,13 @@ class ShapeError(LazygradError, ValueError, RuntimeError):
 
 class DTypeError(LazygradError, TypeError, RuntimeError):
     """An operation that is not defined for these dtypes. PyTorch's is mostly a RuntimeError."""
+
+
+class MissingKeyError(LazygradError, KeyError):
+    """A group of parameters without the entry that is needed."""
+
+    def __str__(self) -> str:
+        return Exception.__str__(self)
 
 
 class OperandError(LazygradError, TypeError):
@@ -84,6 +93,10 @@ class ArgumentError(LazygradError, ValueError, RuntimeError):
 
 class ModeError(ArgumentError, NotImplementedError):
     """A mode that is none of those that there are."""
+
+
+class ArgumentTypeError(ArgumentError, TypeError):
+    """An argument of another kind than the operation takes: None for a number, a string for a dimension."""
 
 
 class TextError(LazygradError, ValueError):
@@ -252,10 +265,30 @@ def user_line() -> str:
     return location_text(*user_location())
 
 
-def fail(kind: type[LazygradError], message: str) -> NoReturn:
-    """Raise `kind` with the user's line behind the message."""
-    line = user_line()
-    raise kind(f"{message} ({line})" if line else message)
+def user_call() -> str:
+    """What the user called: the function, the method or the class nearest to the user's own code; "" for operators."""
+    frame: FrameType | None = sys._getframe(1)
+    called = ""
+    while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] == _PACKAGE:
+        name = frame.f_code.co_name
+        if name in _OF_OBJECTS and "self" in frame.f_locals:
+            called = type(frame.f_locals["self"]).__name__
+        elif name not in _WRAPPERS:
+            called = "" if name.startswith(("_", "<")) else name
+        frame = frame.f_back
+    return called if frame is not None else ""
+
+
+def located(message: str) -> str:
+    """`message` with what the user called before it, unless it names that, and the user's line behind."""
+    called, line = user_call(), user_line()
+    message = message if called in message else f"{called}: {message}"
+    return f"{message} ({line})" if line else message
+
+
+def fail(kind: type[Exception], message: str) -> NoReturn:
+    """Raise `kind` with a message that is `located`."""
+    raise kind(located(message))
 
 
 def _indent(text: str) -> str:

@@ -13,7 +13,7 @@ from lazygrad.dtype import DTypeLike, as_dtype, get_default_dtype
 from lazygrad.errors import ArgumentError
 from lazygrad.ops.core import Core, fail
 from lazygrad.ops.operands import not_a_tensor
-from lazygrad.ops.spelling import spelled
+from lazygrad.ops.signatures import checked
 from lazygrad.tensor import Tensor
 
 T = TypeVar("T", bound=Core)
@@ -57,7 +57,7 @@ def rfftfreq(
     return _frequencies(places, n * d, dtype, requires_grad)
 
 
-@spelled
+@checked
 def fftshift(input: T, dim: int | Sequence[int] | None = None) -> T:
     """The elements along `dim` (None: all dimensions) with frequency 0 brought to the middle.
 
@@ -67,7 +67,7 @@ def fftshift(input: T, dim: int | Sequence[int] | None = None) -> T:
     return _shifted("fftshift", input, dim, 1)
 
 
-@spelled
+@checked
 def ifftshift(input: T, dim: int | Sequence[int] | None = None) -> T:
     """What undoes `fftshift`.
 

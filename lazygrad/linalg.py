@@ -26,6 +26,7 @@ from lazygrad.linear_algebra.solving import inv, inv_ex, solve, solve_ex
 from lazygrad.linear_algebra.spectral import eig, eigh, eigvals, eigvalsh, svd, svdvals
 from lazygrad.linear_algebra.triangles import cholesky, cholesky_ex, lu, qr, solve_triangular
 from lazygrad.ops.chain import multi_dot
+from lazygrad.ops.signatures import check_functions
 
 __all__ = [
     "LinAlgError",
@@ -71,6 +72,8 @@ __all__ = [
     "vecdot",
     "vector_norm",
 ]
+
+check_functions(globals())
 
 if not TYPE_CHECKING:
     __getattr__ = absent_from("lazygrad.linalg")

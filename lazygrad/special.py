@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from lazygrad.absent import absent_from
 from lazygrad.functions.made import either, function
 from lazygrad.ops.gamma import polygamma as polygamma
+from lazygrad.ops.signatures import check_functions
 from lazygrad.tensor import Tensor
 
 __all__ = [
@@ -121,6 +122,8 @@ xlogy = either(Tensor.xlogy)
 gammainc = function(Tensor.igamma)
 gammaincc = function(Tensor.igammac)
 zeta = either(Tensor.zeta)
+
+check_functions(globals())
 
 if not TYPE_CHECKING:
     __getattr__ = absent_from("lazygrad.special")

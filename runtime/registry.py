@@ -32,7 +32,9 @@ def parse(name: str) -> tuple[str, tuple[int, ...]]:
     >>> parse("opencl:0:1"), parse("NUMPY")
     (('OPENCL', (0, 1)), ('NUMPY', ()))
     """
-    kind, *rest = str(name).strip().upper().split(":")
+    if not isinstance(name, str):
+        fail(DeviceError, f"a device is named by a string, not {name!r:.50}; write {_NAMES}")
+    kind, *rest = name.strip().upper().split(":")
     if kind not in _MOST_INDICES:
         close = difflib.get_close_matches(kind, _MOST_INDICES, n=1)
         hint = f"; did you mean {close[0]}?" if close else "."

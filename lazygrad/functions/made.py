@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
 from lazygrad.ops.core import Core, scalar
 from lazygrad.ops.operands import not_a_tensor
+from lazygrad.ops.wrapping import standing_for
 from lazygrad.tensor import Tensor
 
 P = ParamSpec("P")
@@ -25,7 +25,7 @@ def function(method: Callable[P, R]) -> Callable[P, R]:
     """
     name = method.__name__
 
-    @wraps(method)
+    @standing_for(method)
     def call(*args: Any, **kwargs: Any) -> R:
         if "input" in kwargs and not args:
             args = (kwargs.pop("input"),)
@@ -44,7 +44,7 @@ def either(method: Callable[P, R]) -> Callable[P, R]:
     """
     plain = function(method)
 
-    @wraps(method)
+    @standing_for(method)
     def call(*args: Any, **kwargs: Any) -> R:
         if len(args) > 1 and isinstance(args[1], Core) and not isinstance(args[0], Core):
             args = (args[1]._beside(scalar(method.__name__, args[0])), *args[1:])
@@ -66,7 +66,7 @@ def activation(method: Callable[P, Any]) -> Callable[..., Tensor]:
     last = inspect.Parameter("inplace", inspect.Parameter.POSITIONAL_OR_KEYWORD, default=False, annotation="bool")
     whole = own.replace(parameters=[*own.parameters.values(), last])
 
-    @wraps(method)
+    @standing_for(method)
     def call(*args: Any, **kwargs: Any) -> Tensor:
         if len(args) == len(whole.parameters):
             args, kwargs = args[:-1], {**kwargs, "inplace": args[-1]}

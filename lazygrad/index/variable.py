@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Iterable
+from typing import Any
 
-from lazygrad.errors import BoundsError, user_line
+from lazygrad.errors import ArgumentTypeError, BoundsError, fail, user_line
 
 from .node import Expr, Var, interned
 
@@ -30,9 +31,9 @@ class Variable(Var):
     __slots__ = ("bound",)
 
     def __new__(cls, name: str, lo: int, hi: int) -> Variable:
-        if not name.isidentifier():
+        if not isinstance(name, str) or not name.isidentifier():
             raise BoundsError(f"a variable needs a name like an identifier's, not {name!r} ({user_line()})")
-        lo, hi = operator.index(lo), operator.index(hi)
+        lo, hi = _integer(f"variable {name}: a bound", lo), _integer(f"variable {name}: a bound", hi)
         if not 0 <= lo <= hi < 1 << 31:
             raise BoundsError(f"variable {name}: its bounds {lo}..{hi} are not 0 <= lo <= hi < 2**31 ({user_line()})")
         return interned(cls, name, lo, hi, None)
@@ -50,7 +51,7 @@ class Variable(Var):
         ...
         lazygrad.errors.BoundsError: variable T: 9 is not in 1..8 ...
         """
-        value = operator.index(value)
+        value = _integer(f"variable {self.name}: its value", value)
         if not self.lo <= value <= self.hi:
             raise BoundsError(f"variable {self.name}: {value} is not in {self.lo}..{self.hi} ({user_line()})")
         return interned(Variable, self.name, self.lo, self.hi, value)
@@ -62,6 +63,20 @@ class Variable(Var):
 
     def __repr__(self) -> str:
         return self.name if self.bound is None else f"{self.name}={self.bound}"
+
+
+def integer(value: Any) -> int | None:
+    """What stands for an integer, as one; None for anything else, and for True and False."""
+    try:
+        return None if isinstance(value, (bool, type)) or not hasattr(value, "__index__") else operator.index(value)
+    except TypeError:  # a tensor of floats, or of several elements
+        return None
+
+
+def _integer(what: str, value: Any) -> int:
+    if (found := integer(value)) is None:
+        fail(ArgumentTypeError, f"{what} is an integer, not {value!r:.50}")
+    return found
 
 
 def variables(e: Expr) -> frozenset[Variable]:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from lazygrad.errors import ArgumentError
+from lazygrad.ops.signatures import checked
 
 PathLike = str | os.PathLike[str]
 _SUFFIX = ".partial"
@@ -53,6 +54,7 @@ def atomic_write(path: PathLike) -> Iterator[BinaryIO]:
     _sync_folder(target.parent)
 
 
+@checked
 def remove_leftovers(path: PathLike) -> int:
     """Delete what killed processes left of unfinished `atomic_write(path)`; how many files that were.
 

@@ -19,6 +19,7 @@ from lazygrad.dtype import BY_NAME, DType, dtypes
 from lazygrad.errors import ArgumentError, DTypeError, FileFormatError, ShapeError
 from lazygrad.io.atomic import PathLike, atomic_write
 from lazygrad.io.json_table import parse_json
+from lazygrad.ops.signatures import checked
 
 CODES: dict[str, DType] = {
     "BOOL": dtypes.bool, "U8": dtypes.uint8, "I8": dtypes.int8, "U16": dtypes.uint16, "I16": dtypes.int16,
@@ -77,6 +78,7 @@ def write_arrays(
             file.write(array.reshape(-1).view(np.uint8).data)
 
 
+@checked
 def read_arrays(path: PathLike) -> tuple[dict[str, StoredArray], dict[str, str]]:
     """The arrays and the metadata of a safetensors file; the arrays are the file's own pages, not copies.
 

@@ -13,13 +13,15 @@ from lazygrad.errors import ArgumentError
 from lazygrad.io.atomic import PathLike
 from lazygrad.io.safetensors import StoredArray, read_arrays, stored_array, write_arrays
 from lazygrad.ops.core import make
+from lazygrad.ops.signatures import checked
 from lazygrad.runtime.registry import canonical, default_device
 from lazygrad.tensor import Tensor
 
-State = Mapping[str, Tensor | npt.NDArray[Any]]
+NamedArrays = Mapping[str, Tensor | npt.NDArray[Any]]
 
 
-def save_state(path: PathLike, state: State, metadata: Mapping[str, str] | None = None) -> None:
+@checked
+def save_state(path: PathLike, state: NamedArrays, metadata: Mapping[str, str] | None = None) -> None:
     """Write named tensors or arrays to a safetensors file, atomically.
 
     Raises:
@@ -30,6 +32,7 @@ def save_state(path: PathLike, state: State, metadata: Mapping[str, str] | None 
     write_arrays(path, stored_arrays(state), metadata)
 
 
+@checked
 def load_state(path: PathLike, device: str | None = None) -> dict[str, Tensor]:
     """The tensors of a safetensors file, on `device` (the default one).
 
@@ -40,17 +43,19 @@ def load_state(path: PathLike, device: str | None = None) -> dict[str, Tensor]:
     return {name: to_tensor(stored, device) for name, stored in arrays.items()}
 
 
-def save_file(tensors: State, filename: PathLike, metadata: Mapping[str, str] | None = None) -> None:
+@checked
+def save_file(tensors: NamedArrays, filename: PathLike, metadata: Mapping[str, str] | None = None) -> None:
     """`save_state`, with the name and the arguments of the safetensors package."""
     save_state(filename, tensors, metadata)
 
 
+@checked
 def load_file(filename: PathLike, device: str | None = None) -> dict[str, Tensor]:
     """`load_state`, with the name and the arguments of the safetensors package."""
     return load_state(filename, device)
 
 
-def stored_arrays(state: State) -> dict[str, StoredArray]:
+def stored_arrays(state: NamedArrays) -> dict[str, StoredArray]:
     """The elements of each tensor as they are stored; all tensors are computed in one go."""
     for name, value in state.items():
         if not isinstance(value, (Tensor, np.ndarray, np.generic)):

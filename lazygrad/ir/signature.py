@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NoReturn, Protocol
 
 from lazygrad.dtype import DType, dtypes
-from lazygrad.errors import DTypeError, ShapeError, user_line
+from lazygrad.errors import DTypeError, ShapeError, located
 from lazygrad.index.expr import Dim, Expr, as_dim, dim_max, dim_product, lift
 from lazygrad.index.variable import Variable, variables
 from lazygrad.ir.op import (
@@ -39,6 +39,7 @@ class Operand(Protocol):
     def ndim(self) -> int: ...
 
 
+_ELEMENTS_AT_MOST = 1 << 59  # in bytes, of eight each, half of what an address reaches
 _FLOAT_ONLY = frozenset({Op.DIV, Op.POW, Op.EXP2, Op.EXPM1, Op.LOG2, Op.SIN, Op.COS, Op.SQRT, Op.ERF})
 _INT_ONLY = frozenset({Op.IDIV, Op.SHL, Op.SHR})
 _BITS_ONLY = frozenset({Op.AND, Op.OR, Op.XOR})
@@ -55,7 +56,7 @@ def signature(op: Op, src: tuple[Operand, ...], arg: Arg | None, dtype: DType | 
         return dtype, shape
     if op is Op.IOTA:
         assert dtype is not None and isinstance(arg, ShapeArg)
-        return dtype, arg.shape
+        return dtype, _check_sizes(op, src, arg.shape)
     if op is Op.REDUCE:
         return _reduce(src[0], arg)
     if op is Op.SCAN:
@@ -72,7 +73,20 @@ def signature(op: Op, src: tuple[Operand, ...], arg: Arg | None, dtype: DType | 
 
 def fail(op: Op, src: tuple[Operand, ...], why: str, kind: type[Exception] = ShapeError) -> NoReturn:
     inputs = ", ".join(f"{s.dtype}{list(s.shape)}" for s in src)
-    raise kind(f"{op.name.lower()}({inputs}): {why} ({user_line()})")
+    raise kind(located(f"{op.name.lower()}({inputs}): {why}"))
+
+
+def _check_sizes(op: Op, src: tuple[Operand, ...], shape: Shape) -> Shape:
+    """`shape`, of which no size is negative, and whose elements can be counted."""
+    count = 1
+    for n in shape:
+        most = n.hi if isinstance(n, Expr) else n
+        if most < 0:
+            fail(op, src, f"{list(shape)} holds a negative size")
+        count *= most
+    if count > _ELEMENTS_AT_MOST:
+        fail(op, src, f"{list(shape)} are more elements than any memory holds")
+    return shape
 
 
 def _elementwise(op: Op, src: tuple[Operand, ...], dtype: DType | None) -> Signature:
@@ -171,7 +185,7 @@ def _movement(op: Op, x: Operand, arg: Arg | None) -> Shape:
         assert isinstance(arg, ShapeArg)
         if len(arg.shape) != x.ndim or any(a != b and a != 1 for a, b in zip(x.shape, arg.shape)):
             fail(op, src, f"cannot expand to {list(arg.shape)}: only axes of size 1 expand")
-        return arg.shape
+        return _check_sizes(op, src, arg.shape)
     if op is Op.PERMUTE:
         assert isinstance(arg, AxesArg)
         if sorted(arg.axes) != list(range(x.ndim)):
@@ -186,7 +200,7 @@ def _movement(op: Op, x: Operand, arg: Arg | None) -> Shape:
         assert isinstance(arg, PadArg)
         if len(arg.pads) != x.ndim or not all(at_most(0, p) for pair in arg.pads for p in pair):
             fail(op, src, f"padding {arg.pads} needs one pair of sizes >= 0 for each axis")
-        return tuple(as_dim(lo + n + hi) for (lo, hi), n in zip(arg.pads, x.shape))
+        return _check_sizes(op, src, tuple(as_dim(lo + n + hi) for (lo, hi), n in zip(arg.pads, x.shape)))
     assert op is Op.SHRINK and isinstance(arg, BoundsArg)
     if len(arg.bounds) != x.ndim:
         fail(op, src, f"{len(arg.bounds)} bounds for {x.ndim} axes")

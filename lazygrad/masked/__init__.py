@@ -22,6 +22,7 @@ from lazygrad.masked.reductions import (
     sum,  # noqa: A004 - PyTorch's name
     var,
 )
+from lazygrad.ops.signatures import check_functions
 
 __all__ = [
     "amax",
@@ -44,3 +45,5 @@ __all__ = [
     "sum",
     "var",
 ]
+
+check_functions(globals())

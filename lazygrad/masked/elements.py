@@ -7,11 +7,11 @@ import math
 from lazygrad.dtype import DTypeLike, as_dtype
 from lazygrad.masked.masks import kept
 from lazygrad.masked.reductions import norm
-from lazygrad.ops.spelling import spelled
+from lazygrad.ops.signatures import checked
 from lazygrad.tensor import Tensor
 
 
-@spelled
+@checked
 def cumsum(input: Tensor, dim: int, *, dtype: DTypeLike | None = None, mask: Tensor | None = None) -> Tensor:
     """The sums so far, to which nothing is added where the mask is false; in the dtype of the tensor.
 
@@ -21,7 +21,7 @@ def cumsum(input: Tensor, dim: int, *, dtype: DTypeLike | None = None, mask: Ten
     return kept(input, mask, 0).cumsum(dim, dtype=as_dtype(dtype, input.dtype))
 
 
-@spelled
+@checked
 def cumprod(input: Tensor, dim: int, *, dtype: DTypeLike | None = None, mask: Tensor | None = None) -> Tensor:
     """The products so far, which stay as they are where the mask is false; in the dtype of the tensor.
 
@@ -31,7 +31,7 @@ def cumprod(input: Tensor, dim: int, *, dtype: DTypeLike | None = None, mask: Te
     return kept(input, mask, 1).cumprod(dim, dtype=as_dtype(dtype, input.dtype))
 
 
-@spelled
+@checked
 def normalize(
     input: Tensor,
     ord: float,
@@ -50,7 +50,7 @@ def normalize(
     return kept(input, mask, 0) / length.maximum(length.full_like(eps))
 
 
-@spelled
+@checked
 def softmax(input: Tensor, dim: int, *, dtype: DTypeLike | None = None, mask: Tensor | None = None) -> Tensor:
     """`softmax` along `dim` of what is not masked out, 0 elsewhere; nan where all is masked out.
 
@@ -60,7 +60,7 @@ def softmax(input: Tensor, dim: int, *, dtype: DTypeLike | None = None, mask: Te
     return kept(input, mask, input.dtype.min).cast(as_dtype(dtype, input.dtype)).softmax(dim)
 
 
-@spelled
+@checked
 def log_softmax(input: Tensor, dim: int, *, dtype: DTypeLike | None = None, mask: Tensor | None = None) -> Tensor:
     """The logarithm of `softmax`, -inf where the mask is false.
 
@@ -70,7 +70,7 @@ def log_softmax(input: Tensor, dim: int, *, dtype: DTypeLike | None = None, mask
     return kept(input, mask, input.dtype.min).cast(as_dtype(dtype, input.dtype)).log_softmax(dim)
 
 
-@spelled
+@checked
 def softmin(input: Tensor, dim: int, *, dtype: DTypeLike | None = None, mask: Tensor | None = None) -> Tensor:
     """`softmax` of the negated elements.
 

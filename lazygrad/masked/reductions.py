@@ -7,11 +7,11 @@ import math
 from lazygrad.dtype import DTypeLike, as_dtype, dtypes
 from lazygrad.errors import ArgumentError, DTypeError, fail
 from lazygrad.masked.masks import Dims, axes_of, count_of, kept, widened
-from lazygrad.ops.spelling import spelled
+from lazygrad.ops.signatures import checked
 from lazygrad.tensor import Tensor
 
 
-@spelled
+@checked
 def sum(
     input: Tensor,
     dim: Dims = None,
@@ -28,7 +28,7 @@ def sum(
     return kept(input, mask, 0).sum(axes_of(input, dim), keepdim, widened(input, dtype))
 
 
-@spelled
+@checked
 def prod(
     input: Tensor,
     dim: Dims = None,
@@ -45,7 +45,7 @@ def prod(
     return kept(input, mask, 1).prod(axes_of(input, dim), keepdim, widened(input, dtype))
 
 
-@spelled
+@checked
 def amax(
     input: Tensor,
     dim: Dims = None,
@@ -63,7 +63,7 @@ def amax(
     return result.cast(as_dtype(dtype, input.dtype))
 
 
-@spelled
+@checked
 def amin(
     input: Tensor,
     dim: Dims = None,
@@ -81,7 +81,7 @@ def amin(
     return result.cast(as_dtype(dtype, input.dtype))
 
 
-@spelled
+@checked
 def argmax(
     input: Tensor,
     dim: int | None = None,
@@ -98,7 +98,7 @@ def argmax(
     return kept(input, mask, input.dtype.min).argmax(dim, keepdim).cast(as_dtype(dtype, input.dtype))
 
 
-@spelled
+@checked
 def argmin(
     input: Tensor,
     dim: int | None = None,
@@ -115,7 +115,7 @@ def argmin(
     return kept(input, mask, input.dtype.max).argmin(dim, keepdim).cast(as_dtype(dtype, input.dtype))
 
 
-@spelled
+@checked
 def mean(
     input: Tensor,
     dim: Dims = None,
@@ -135,7 +135,7 @@ def mean(
     return sum(input, dim, keepdim=keepdim, dtype=kind, mask=mask) / count_of(input, dim, keepdim, mask)
 
 
-@spelled
+@checked
 def median(
     input: Tensor, dim: int = -1, *, keepdim: bool = False, dtype: DTypeLike | None = None, mask: Tensor | None = None
 ) -> Tensor:
@@ -149,7 +149,7 @@ def median(
     return found if input.dtype.is_float else found.cast(as_dtype(dtype, input.dtype))
 
 
-@spelled
+@checked
 def norm(
     input: Tensor,
     ord: float | None = 2.0,
@@ -168,7 +168,7 @@ def norm(
     return kept(input, mask, fill).norm(ord, axes_of(input, dim), keepdim, dtype)
 
 
-@spelled
+@checked
 def logsumexp(
     input: Tensor,
     dim: Dims = None,
@@ -186,7 +186,7 @@ def logsumexp(
     return result.cast(as_dtype(dtype, input.dtype))
 
 
-@spelled
+@checked
 def var(
     input: Tensor,
     dim: Dims = None,
@@ -213,7 +213,7 @@ def var(
     return (total / (count.reshape(total.shape).cast(wide) - less).clamp(min=0)).cast(kind)
 
 
-@spelled
+@checked
 def std(
     input: Tensor,
     dim: Dims = None,

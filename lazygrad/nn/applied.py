@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 from lazygrad.nn.module import Module
+from lazygrad.ops.signatures import Check, check_of
 from lazygrad.tensor import Tensor
 
 _OF_CALLS = frozenset({"training", "dtype", "_stacklevel"})  # what is no setting
@@ -24,6 +25,7 @@ class Applied(Module):
     _settings: ClassVar[tuple[str, ...]] = ()
     jit_reads: ClassVar[frozenset[str]] = frozenset()  # attributes that `forward` asks for without naming them
     _arguments: ClassVar[inspect.Signature] = inspect.Signature()
+    _checks: ClassVar[dict[str, Check]] = {}  # by the function's signature; it looks at the others itself
     _shows: ClassVar[str] = ""
     _trains: ClassVar[bool] = False
 
@@ -47,6 +49,7 @@ class Applied(Module):
         cls._takes_tensor = "input" if tensors[0] in ("self", "input") else ""
         known = [parameters[n].replace(kind=inspect.Parameter.POSITIONAL_OR_KEYWORD) for n in names]
         cls._arguments = inspect.Signature(known)
+        cls._checks = {p.name: check for p in known if (check := check_of(p)) is not None}
         cls.__signature__ = cls._arguments  # type: ignore[attr-defined]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -54,6 +57,8 @@ class Applied(Module):
         given = self._arguments.bind(*args, **kwargs)
         given.apply_defaults()
         for name, value in given.arguments.items():
+            if name in self._checks:
+                value = self._checks[name].look(type(self).__name__, value)
             if isinstance(value, Tensor):
                 self.register_buffer(name, value)
             else:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Iterable, Iterator, Mapping
+from copy import deepcopy
 from typing import TYPE_CHECKING, Any, overload
 
 from lazygrad.errors import ArgumentError, BoundsError, OperandError, fail
 from lazygrad.nn.module import Module
+from lazygrad.ops.arguments import steps
 from lazygrad.ops.operands import describe
 
 if TYPE_CHECKING:
@@ -162,6 +164,11 @@ class ModuleList(Numbered):
 
     def __add__(self, other: Iterable[Module]) -> ModuleList:
         return ModuleList([*self, *_all_of(self, other)])
+
+
+def copies(what: str, layer: Module, num_layers: int) -> ModuleList:
+    """So many copies of a layer, for `what`."""
+    return ModuleList(deepcopy(layer) for _ in range(steps(what, "num_layers", num_layers)))
 
 
 class ModuleDict(Module):

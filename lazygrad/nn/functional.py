@@ -34,6 +34,7 @@ from lazygrad.nn.functions.resampling import (
     upsample_nearest,
 )
 from lazygrad.nn.functions.sampling import affine_grid, grid_sample
+from lazygrad.ops.signatures import check_functions
 from lazygrad.tensor import Tensor
 
 __all__ = [
@@ -244,6 +245,8 @@ dropout2d = activation(Tensor.dropout2d)
 dropout3d = activation(Tensor.dropout3d)
 feature_alpha_dropout = activation(Tensor.feature_alpha_dropout)
 gumbel_softmax = function(Tensor.gumbel_softmax)
+check_functions(globals())
+
 celu_ = changing(celu)
 elu_ = changing(elu)
 hardtanh_ = changing(hardtanh)

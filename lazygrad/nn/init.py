@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable
-from functools import wraps
 from typing import Any, ParamSpec
 
 from lazygrad.dtype import Scalar, dtypes
@@ -16,7 +15,8 @@ from lazygrad.errors import ArgumentError, ShapeError, fail
 from lazygrad.linear_algebra.triangles import qr
 from lazygrad.ops.generator import Generator
 from lazygrad.ops.mode import no_grad
-from lazygrad.ops.operands import not_a_tensor
+from lazygrad.ops.signatures import checked
+from lazygrad.ops.wrapping import standing_for
 from lazygrad.tensor import Tensor
 
 _GAINS = {"linear": 1.0, "sigmoid": 1.0, "tanh": 5 / 3, "relu": math.sqrt(2), "selu": 3 / 4}
@@ -29,17 +29,16 @@ P = ParamSpec("P")
 def _fills(function: Callable[P, Tensor]) -> Callable[P, Tensor]:
     """A function that gives its first argument, a tensor, other values; no gradient knows of that."""
 
-    @wraps(function)
+    @checked
+    @standing_for(function)
     def call(*args: P.args, **kwargs: P.kwargs) -> Tensor:
-        given = args[0] if args else kwargs.get("tensor")
-        if not isinstance(given, Tensor):
-            not_a_tensor(f"nn.init.{function.__name__}", given)
         with no_grad():
             return function(*args, **kwargs)
 
     return call
 
 
+@checked
 def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
     """The factor that keeps the variance through a nonlinearity; `param` is the slope of 'leaky_relu', 0.01 unless
     given.
@@ -57,6 +56,7 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
     return _GAINS[nonlinearity]
 
 
+@checked
 def fans(tensor: Tensor) -> tuple[int, int]:
     """How many inputs and outputs one element of a weight (out, in, ...) connects; ShapeError below 2 dimensions.
 

@@ -11,12 +11,14 @@ from lazygrad.nn.state import Stateful
 from lazygrad.nn.summary import summary_text
 from lazygrad.ops.jit import Jit
 from lazygrad.ops.operands import not_a_tensor
+from lazygrad.ops.signatures import check_methods
 from lazygrad.tensor import Tensor
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
 
+@check_methods
 class Module(Stateful):
     """Base of everything that holds parameters.
 
@@ -47,6 +49,8 @@ class Module(Stateful):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        if cls.__module__.startswith("lazygrad."):
+            check_methods(cls)
         if "forward" in vars(cls):  # users' modules may take what they like
             name, kind = next(iter(getattr(cls.forward, "__annotations__", {}).items()), ("", ""))
             cls._takes_tensor = name if cls.__module__.startswith("lazygrad.") and kind == "Tensor" else ""

@@ -11,7 +11,7 @@ from lazygrad.errors import ArgumentError, DTypeError, OperandError, ShapeError,
 from lazygrad.nn.cells import GATES, State, rnn_mode, step_of
 from lazygrad.nn.starting import StartsWithin, within
 from lazygrad.nn.steps import Known, Places, run
-from lazygrad.ops.arguments import number
+from lazygrad.ops.arguments import number, steps
 from lazygrad.ops.joining import cat, stack
 from lazygrad.tensor import Tensor
 
@@ -57,6 +57,7 @@ class RNNBase(StartsWithin):
                 fail(OperandError, f"{name}: {what} is a number of Python's, not {type(size).__name__}")
             if size <= 0:
                 fail(ArgumentError, f"{name}: {what} is at least 1, not {size}")
+        steps(name, "num_layers", self.num_layers)
         if not 0 <= self.proj_size < self.hidden_size:
             fail(
                 ArgumentError, f"{name}: proj_size={self.proj_size} is not smaller than hidden_size={self.hidden_size}"

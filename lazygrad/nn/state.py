@@ -13,6 +13,7 @@ from lazygrad.nn.hooks import Hooked
 from lazygrad.nn.parameter import is_lazy
 from lazygrad.ops.mode import no_grad
 from lazygrad.ops.operands import shape_of
+from lazygrad.ops.signatures import check_methods
 from lazygrad.tensor import Tensor
 
 EXTRA = "_extra_state"  # the name of what modules keep beside tensors
@@ -25,6 +26,7 @@ class LoadResult(NamedTuple):
     unexpected_keys: list[str]
 
 
+@check_methods
 class Stateful(Holding, Hooked):
     """`state_dict` and `load_state_dict`."""
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from copy import deepcopy
 from typing import Any
 
 from lazygrad.dtype import DTypeLike
 from lazygrad.errors import ArgumentError, ShapeError, fail
 from lazygrad.nn.attention import MultiheadAttention
-from lazygrad.nn.containers import ModuleList
+from lazygrad.nn.containers import copies
 from lazygrad.nn.dropouts import Dropout
 from lazygrad.nn.functional import gelu, relu
 from lazygrad.nn.init import xavier_uniform_
@@ -158,12 +157,12 @@ class TransformerEncoder(Module):
         self,
         encoder_layer: Module,
         num_layers: int,
-        norm: Module | None = None,
+        norm: Callable[..., Any] | None = None,
         enable_nested_tensor: bool = True,
         mask_check: bool = True,
     ) -> None:
         super().__init__()
-        self.layers = ModuleList(deepcopy(encoder_layer) for _ in range(num_layers))
+        self.layers = copies(type(self).__name__, encoder_layer, num_layers)
         self.num_layers, self.norm = num_layers, norm
 
     def forward(
@@ -187,9 +186,9 @@ class TransformerDecoder(Module):
     (5, 3, 8)
     """
 
-    def __init__(self, decoder_layer: Module, num_layers: int, norm: Module | None = None) -> None:
+    def __init__(self, decoder_layer: Module, num_layers: int, norm: Callable[..., Any] | None = None) -> None:
         super().__init__()
-        self.layers = ModuleList(deepcopy(decoder_layer) for _ in range(num_layers))
+        self.layers = copies(type(self).__name__, decoder_layer, num_layers)
         self.num_layers, self.norm = num_layers, norm
 
     def forward(
@@ -235,8 +234,8 @@ class Transformer(Module):
         dim_feedforward: int = 2048,
         dropout: float = 0.1,
         activation: Activation = relu,
-        custom_encoder: Any = None,
-        custom_decoder: Any = None,
+        custom_encoder: Callable[..., Any] | None = None,
+        custom_decoder: Callable[..., Any] | None = None,
         layer_norm_eps: float = 1e-5,
         batch_first: bool = False,
         norm_first: bool = False,

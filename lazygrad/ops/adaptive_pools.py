@@ -11,6 +11,7 @@ import numpy as np
 from lazygrad.dtype import dtypes
 from lazygrad.errors import ArgumentError, DTypeError, ShapeError
 from lazygrad.ir.build import positions
+from lazygrad.ops.arguments import new_shape
 from lazygrad.ops.core import fail
 from lazygrad.ops.pooling import Pooling
 from lazygrad.ops.precision import rounded_once
@@ -41,7 +42,7 @@ class AdaptivePools(Pooling):
         sizes = each(what, [have if size is None else size for size, have in zip(given, here)], n)
         if min(sizes) < 0 or 0 in here:
             fail(ShapeError, f"{what}: sizes {list(sizes)} of shape {list(self.shape)}")
-        return list(sizes)
+        return list(new_shape(sizes, what))  # type: ignore[arg-type]
 
     def _adaptive_avg(self, n: int, output_size: Wanted) -> Self:
         what = f"adaptive_avg_pool{n}d"

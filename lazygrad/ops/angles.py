@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from lazygrad.ops.core import Operand
 from lazygrad.ops.fits import ASIN, ATAN
 from lazygrad.ops.floats import Floats
 from lazygrad.ops.precision import in_float
@@ -82,7 +83,7 @@ class Angles(Floats):
 
     @in_floats
     @slopes(lambda y, x: _slope_of_angle(x, y, x), lambda y, x: _slope_of_angle(-y, y, x))
-    def atan2(self, other: Self) -> Self:
+    def atan2(self, other: Operand) -> Self:
         """The angle in [-pi, pi] of the point whose height is self and whose distance to the right is `other`.
 
         Zeros count with their signs. The gradient at the origin is 0.
@@ -90,15 +91,16 @@ class Angles(Floats):
         >>> Tensor([1.0, 1.0, -1.0]).atan2(Tensor([1.0, -1.0, 0.0]))
         tensor([ 0.7854,  2.3562, -1.5708])
         """
-        y, x = self.abs(), other.abs()
+        right: Self = other  # type: ignore[assignment]  # a tensor like self, by `in_floats`
+        y, x = self.abs(), right.abs()
         largest = y.maximum(x)
         scale = ((largest > 1e30) | largest.isinf())._choose(0.25, 1.0).cast(y.dtype)  # a sum of two may be infinite
         infinite, empty = y.isinf() & x.isinf(), y.eq(0) & x.eq(0)
         y = infinite._choose(1.0, y * scale)
         x = infinite._choose(1.0, empty._choose(1.0, x * scale))
         angle = y._angle(x, y.isinf())
-        angle = (self.isnan() | other.isnan())._choose(math.nan, angle)
-        return other.signbit()._choose(math.pi - angle, angle).copysign(self)
+        angle = (self.isnan() | right.isnan())._choose(math.nan, angle)
+        return right.signbit()._choose(math.pi - angle, angle).copysign(self)
 
     @in_float
     @slopes(lambda x: x.cosh())
@@ -191,17 +193,18 @@ class Angles(Floats):
 
     @in_floats
     @slopes(lambda x, y: x / x.hypot(y), lambda x, y: y / x.hypot(y))
-    def hypot(self, other: Self) -> Self:
+    def hypot(self, other: Operand) -> Self:
         """The square root of self**2 + other**2, which may be finite also where the squares are not.
 
         >>> Tensor([3.0]).hypot(Tensor([4.0])).tolist()
         [5.0]
         """
-        a, b = self.abs(), other.abs()
+        side: Self = other  # type: ignore[assignment]  # a tensor like self, by `in_floats`
+        a, b = self.abs(), side.abs()
         long, short = a.fmax(b), a.fmin(b)
         ratio = (long.eq(0) | long.isinf())._choose(0.0, short / long)
         length = long * (ratio * ratio + 1).sqrt()
-        lost = (self.isnan() | other.isnan()) & long.isinf().logical_not()
+        lost = (self.isnan() | side.isnan()) & long.isinf().logical_not()
         return lost._choose(math.nan, length)
 
     def angle(self) -> Self:

@@ -6,11 +6,12 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from lazygrad.errors import ShapeError, fail
+from lazygrad.errors import ArgumentError, ShapeError, fail
 from lazygrad.ir.signature import Shape
 from lazygrad.ops.core import Core, scalar
 from lazygrad.ops.movement import as_shape
 
+MOST_STEPS = 4096  # of a recurrence that is written out in a graph
 _MOST = (1 << 63) - 1  # elements that can be counted
 
 
@@ -39,3 +40,16 @@ def new_size(size: Any, what: str) -> int:
 def number(what: str, value: Any) -> Any:
     """A number that `what` is given, NumPy's and those of tensors as Python's. OperandError for anything else."""
     return value.item() if isinstance(value, Core) else scalar(what, value)  # type: ignore[attr-defined]
+
+
+def steps(what: str, name: str, value: float, most: int = MOST_STEPS) -> int:
+    """`value` without its fraction, or -1 where it is negative: as many steps `what` writes out in a graph.
+
+    ArgumentError above `most`, and for what is no number.
+
+    >>> steps("legendre_polynomial_p", "n", 2.5)
+    2
+    """
+    if not value <= most:
+        fail(ArgumentError, f"{what}: {name} is {value}; it takes as many steps, of which there are at most {most}")
+    return -1 if value < 0 else math.trunc(value)

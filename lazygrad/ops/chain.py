@@ -69,4 +69,7 @@ def chain_matmul(*matrices: Any) -> Any:
     >>> chain_matmul(Tensor.ones(2, 3), Tensor.ones(3, 4)).shape
     (2, 4)
     """
+    for matrix in matrices:
+        if not isinstance(matrix, Core):
+            not_a_tensor("chain_matmul", matrix, "Tensors")
     return matrices[0] if len(matrices) == 1 else multi_dot(matrices)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import wraps
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from lazygrad.ops.core import Core
 from lazygrad.ops.patches import Patches
+from lazygrad.ops.wrapping import standing_for
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -25,14 +25,13 @@ def copied(method: Callable[P, R]) -> Callable[P, R]:
     """
     name = method.__name__
 
-    @wraps(method)
+    @standing_for(method, f"{name}_copy")
     def copy(*args: P.args, **kwargs: P.kwargs) -> R:
         result: Any = method(*args, **kwargs)
         if isinstance(result, Core):
             return result._apart()  # type: ignore[return-value]
         return tuple(t._apart() for t in result)  # type: ignore[return-value]
 
-    copy.__name__, copy.__qualname__ = f"{name}_copy", f"{method.__qualname__}_copy"
     copy.__doc__ = f"`{name}`, as a copy: nothing that is written to either reaches the other."
     return copy
 

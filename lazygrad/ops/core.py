@@ -27,7 +27,8 @@ from lazygrad.ops.fitting import RangeError, constant, fitted, fitting
 from lazygrad.ops.layout import Change, detached
 from lazygrad.ops.mode import mode
 from lazygrad.ops.operands import array_node, not_a_tensor
-from lazygrad.ops.spelling import spell_methods
+from lazygrad.ops.operands import scalar as scalar
+from lazygrad.ops.signatures import check_methods
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -37,12 +38,13 @@ T = TypeVar("T", bound="Core")
 _LOWER = {op: op.name.lower() for op in Op}
 
 
+@check_methods
 class Core(Member):
     """The fields of a tensor. `node` is its value as a graph, `device` where it is (to be) computed."""
 
-    __slots__ = ("__weakref__", "_earlier", "_leaf", "_requires", "grad")
+    __slots__ = ("__weakref__", "_earlier", "_grad", "_leaf", "_requires")
     __array_ufunc__ = None  # so that `ndarray + tensor` asks the tensor
-    grad: Self | None
+    _grad: Self | None
     _requires: bool  # `requires_grad`
     _leaf: bool  # gradients gather here: not the result of a recorded operation
     _earlier: weakref.WeakKeyDictionary[Node, None] | None  # a leaf's nodes before this one: older graphs contain those
@@ -73,6 +75,26 @@ class Core(Member):
         2
         """
         return len(self.node.shape)
+
+    @property
+    def grad(self) -> Self | None:
+        """The gradient that `backward` gathered, or None. What is assigned has to be a tensor of the same shape and
+        device: OperandError, ShapeError, DeviceError.
+
+        >>> w = Tensor([1.0], requires_grad=True)
+        >>> w.grad = Tensor([2.0])
+        >>> w.grad.tolist()
+        [2.0]
+        """
+        return self._grad
+
+    @grad.setter
+    def grad(self, value: Self | None) -> None:
+        if value is not None:
+            self._same_device("grad", value)
+            if value.shape != self.shape:
+                fail(ShapeError, f"grad: a gradient {list(value.shape)} is assigned to a tensor {list(self.shape)}")
+        self._grad = value
 
     @property
     def requires_grad(self) -> bool:
@@ -151,7 +173,7 @@ class Core(Member):
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
-        spell_methods(cls)
+        check_methods(cls, kinds=cls.__module__.startswith("lazygrad."))
         autocast_methods(cls)
 
     # ---- inputs and results ----
@@ -216,12 +238,17 @@ class Core(Member):
 
     def _same_device(self, what: str, *others: Core) -> None:
         """OperandError for what is no tensor, DeviceError for what is on another device."""
+        self._same_kind(what, *others)
         for other in others:
-            if not isinstance(other, Core):
-                not_a_tensor(what, other)
             if other.device != self.device:
                 both = f"its inputs are on {self.device} and on {other.device}"
                 fail(DeviceError, f"{what}: {both}; move one with .to({self.device!r})")
+
+    def _same_kind(self, what: str, *others: Core) -> None:
+        """OperandError for what is no tensor."""
+        for other in others:
+            if not isinstance(other, Core):
+                not_a_tensor(what, other)
 
     def _beside(self, other: Operand | Any) -> Self:
         """`other` as a tensor on this device: tensors as they are, arrays and scalars as constants."""
@@ -257,21 +284,10 @@ class Core(Member):
 def make(cls: type[T], value: Node, device: str, requires_grad: bool = False, leaf: bool = False) -> T:
     """A tensor of `value` on `device`, known to the engine. One that needs no gradient is a leaf as well."""
     t = object.__new__(cls)
-    t.node, t.device, t._requires, t.grad = value, device, requires_grad, None
+    t.node, t.device, t._requires, t._grad = value, device, requires_grad, None
     t._leaf, t._earlier, t._alias = leaf or not requires_grad, None, None
     live.add(t)
     return t
-
-
-def scalar(what: str, value: Any) -> Scalar:
-    """A Python scalar, or a NumPy one as Python's; OperandError for anything else."""
-    if isinstance(value, (bool, int, float)):
-        return value
-    is_scalar = isinstance(value, np.generic) or (isinstance(value, np.ndarray) and value.ndim == 0)
-    item = value.item() if is_scalar else None
-    if not isinstance(item, (bool, int, float)):
-        not_a_tensor(what, value, "a Tensor or a number")
-    return item
 
 
 def promote_shaped(a: Node, b: Node) -> DType:

@@ -13,6 +13,7 @@ from lazygrad.errors import ArgumentError, DTypeError, ShapeError
 from lazygrad.ir import node as graph
 from lazygrad.ir.op import Combine
 from lazygrad.ops.core import Core, fail
+from lazygrad.ops.fitting import fitting
 from lazygrad.ops.host_values import on_host
 from lazygrad.ops.likes import Likes
 from lazygrad.ops.pairs import Histogram
@@ -171,7 +172,8 @@ class Counting(Quantiles, Selecting, Likes):
         """
         if not isinstance(bins, int) or bins < 1:
             fail(ArgumentError, f"histc: {bins} bins; there is one at least")
-        low, high = self._range("histc", None if min == max else (min, max), 1.0)
+        min, max = fitting("histc", min, dtypes.float64), fitting("histc", max, dtypes.float64)
+        low, high = self._range("histc", None if min == max else (float(min), float(max)), 1.0)
         x = self.detach().flatten()
         wide = x if self.dtype is dtypes.float64 else x.cast(dtypes.float32)
         place = ((wide - low) * bins / (high - low)).floor().clamp(max=bins - 1)

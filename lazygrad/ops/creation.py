@@ -110,7 +110,7 @@ class Creation(Reduce):
         >>> Tensor.full((2, 2), 7).tolist()
         [[7, 7], [7, 7]]
         """
-        shape = new_shape(size if isinstance(size, (tuple, list)) else (size,), "full")
+        shape = new_shape((size,), "full")
         fill_value = number("full", fill_value)
         kind = as_dtype(dtype, of_scalar(fill_value))
         return leaf(cls, fitted("full", fill_value, kind, shape), device_name(device), requires_grad)

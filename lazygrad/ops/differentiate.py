@@ -59,7 +59,7 @@ class Differentiate(Hooks):
                 if watch is not None:
                     watch.changes(leaf)
                 before = totals[id(leaf)][2] if id(leaf) in totals else leaf.grad
-                totals[id(leaf)] = leaf, "grad", _accumulated(leaf, before, value, create_graph)
+                totals[id(leaf)] = leaf, "_grad", _accumulated(leaf, before, value, create_graph)
         set_all(totals.values())
 
     def _start_of_gradient(self, gradient: Self | None) -> Node:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from lazygrad.dtype import ALL, DType, Scalar, dtypes
-from lazygrad.errors import DTypeError, user_line
+from lazygrad.errors import DTypeError, located
 from lazygrad.ir.node import Node, const
 from lazygrad.ir.signature import Shape
 
@@ -84,9 +84,8 @@ def _unusual(what: str, value: Scalar, dtype: DType) -> Scalar:
         whole = int(value)
         if low <= whole <= high or (dtype.kind == "uint" and what in _MODULAR and -high <= whole < 0):
             return whole
-    line = user_line()
     message = f"{what}: {value} does not fit {dtype}; cast the tensor to a dtype that holds it first"
-    raise RangeError(f"{message} ({line})" if line else message, value, _wider(value, dtype))
+    raise RangeError(located(message), value, _wider(value, dtype))
 
 
 def _wider(value: Scalar, dtype: DType) -> DType | None:

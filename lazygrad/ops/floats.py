@@ -57,15 +57,15 @@ class Floats(Functions):
 
     @in_floats
     @slopes(_ratio, None)
-    def copysign(self, other: Any) -> Self:
+    def copysign(self, other: Operand) -> Self:
         """The size of each element with the sign of `other`'s, which may be a zero's. Integers give float32.
 
         >>> Tensor([1.0, -2.0]).copysign(Tensor([-0.0, 3.0])).tolist()
         [-1.0, 2.0]
         """
-        bits = self._bits()
+        bits, sign = self._bits(), other._bits()  # type: ignore[union-attr]  # like self, by `in_floats`
         least = bits.dtype.min
-        return self._of_bits((bits & ~int(least)) | (other._bits() & int(least)))
+        return self._of_bits((bits & ~int(least)) | (sign & int(least)))
 
     def nextafter(self, other: Operand) -> Self:
         """The next float after each element on the way to `other`'s; that itself where both are equal.

@@ -13,8 +13,10 @@ from lazygrad.ir.node import Node, const, contiguous, detach, new_uid
 from lazygrad.ir.reverse import gradient
 from lazygrad.ops.core import Core, fail, make
 from lazygrad.ops.mode import enable_grad, mode
+from lazygrad.ops.signatures import checked
 
 
+@checked
 def value_and_grad(
     function: Callable[..., Any], argnums: int | Sequence[int] = 0, has_aux: bool = False
 ) -> Callable[..., tuple[Any, Any]]:
@@ -55,6 +57,7 @@ def value_and_grad(
     return both
 
 
+@checked
 def grad(function: Callable[..., Any], argnums: int | Sequence[int] = 0, has_aux: bool = False) -> Callable[..., Any]:
     """A function that gives the gradients of `function` alone (with `has_aux`: and the other part of its result).
 

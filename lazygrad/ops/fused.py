@@ -6,10 +6,11 @@ import math
 from typing import TYPE_CHECKING, TypeVar
 
 from lazygrad.errors import ArgumentError, DTypeError
-from lazygrad.ops.core import Core, Operand, fail
+from lazygrad.ops.core import Core, Operand, fail, scalar
 from lazygrad.ops.fitting import fitted
 from lazygrad.ops.functions import Functions
 from lazygrad.ops.layout import same
+from lazygrad.ops.operands import not_a_tensor
 from lazygrad.ops.precision import rounded_once
 from lazygrad.ops.promotion import result_type, together
 
@@ -52,7 +53,7 @@ class Fused(Functions):
         >>> Tensor([1, 9]).clamp_min(5).tolist()
         [5, 9]
         """
-        return self.clamp(min=min)
+        return self.clamp(min=min) if min is not None else not_a_tensor("clamp_min", min, "a Tensor or a number")
 
     def clamp_max(self, max: Operand) -> Self:
         """`clamp` from above only.
@@ -60,7 +61,7 @@ class Fused(Functions):
         >>> Tensor([1, 9]).clamp_max(5).tolist()
         [1, 5]
         """
-        return self.clamp(max=max)
+        return self.clamp(max=max) if max is not None else not_a_tensor("clamp_max", max, "a Tensor or a number")
 
     def true_divide(self, other: Operand) -> Self:
         """`div`.
@@ -101,7 +102,7 @@ class Fused(Functions):
         >>> Tensor([1, 2]).fill(7).tolist()
         [7, 7]
         """
-        filled = value if isinstance(value, Core) else self._new(fitted("fill", value, self.dtype))  # type: ignore[arg-type]
+        filled = value if isinstance(value, Core) else self._new(fitted("fill", scalar("fill", value), self.dtype))
         if filled.ndim:
             fail(ArgumentError, f"fill: takes one number, not a tensor of shape {list(filled.shape)}")
         return (self * 0).ne(0)._choose(filled, filled).cast(self.dtype)

@@ -10,6 +10,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, TypeVar
 
 from lazygrad.errors import ArgumentError
+from lazygrad.ops.arguments import steps
 from lazygrad.ops.core import fail
 from lazygrad.ops.fits import LGAMMA
 from lazygrad.ops.normal import Normal
@@ -114,6 +115,7 @@ class Gamma(Normal):
         """
         if n < 0:
             fail(ArgumentError, f"polygamma: the order n is {n}; it must not be negative")
+        n = steps("polygamma", "n", n, 169)  # n! and that of the derivative are numbers
         return self._polygamma(n) if n else self.digamma()
 
     @in_double
@@ -148,6 +150,7 @@ class Gamma(Normal):
         """
         if p < 1:
             fail(ArgumentError, f"mvlgamma: the dimension p is {p}; it must be at least 1")
+        p = steps("mvlgamma", "p", p)
         total = self.lgamma() + p * (p - 1) / 4 * math.log(math.pi)
         for k in range(1, p):
             total = total + (self - k / 2).lgamma()

@@ -10,6 +10,7 @@ import numpy as np
 from lazygrad.engine.generator import Generator as Counting
 from lazygrad.errors import ArgumentError, OperandError, ShapeError, fail
 from lazygrad.ops.operands import describe
+from lazygrad.ops.signatures import are_integers
 from lazygrad.runtime.registry import canonical, default_device
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ class Generator(Counting):
 
     def set_state(self, state: Any) -> None:
         """Continue where `get_state` was taken. OperandError for no tensor, ShapeError for one of another size."""
-        if not isinstance(state, tuple):
+        if not (isinstance(state, tuple) and len(state) == 2 and are_integers(state)):
             if not hasattr(state, "numpy"):
                 fail(OperandError, f"set_state: {describe(state)[0]} is no state; give what get_state() returned")
             held = np.asarray(state.numpy())

@@ -13,7 +13,7 @@ from lazygrad.dtype import dtypes
 from lazygrad.engine.run import upload
 from lazygrad.errors import ArgumentError, DTypeError, ShapeError
 from lazygrad.ir.signature import Shape
-from lazygrad.ops.arguments import new_shape
+from lazygrad.ops.arguments import new_shape, steps
 from lazygrad.ops.broadcast import broadcast_shape
 from lazygrad.ops.core import Core, fail
 from lazygrad.ops.inside import inside
@@ -111,6 +111,7 @@ def combinations(input: T, r: int = 2, with_replacement: bool = False) -> T:
         fail(ArgumentError, f"combinations: choices of {r} elements; they are at least 0")
     if r == 0:
         return input._new(upload(np.zeros(0, input.dtype.storage), input.dtype, input.device))
+    r = steps("combinations", "r", r)
     n = input._known("combinations", 0)
     places = _choices(n, r, with_replacement)
     return input[input._new(upload(places, dtypes.int64, input.device))]

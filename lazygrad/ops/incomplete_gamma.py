@@ -11,7 +11,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from lazygrad.errors import GradientError
-from lazygrad.ops.core import fail
+from lazygrad.ops.core import Operand, fail
 from lazygrad.ops.gamma import BERNOULLI, Gamma
 from lazygrad.ops.mode import mode
 from lazygrad.ops.promotion import in_doubles
@@ -36,7 +36,7 @@ class IncompleteGamma(Gamma):
 
     __slots__ = ()
 
-    def igamma(self, other: Any) -> Self:
+    def igamma(self, other: Operand) -> Self:
         """The regularized lower incomplete gamma function P(self, other); nan for negative arguments.
 
         GradientError where a gradient by self would be recorded: only that by `other` is known.
@@ -47,7 +47,7 @@ class IncompleteGamma(Gamma):
         self._has_no_slope("igamma")
         return self._lower(other)
 
-    def igammac(self, other: Any) -> Self:
+    def igammac(self, other: Operand) -> Self:
         """The regularized upper incomplete gamma function Q(self, other), 1 - `igamma`, exact also where that is 1.
 
         GradientError where a gradient by self would be recorded: only that by `other` is known.
@@ -115,7 +115,7 @@ class IncompleteGamma(Gamma):
         rest = total * (eta * eta * self * -0.5).exp() / (self * (2 * math.pi)).sqrt()
         return (eta * (self * 0.5).sqrt() * -sign).erfc() * 0.5 - rest * sign
 
-    def zeta(self, other: Any) -> Self:
+    def zeta(self, other: Operand) -> Self:
         """Hurwitz's zeta function: the sum of 1 / (k + other)**self over k = 0, 1, 2, ...
 
         Infinite where self is 1 and at the poles 0, -1, -2, ... of `other`; nan where self is below 1, and where

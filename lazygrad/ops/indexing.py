@@ -26,6 +26,7 @@ from lazygrad.ops.index_arrays import IndexArrays
 from lazygrad.ops.index_plan import Added, Plan, consumed, is_mask, plan_index, put, spelled_out, take
 from lazygrad.ops.inplace import InPlace
 from lazygrad.ops.inside import inside
+from lazygrad.ops.operands import not_a_tensor
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -94,6 +95,8 @@ class Indexing(InPlace):
             return self._new(value.node, value.requires_grad).cast(self.dtype)
         if isinstance(value, (list, np.ndarray)):
             array = np.asarray(value)
+            if array.dtype.kind not in "biuf":
+                not_a_tensor(what, next(iter(array.flat), value), "numbers")
             if isinstance(value, list):
                 all_fitting(what, array, self.dtype)
             return self._from_host(array).cast(self.dtype)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+from lazygrad.errors import ShapeError, fail
 from lazygrad.ops.arguments import new_shape
 from lazygrad.ops.random import Random
 
@@ -39,7 +40,9 @@ class Initial(Random):
         >>> bool((Tensor.glorot_uniform(100, 50).abs() <= 0.2).all())
         True
         """
-        most = math.sqrt(6 / (int(new_shape(size, "glorot_uniform")[0]) + _fan_in(size, "glorot_uniform")))
+        if not (shape := new_shape(size, "glorot_uniform")):
+            fail(ShapeError, "glorot_uniform: a tensor without dimensions has no outputs")
+        most = math.sqrt(6 / (int(shape[0]) + _fan_in(size, "glorot_uniform")))
         return cls.uniform(*size, low=-most, high=most, **like)
 
     @classmethod

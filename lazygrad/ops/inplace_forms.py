@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from lazygrad.ops.activation import Activation
 from lazygrad.ops.elementwise import Elementwise
 from lazygrad.ops.inplace import InPlace
 from lazygrad.ops.rearranging import Rearranging
+from lazygrad.ops.wrapping import standing_for
 
 P = ParamSpec("P")
 T = TypeVar("T", bound=InPlace)
@@ -24,11 +24,10 @@ def in_place(method: Callable[Concatenate[Any, P], Any]) -> Callable[Concatenate
     """
     name = method.__name__
 
-    @wraps(method)
+    @standing_for(method, f"{name}_")
     def changed(self: T, *args: P.args, **kwargs: P.kwargs) -> T:
         return self._become(method(self, *args, **kwargs))
 
-    changed.__name__, changed.__qualname__ = f"{name}_", f"{method.__qualname__}_"
     changed.__doc__ = f"`{name}` in place: this tensor takes the result, in its own dtype and storage."
     return changed  # type: ignore[return-value]
 

@@ -27,6 +27,7 @@ from lazygrad.ops.jit_places import Trace, unique_tensors
 from lazygrad.ops.jit_record import Reads, Recorder
 from lazygrad.ops.jit_replay import Call, UnfitError
 from lazygrad.ops.jit_trace import IncompleteError, Tracer
+from lazygrad.ops.signatures import checked
 from lazygrad.ops.tree import flatten
 
 KINDS_KEPT = 256  # the oldest is forgotten
@@ -178,6 +179,7 @@ def _until_gone(value: object, forget: Callable[[Any], object]) -> Any:
         return value
 
 
+@checked
 def jit(function: Callable[P, R]) -> Jit[P, R]:
     """Have `function` launch its kernels directly from its third call of a kind on, without running its Python code.
 

@@ -57,9 +57,9 @@ class Call:
             self._change()
 
         owners = [t for place, _ in trace.gradients if (t := self.found[place]) is not None]
-        gradients = [(t, "grad", t.grad) for t in owners if id(t.grad) in read]
+        gradients = [(t, "_grad", t.grad) for t in owners if id(t.grad) in read]
         try:
-            set_all((t, "grad", None) for t in owners)  # new ones may take the memory of those not read
+            set_all((t, "_grad", None) for t in owners)  # new ones may take the memory of those not read
             trace.replay.run(storages, sizes, keep)
         except BaseException:
             if not kept:

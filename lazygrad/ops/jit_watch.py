@@ -21,7 +21,7 @@ from lazygrad.ops.core import Core
 from lazygrad.ops.jit_places import Draw, Place
 from lazygrad.runtime.base import Storage
 
-_FIELDS = ("node", "grad", "_requires", "_leaf", "_earlier", "device", "_alias")
+_FIELDS = ("node", "_grad", "_requires", "_leaf", "_earlier", "device", "_alias")
 
 
 @dataclass

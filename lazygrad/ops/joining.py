@@ -14,7 +14,7 @@ from lazygrad.ops.core import Core, fail
 from lazygrad.ops.gathering import Gathering
 from lazygrad.ops.movement import as_shape
 from lazygrad.ops.operands import not_a_tensor
-from lazygrad.ops.spelling import spelled
+from lazygrad.ops.signatures import checked
 from lazygrad.ops.splitting import Splitting
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ class Joining(Gathering, Splitting):
 
 
 @autocasting
-@spelled
+@checked
 def cat(tensors: Sequence[T], dim: int = 0) -> T:
     """The tensors behind each other along `dim`; their other sizes are equal, their dtypes promote.
 
@@ -131,7 +131,7 @@ def check_tensors(what: str, tensors: Any) -> None:
 
 
 @autocasting
-@spelled
+@checked
 def stack(tensors: Sequence[T], dim: int = 0) -> T:
     """Tensors of one shape beside each other along a new dimension `dim`.
 

@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from lazygrad.errors import DTypeError
-from lazygrad.ops.core import fail
+from lazygrad.ops.core import Operand, fail
 from lazygrad.ops.functions import Functions
 from lazygrad.ops.precision import in_float
 from lazygrad.ops.promotion import in_floats
@@ -31,7 +31,7 @@ class Logarithms(Functions):
 
     @in_floats
     @slopes(lambda a, b: 1 / ((b - a).exp() + 1), lambda a, b: 1 / ((a - b).exp() + 1))
-    def logaddexp(self, other: Self) -> Self:
+    def logaddexp(self, other: Operand) -> Self:
         """log(exp(self) + exp(other)).
 
         >>> Tensor([0.0, 1000.0]).logaddexp(Tensor([0.0, 0.0]))
@@ -42,7 +42,7 @@ class Logarithms(Functions):
 
     @in_floats
     @slopes(lambda a, b: 1 / ((b - a).exp2() + 1), lambda a, b: 1 / ((a - b).exp2() + 1))
-    def logaddexp2(self, other: Self) -> Self:
+    def logaddexp2(self, other: Operand) -> Self:
         """log2(2**self + 2**other).
 
         >>> Tensor([0.0, 3.0]).logaddexp2(Tensor([0.0, 3.0])).tolist()
@@ -51,31 +51,33 @@ class Logarithms(Functions):
         apart, larger = self._apart_from(other)
         return larger + (-apart).exp2().log1p() * (1 / math.log(2))
 
-    def _apart_from(self, other: Self) -> tuple[Self, Self]:
+    def _apart_from(self, other: Any) -> tuple[Self, Self]:
         """How far both are apart, 0 for equal infinities, and the larger one."""
         return self.eq(other)._choose(0.0, (self - other).abs()), self.maximum(other)
 
     @in_floats
     @slopes(_log_share, lambda x, y: x / y)
-    def xlogy(self, other: Any) -> Self:
+    def xlogy(self, other: Operand) -> Self:
         """self * log(other), which is 0 where self is 0 (but nan where `other` is).
 
         >>> Tensor([0.0, 2.0]).xlogy(Tensor([0.0, 1.0])).tolist()
         [0.0, 0.0]
         """
-        nothing: Self = self.eq(0) & other.isnan().logical_not()
-        return nothing._choose(0.0, self * nothing._choose(1.0, other).log())
+        y: Any = other  # like self, by `in_floats`
+        nothing: Self = self.eq(0) & y.isnan().logical_not()
+        return nothing._choose(0.0, self * nothing._choose(1.0, y).log())
 
     @in_floats
     @slopes(_log1p_share, lambda x, y: x / (y + 1))
-    def xlog1py(self, other: Any) -> Self:
+    def xlog1py(self, other: Operand) -> Self:
         """self * log1p(other), which is 0 where self is 0 (but nan where `other` is).
 
         >>> Tensor([0.0, 2.0]).xlog1py(Tensor([-1.0, 0.0])).tolist()
         [0.0, 0.0]
         """
-        nothing: Self = self.eq(0) & other.isnan().logical_not()
-        return nothing._choose(0.0, self * nothing._choose(1.0, other).log1p())
+        y: Any = other  # like self, by `in_floats`
+        nothing: Self = self.eq(0) & y.isnan().logical_not()
+        return nothing._choose(0.0, self * nothing._choose(1.0, y).log1p())
 
     @in_float
     @slopes(lambda x: -(x.log() + 1))
@@ -117,7 +119,7 @@ class Logarithms(Functions):
         """
         return self.sigmoid()
 
-    def float_power(self, exponent: Any) -> Self:
+    def float_power(self, exponent: Operand) -> Self:
         """`pow` in float64.
 
         >>> Tensor([2, 3]).float_power(-1)

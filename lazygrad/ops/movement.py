@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from lazygrad.errors import BoundsError, ShapeError
+from lazygrad.errors import ArgumentTypeError, BoundsError, ShapeError
 from lazygrad.index.expr import Dim, Expr, as_dim, dim_product
+from lazygrad.index.variable import integer
 from lazygrad.ir import node as graph
 from lazygrad.ir.signature import Shape
 from lazygrad.ops import layout
 from lazygrad.ops.broadcast import broadcast_to
 from lazygrad.ops.core import Core, fail
 from lazygrad.ops.operands import not_a_tensor
+from lazygrad.ops.signatures import are_integers, described
 from lazygrad.ops.sizes import Sizes
 
 if TYPE_CHECKING:
@@ -27,9 +29,9 @@ def as_shape(sizes: Sequence[Any], what: str) -> Shape:
 
 
 def _integer(n: Any, what: str) -> int:
-    if isinstance(n, bool) or not hasattr(n, "__index__"):
-        fail(ShapeError, f"{what}: sizes are integers, not {n!r}")
-    return int(n.__index__())
+    if (value := integer(n)) is None:
+        fail(ShapeError, f"{what}: sizes are integers, not {described(n)}")
+    return value
 
 
 class Movement(Sizes):
@@ -235,6 +237,10 @@ class Movement(Sizes):
         >>> Tensor.arange(6).shrink([(1, 4)]).tolist()
         [1, 2, 3]
         """
+        if len(bounds) != self.ndim:
+            fail(ShapeError, f"shrink: {len(bounds)} bounds for shape {list(self.shape)}")
+        if not all(are_integers(bound) and len(bound) == 2 for bound in bounds):
+            fail(ArgumentTypeError, f"shrink: bounds are pairs of integers (start, stop), not {described(bounds)}")
         slices = [(start, 1, stop - start) for start, stop in bounds]
         return self._view(graph.shrink(self._in(), list(bounds)), layout.taken, (slices, range(self.ndim)))
 

@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from lazygrad.dtype import of_numpy
+from lazygrad.dtype import Scalar, of_numpy
 from lazygrad.engine.run import upload
 from lazygrad.errors import OperandError, fail
 from lazygrad.ir.elements import to_storage
@@ -24,6 +24,17 @@ def not_a_tensor(what: str, value: Any, wanted: str = "a Tensor") -> NoReturn:
     """OperandError: `what` was given `value`, and needs what `wanted` says."""
     name, remedy = describe(value)
     fail(OperandError, f"{what} takes {wanted}, not {name}; {remedy}")
+
+
+def scalar(what: str, value: Any) -> Scalar:
+    """A Python scalar, or a NumPy one as Python's; OperandError for anything else."""
+    if isinstance(value, (bool, int, float)):
+        return value
+    is_scalar = isinstance(value, np.generic) or (isinstance(value, np.ndarray) and value.ndim == 0)
+    item = value.item() if is_scalar else None
+    if not isinstance(item, (bool, int, float)):
+        not_a_tensor(what, value, "a Tensor or a number")
+    return item
 
 
 def shape_of(what: str, value: Any) -> tuple[Any, ...]:

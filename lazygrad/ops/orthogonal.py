@@ -5,12 +5,12 @@ A degree that is a tensor is looked at now, for the largest one: as many steps o
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from lazygrad.ops.arguments import steps
 from lazygrad.ops.bessel import Bessel
-from lazygrad.ops.core import Core
+from lazygrad.ops.core import Core, Operand, scalar
 from lazygrad.ops.promotion import result_type
 
 if TYPE_CHECKING:
@@ -44,12 +44,12 @@ class Orthogonal(Bessel):
 
     __slots__ = ()
 
-    def _recurrence(self, what: str, n: Any, first: Callable[[Any], Any], step: Step) -> Self:
+    def _recurrence(self, what: str, n: Operand, first: Callable[[Any], Any], step: Step) -> Self:
         """The polynomial after 1 and `first(x)`."""
         kind = result_type(what, self, n)
         x = self.cast(kind if kind.is_float else "float32")
-        degree: Self = x._beside(n if isinstance(n, Core) else math.trunc(n)).detach().trunc()
-        known = math.trunc(n) if not isinstance(n, Core) else degree._largest()
+        known = steps(what, "n", n._largest() if isinstance(n, Core) else scalar(what, n))  # type: ignore[attr-defined]
+        degree: Self = x._beside(n if isinstance(n, Core) else known).detach().trunc()
         before = x * 0 + 1
         last = first(x)
         result = (degree < 0)._choose(0.0, degree.eq(0)._choose(before, last))
@@ -58,15 +58,15 @@ class Orthogonal(Bessel):
             result = (degree > k)._choose(last, result)
         return result.cast(x.dtype)
 
-    def _largest(self) -> int:
-        return int(self.amax().item()) if 0 not in self.shape else 0  # type: ignore[attr-defined]
+    def _largest(self) -> float:
+        return float(self.detach().amax().item()) if 0 not in self.shape else 0  # type: ignore[attr-defined]
 
-    def _doubled(self, what: str, n: Any) -> Self:
+    def _doubled(self, what: str, n: Operand) -> Self:
         """2 * self - 1, which moves [0, 1] to [-1, 1]."""
         kind = result_type(what, self, n)
         return self.cast(kind if kind.is_float else "float32") * 2 - 1
 
-    def chebyshev_polynomial_t(self, n: Any) -> Self:
+    def chebyshev_polynomial_t(self, n: Operand) -> Self:
         """The Chebyshev polynomial of the first kind.
 
         >>> Tensor([0.5]).chebyshev_polynomial_t(2).tolist()
@@ -74,7 +74,7 @@ class Orthogonal(Bessel):
         """
         return self._recurrence("chebyshev_polynomial_t", n, lambda x: x, _chebyshev)
 
-    def chebyshev_polynomial_u(self, n: Any) -> Self:
+    def chebyshev_polynomial_u(self, n: Operand) -> Self:
         """The Chebyshev polynomial of the second kind.
 
         >>> Tensor([0.5]).chebyshev_polynomial_u(2).tolist()
@@ -82,7 +82,7 @@ class Orthogonal(Bessel):
         """
         return self._recurrence("chebyshev_polynomial_u", n, lambda x: x * 2, _chebyshev)
 
-    def chebyshev_polynomial_v(self, n: Any) -> Self:
+    def chebyshev_polynomial_v(self, n: Operand) -> Self:
         """The Chebyshev polynomial of the third kind.
 
         >>> Tensor([0.5]).chebyshev_polynomial_v(2).tolist()
@@ -90,7 +90,7 @@ class Orthogonal(Bessel):
         """
         return self._recurrence("chebyshev_polynomial_v", n, lambda x: x * 2 - 1, _chebyshev)
 
-    def chebyshev_polynomial_w(self, n: Any) -> Self:
+    def chebyshev_polynomial_w(self, n: Operand) -> Self:
         """The Chebyshev polynomial of the fourth kind.
 
         >>> Tensor([0.5]).chebyshev_polynomial_w(2).tolist()
@@ -98,39 +98,39 @@ class Orthogonal(Bessel):
         """
         return self._recurrence("chebyshev_polynomial_w", n, lambda x: x * 2 + 1, _chebyshev)
 
-    def shifted_chebyshev_polynomial_t(self, n: Any) -> Self:
+    def shifted_chebyshev_polynomial_t(self, n: Operand) -> Self:
         """`chebyshev_polynomial_t` of 2 * self - 1.
 
         >>> Tensor([0.75]).shifted_chebyshev_polynomial_t(2).tolist()
         [-0.5]
         """
-        return self._doubled("chebyshev_polynomial_t", n).chebyshev_polynomial_t(n)
+        return self._doubled("shifted_chebyshev_polynomial_t", n).chebyshev_polynomial_t(n)
 
-    def shifted_chebyshev_polynomial_u(self, n: Any) -> Self:
+    def shifted_chebyshev_polynomial_u(self, n: Operand) -> Self:
         """`chebyshev_polynomial_u` of 2 * self - 1.
 
         >>> Tensor([0.75]).shifted_chebyshev_polynomial_u(2).tolist()
         [0.0]
         """
-        return self._doubled("chebyshev_polynomial_u", n).chebyshev_polynomial_u(n)
+        return self._doubled("shifted_chebyshev_polynomial_u", n).chebyshev_polynomial_u(n)
 
-    def shifted_chebyshev_polynomial_v(self, n: Any) -> Self:
+    def shifted_chebyshev_polynomial_v(self, n: Operand) -> Self:
         """`chebyshev_polynomial_v` of 2 * self - 1.
 
         >>> Tensor([0.75]).shifted_chebyshev_polynomial_v(2).tolist()
         [-1.0]
         """
-        return self._doubled("chebyshev_polynomial_v", n).chebyshev_polynomial_v(n)
+        return self._doubled("shifted_chebyshev_polynomial_v", n).chebyshev_polynomial_v(n)
 
-    def shifted_chebyshev_polynomial_w(self, n: Any) -> Self:
+    def shifted_chebyshev_polynomial_w(self, n: Operand) -> Self:
         """`chebyshev_polynomial_w` of 2 * self - 1.
 
         >>> Tensor([0.75]).shifted_chebyshev_polynomial_w(2).tolist()
         [1.0]
         """
-        return self._doubled("chebyshev_polynomial_w", n).chebyshev_polynomial_w(n)
+        return self._doubled("shifted_chebyshev_polynomial_w", n).chebyshev_polynomial_w(n)
 
-    def hermite_polynomial_h(self, n: Any) -> Self:
+    def hermite_polynomial_h(self, n: Operand) -> Self:
         """The physicists' Hermite polynomial.
 
         >>> Tensor([0.5]).hermite_polynomial_h(2).tolist()
@@ -138,7 +138,7 @@ class Orthogonal(Bessel):
         """
         return self._recurrence("hermite_polynomial_h", n, lambda x: x * 2, _hermite)
 
-    def hermite_polynomial_he(self, n: Any) -> Self:
+    def hermite_polynomial_he(self, n: Operand) -> Self:
         """The probabilists' Hermite polynomial.
 
         >>> Tensor([0.5]).hermite_polynomial_he(2).tolist()
@@ -146,7 +146,7 @@ class Orthogonal(Bessel):
         """
         return self._recurrence("hermite_polynomial_he", n, lambda x: x, _hermite_e)
 
-    def laguerre_polynomial_l(self, n: Any) -> Self:
+    def laguerre_polynomial_l(self, n: Operand) -> Self:
         """The Laguerre polynomial.
 
         >>> Tensor([0.5]).laguerre_polynomial_l(2).tolist()
@@ -154,7 +154,7 @@ class Orthogonal(Bessel):
         """
         return self._recurrence("laguerre_polynomial_l", n, lambda x: 1 - x, _laguerre)
 
-    def legendre_polynomial_p(self, n: Any) -> Self:
+    def legendre_polynomial_p(self, n: Operand) -> Self:
         """The Legendre polynomial.
 
         >>> Tensor([0.5]).legendre_polynomial_p(2).tolist()

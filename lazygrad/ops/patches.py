@@ -114,7 +114,7 @@ class Patches(Rearranging):
         self, what: str, size: Sequence[int], stride: Sequence[int], offset: int | None
     ) -> tuple[Self, np.ndarray[tuple[int, ...], np.dtype[np.int64]]]:
         """All elements of the memory in a row, and the places in it."""
-        if len(size) != len(stride) or any(n < 0 for n in (*size, *stride, offset or 0)):
+        if len(size) != len(stride) or any(not 0 <= n < 1 << 63 for n in (*size, *stride, offset or 0)):
             fail(ShapeError, f"{what}: sizes {list(size)}, strides {list(stride)} and offset {offset} do not fit")
         place = self._layout(what)
         if not place.is_row_major or place.offset or (self._alias is not None and _is_part(self)):

@@ -48,10 +48,11 @@ class Patterns(Prefixes, Likes):
         first, last, power = (number("logspace", v) for v in (start, end, base))
         if steps < 0:
             fail(ArgumentError, f"logspace: the number of steps is {steps}, less than 0")
+        steps = new_size(steps, "logspace")
         if kind.is_int:  # as PyTorch: the ends are integers, and so is every power, rounded towards zero
             first, last = int(first), int(last)
         with np.errstate(over="ignore", divide="ignore", invalid="ignore"):  # on the host: in float64, rounded once
-            values = np.power(float(power), np.linspace(first, last, steps))
+            values = np.power(float(power), np.linspace(float(first), float(last), steps))
         return leaf(cls, upload(_stored(values, kind), kind, name), name, requires_grad)
 
     @classmethod
@@ -113,7 +114,7 @@ class Patterns(Prefixes, Likes):
         [[0, 1, 1], [0, 0, 1]]
         """
         n, m = new_size(row, "tril_indices"), new_size(col, "tril_indices")
-        return cls._places_of(np.tri(n, m, offset), dtype, device)
+        return cls._places_of(np.tri(n, m, max(-n, min(offset, m))), dtype, device)
 
     @classmethod
     def triu_indices(
@@ -125,7 +126,7 @@ class Patterns(Prefixes, Likes):
         [[0, 0, 1], [0, 1, 1]]
         """
         n, m = new_size(row, "triu_indices"), new_size(col, "triu_indices")
-        return cls._places_of(1 - np.tri(n, m, offset - 1), dtype, device)
+        return cls._places_of(1 - np.tri(n, m, max(-n, min(offset, m)) - 1), dtype, device)
 
     @classmethod
     def _places_of(cls, mask: np.ndarray[Any, Any], dtype: DTypeLike | None, device: str | None) -> Self:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from lazygrad.dtype import dtypes, get_default_dtype
 from lazygrad.ops.core import Core
+from lazygrad.ops.wrapping import standing_for
 
 P = ParamSpec("P")
 T = TypeVar("T", bound=Core)
@@ -18,7 +18,7 @@ def in_float(method: Callable[Concatenate[T, P], T]) -> Callable[Concatenate[T, 
     rounded once, and integers become the default dtype, float32.
     """
 
-    @wraps(method)
+    @standing_for(method)
     def wide(self: T, *args: P.args, **kwargs: P.kwargs) -> T:
         dtype = self.node.dtype if self.node.dtype.is_float else get_default_dtype()
         if dtype.is_half:
@@ -31,7 +31,7 @@ def in_float(method: Callable[Concatenate[T, P], T]) -> Callable[Concatenate[T, 
 def rounded_once(method: Callable[Concatenate[T, P], T]) -> Callable[Concatenate[T, P], T]:
     """Compute with tensors that are all of one 16-bit float in float32, so that the result is rounded once."""
 
-    @wraps(method)
+    @standing_for(method)
     def wide(self: T, *args: Any, **kwargs: Any) -> T:
         dtype = self.node.dtype
         if not dtype.is_half or any(isinstance(x, Core) and x.dtype is not dtype for x in (*args, *kwargs.values())):
@@ -48,7 +48,7 @@ def in_double(method: Callable[Concatenate[T, P], T]) -> Callable[Concatenate[T,
     logarithms do. The result has the dtype that `in_float` gives.
     """
 
-    @wraps(method)
+    @standing_for(method)
     def wide(self: T, *args: P.args, **kwargs: P.kwargs) -> T:
         dtype = self.node.dtype if self.node.dtype.is_float else get_default_dtype()
         return method(self.cast(dtypes.float64), *args, **kwargs).cast(dtype)

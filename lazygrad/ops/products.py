@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from lazygrad.errors import ArgumentError, DTypeError, ShapeError
+from lazygrad.errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError
 from lazygrad.index.expr import dim_product
 from lazygrad.ir.signature import Shape
 from lazygrad.ops.broadcast import broadcast_shape
@@ -15,6 +15,7 @@ from lazygrad.ops.joining import Joining, cat
 from lazygrad.ops.matmul import Matmul
 from lazygrad.ops.operands import not_a_tensor
 from lazygrad.ops.precision import rounded_once
+from lazygrad.ops.signatures import are_dims, described
 from lazygrad.ops.statistics import Statistics
 
 if TYPE_CHECKING:
@@ -191,6 +192,8 @@ class Products(Statistics, Matmul, Joining):
             if not 0 <= dims <= min(self.ndim, other.ndim):
                 fail(ArgumentError, f"tensordot: dims {dims} for shapes {list(self.shape)} and {list(other.shape)}")
             return self._contracted("tensordot", other, range(self.ndim - dims, self.ndim), range(dims))
+        if not isinstance(dims, (list, tuple)) or len(dims) != 2 or not all(map(are_dims, dims)):
+            fail(ArgumentTypeError, f"tensordot: dims is an integer or two lists of dimensions, not {described(dims)}")
         mine, others = ([d] if isinstance(d, int) else list(d) for d in dims)
         right = self._beside(other)
         return self._contracted("tensordot", right, [self._axis(d) for d in mine], [right._axis(d) for d in others])

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable
-from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import numpy as np
@@ -13,6 +13,7 @@ from lazygrad.dtype import DType, category, dtypes, get_default_dtype, of_numpy,
 from lazygrad.index.expr import Expr
 from lazygrad.ops.broadcast import broadcast_shape, broadcast_to
 from lazygrad.ops.core import Core, Operand, scalar
+from lazygrad.ops.wrapping import standing_for
 
 P = ParamSpec("P")
 T = TypeVar("T", bound=Core)
@@ -68,12 +69,13 @@ def _beside(what: str, first: T, other: Operand, kind: DType) -> T:
 
 
 def in_floats(method: Callable[Concatenate[T, P], T]) -> Callable[Concatenate[T, P], T]:
-    """`precision.in_float` for operations of several operands, which are all those given by position: the method gets
+    """`precision.in_float` for operations of several operands, which are all those before a `*`: the method gets
     them as tensors of one floating dtype of at least 32 bits and one shape."""
-    name = method.__name__
+    name, names = method.__name__, _operands(method)
 
-    @wraps(method)
+    @standing_for(method)
     def wide(self: T, *others: Any, **options: Any) -> T:
+        others += tuple(options.pop(n) for n in names[len(others) :] if n in options)
         alike = together(name, self, *others)
         dtype = alike[0].dtype if alike[0].dtype.is_float else get_default_dtype()
         if not dtype.is_half:
@@ -84,11 +86,17 @@ def in_floats(method: Callable[Concatenate[T, P], T]) -> Callable[Concatenate[T,
     return wide  # type: ignore[return-value]
 
 
+def _operands(method: Callable[..., Any]) -> list[str]:
+    """Their names, after the first one's."""
+    parameters = inspect.signature(method).parameters.values()
+    return [p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD][1:]
+
+
 def in_doubles(method: Callable[Concatenate[T, P], T]) -> Callable[Concatenate[T, P], T]:
-    """`precision.in_double` for operations of several operands, which are all those given by position."""
+    """`precision.in_double` for operations of several operands, all of which are given by position."""
     name = method.__name__
 
-    @wraps(method)
+    @standing_for(method)
     def wide(self: T, *others: Any, **options: Any) -> T:
         alike = together(name, self, *others)
         dtype = alike[0].dtype if alike[0].dtype.is_float else get_default_dtype()

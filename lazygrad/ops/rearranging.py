@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from lazygrad.dtype import dtype_named
 from lazygrad.errors import ArgumentError, ShapeError
+from lazygrad.index.expr import Dim
 from lazygrad.ops.core import Core, fail
 from lazygrad.ops.diagonals import Diagonals
 from lazygrad.ops.movement import as_shape
@@ -87,7 +88,7 @@ class Rearranging(Diagonals, Repeating, Padding):
         """
         return self.movedim(source, destination)
 
-    def select(self, dim: int, index: Any) -> Self:
+    def select(self, dim: int, index: Dim | Core) -> Self:
         """The slice `index` of dimension `dim`, without it. BoundsError where there is none.
 
         >>> Tensor([[1, 2], [3, 4]]).select(1, -1).tolist()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import wraps
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 from lazygrad.errors import GradientError, ViewError
@@ -13,6 +12,7 @@ from lazygrad.ops.arguments import new_shape
 from lazygrad.ops.copies import Copies
 from lazygrad.ops.core import Core, fail
 from lazygrad.ops.movement import Movement
+from lazygrad.ops.wrapping import standing_for
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -30,11 +30,10 @@ def reshaping(method: Callable[Concatenate[T, P], T]) -> Callable[Concatenate[T,
     """
     name = method.__name__
 
-    @wraps(method)
+    @standing_for(method, f"{name}_")
     def changed(self: T, *args: P.args, **kwargs: P.kwargs) -> T:
         return self._become_view(method(self, *args, **kwargs))
 
-    changed.__name__, changed.__qualname__ = f"{name}_", f"{method.__qualname__}_"
     changed.__doc__ = (
         f"`{name}` in place: this tensor is that view from now on. Other views of its elements keep theirs."
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lazygrad.dtype import dtypes
-from lazygrad.errors import DTypeError
+from lazygrad.errors import ArgumentError, DTypeError
 from lazygrad.ir.build import add, scaled, sub
 from lazygrad.ir.node import Node, cast, const, detach, node, where
 from lazygrad.ir.op import Op
@@ -45,6 +45,9 @@ def round_half_to_even(x: Node) -> Node:
     down = node(Op.OR, (node(Op.LT, (fraction, minus_half)), node(Op.AND, (equal(fraction, minus_half), odd))))
     one = const(1.0, x.dtype, x.shape)
     return where(up, add(whole, one), where(down, sub(whole, one), whole))  # a zero keeps its sign
+
+
+DECIMALS = 308  # of the greatest power of ten
 
 
 class Rounding(Compare):
@@ -88,6 +91,8 @@ class Rounding(Compare):
         if not x.dtype.is_float:
             fail(DTypeError, f"round: {decimals} decimals of {x.dtype}; cast first, e.g. .float()")
         x = cast(x, dtypes.float32) if x.dtype.is_half else x
+        if abs(decimals) > DECIMALS:
+            fail(ArgumentError, f"round: {decimals} decimals are more than {DECIMALS}, which no float has")
         power = const(10.0 ** abs(decimals), x.dtype, x.shape)
         first, last = (Op.MUL, Op.DIV) if decimals > 0 else (Op.DIV, Op.MUL)
         return self._out(cast(node(last, (round_half_to_even(node(first, (x, power))), power)), self.dtype))

@@ -13,7 +13,7 @@ from lazygrad.ir.op import Op
 from lazygrad.ops import rejection
 from lazygrad.ops.arguments import new_size, number
 from lazygrad.ops.chance import Chance
-from lazygrad.ops.core import Core, fail
+from lazygrad.ops.core import Core, Operand, fail, scalar
 from lazygrad.ops.creation import device_name
 from lazygrad.ops.normalize import Normalize
 from lazygrad.ops.prefixes import Prefixes
@@ -212,13 +212,13 @@ class Sampling(Normalize, Prefixes, Sorting, Chance):
         drawn = self.randint(low, high, self.shape, generator=generator, dtype=kind, device=self.device)
         return self._written(drawn.cast(self.dtype))
 
-    def bernoulli_(self, p: Any = 0.5, *, generator: Generator | None = None) -> Self:
+    def bernoulli_(self, p: Operand = 0.5, *, generator: Generator | None = None) -> Self:
         """Every element becomes 1 with probability `p`, a number or a tensor that broadcasts, else 0.
 
         >>> Tensor.zeros(2).bernoulli_(1.0).tolist()
         [1.0, 1.0]
         """
-        if not isinstance(p, Core) and not 0 <= p <= 1:
+        if not isinstance(p, Core) and not 0 <= scalar("bernoulli_", p) <= 1:
             fail(ArgumentError, f"bernoulli_: p={p} is no probability")
         return self._written(self._drawn(p, generator).cast(self.dtype))
 

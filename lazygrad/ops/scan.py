@@ -36,6 +36,7 @@ def scan(f: Callable[[Any, Any], tuple[Any, Any]], init: Any, xs: Any, reverse: 
     sequences, shape_of_xs = flatten(xs)
     if not sequences or not all(isinstance(t, Core) for t in (*first, *sequences)):
         fail(OperandError, "scan: init and xs are tensors, or tuples, lists and dicts of them, and xs has one at least")
+    sequences[0]._same_device("scan", *first, *sequences)
     length = sequences[0].shape[0] if sequences[0].ndim else None
     if not isinstance(length, int) or any(t.ndim == 0 or t.shape[0] != length for t in sequences):
         fail(ShapeError, f"scan: sequences of shapes {[list(t.shape) for t in sequences]} are not of one known length")

@@ -11,6 +11,7 @@ from lazygrad.errors import ArgumentError, DTypeError
 from lazygrad.index.expr import dim_product
 from lazygrad.ir import node as graph
 from lazygrad.ir.build import positions
+from lazygrad.ops.arguments import number
 from lazygrad.ops.broadcast import broadcast_shape, broadcast_to
 from lazygrad.ops.core import Core, fail
 from lazygrad.ops.host_values import mask_values
@@ -87,6 +88,7 @@ class Selecting(Scattering, Prefixes):
         [1, 3]
         """
         self._check_mask("masked_select", mask)
+        fill_value = number("masked_select", fill_value)
         shape = broadcast_shape("masked_select", self.shape, mask.shape)
         chosen = self._new(mask.node).expand(shape)
         if size is None:

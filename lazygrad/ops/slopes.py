@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from lazygrad.ir.build import filled_like, mul
@@ -11,6 +10,7 @@ from lazygrad.ir.call import UserFunction
 from lazygrad.ir.node import Node, call
 from lazygrad.ops.core import Core, make
 from lazygrad.ops.mode import enable_grad
+from lazygrad.ops.wrapping import standing_for
 
 P = ParamSpec("P")
 T = TypeVar("T", bound=Core)
@@ -55,7 +55,7 @@ def slopes(
     def known(method: Callable[Concatenate[T, P], T]) -> Callable[Concatenate[T, P], T]:
         rules: dict[tuple[Any, ...], _Slopes] = {}
 
-        @wraps(method)
+        @standing_for(method)
         def recorded(self: T, *args: P.args, **kwargs: P.kwargs) -> T:
             value = method(self, *args, **kwargs)
             others = tuple(x for x in args if isinstance(x, Core))

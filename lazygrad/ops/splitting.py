@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from lazygrad.errors import ArgumentError, ShapeError
 from lazygrad.index.expr import Dim, as_dim
+from lazygrad.ops.arguments import steps
 from lazygrad.ops.core import Core, fail
 from lazygrad.ops.movement import Movement
 
@@ -62,7 +63,7 @@ class Splitting(Movement):
         n = self._known("chunk", dim)
         return self.split(-(-n // chunks), dim) if n else tuple(self.narrow(dim, 0, 0) for _ in range(chunks))
 
-    def tensor_split(self, indices_or_sections: Any, dim: int = 0) -> tuple[Self, ...]:
+    def tensor_split(self, indices_or_sections: int | Sequence[int] | Core, dim: int = 0) -> tuple[Self, ...]:
         """So many pieces along `dim`, the first ones an element longer where that does not come out even; or the pieces
         between the places given, as slices take them.
 
@@ -73,7 +74,7 @@ class Splitting(Movement):
         >>> [x.tolist() for x in Tensor.arange(5).tensor_split([1])]
         [[0], [1, 2, 3, 4]]
         """
-        given = indices_or_sections
+        given: Any = indices_or_sections
         if isinstance(given, Core):
             if given.dtype.is_float or given.dtype.is_bool or given.ndim > 1:
                 fail(ArgumentError, f"tensor_split: places are integers, not {given.dtype}{list(given.shape)}")
@@ -84,6 +85,7 @@ class Splitting(Movement):
         if isinstance(given, int):
             if given < 1:
                 fail(ArgumentError, f"tensor_split: {given} sections; there is at least 1")
+            given = steps("tensor_split", "the number of sections", given, 1 << 20)
             longer = n % given
             return self.split([n // given + (i < longer) for i in range(given)], dim)
         ends = [slice(0, int(i)).indices(n)[1] for i in given]

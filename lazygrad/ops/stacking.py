@@ -9,12 +9,12 @@ from lazygrad.errors import ShapeError
 from lazygrad.ops.core import fail
 from lazygrad.ops.joining import cat, check_tensors
 from lazygrad.ops.rearranging import Rearranging
-from lazygrad.ops.spelling import spelled
+from lazygrad.ops.signatures import checked
 
 T = TypeVar("T", bound=Rearranging)
 
 
-@spelled
+@checked
 def concat(tensors: Sequence[T], dim: int = 0) -> T:
     """`cat`.
 
@@ -25,7 +25,7 @@ def concat(tensors: Sequence[T], dim: int = 0) -> T:
     return cat(tensors, dim)
 
 
-@spelled
+@checked
 def concatenate(tensors: Sequence[T], dim: int = 0) -> T:
     """`cat`, by NumPy's name.
 

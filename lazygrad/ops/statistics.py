@@ -50,7 +50,7 @@ class Statistics(Reduce):
 
     def var(
         self,
-        dim: Dims = None,
+        dim: Dims | bool = None,
         unbiased: bool | None = None,
         keepdim: bool = False,
         *,
@@ -102,7 +102,7 @@ class Statistics(Reduce):
 
     def std(
         self,
-        dim: Dims = None,
+        dim: Dims | bool = None,
         unbiased: bool | None = None,
         keepdim: bool = False,
         *,
@@ -124,7 +124,7 @@ class Statistics(Reduce):
 
     def var_mean(
         self,
-        dim: Dims = None,
+        dim: Dims | bool = None,
         unbiased: bool | None = None,
         keepdim: bool = False,
         *,
@@ -141,7 +141,7 @@ class Statistics(Reduce):
 
     def std_mean(
         self,
-        dim: Dims = None,
+        dim: Dims | bool = None,
         unbiased: bool | None = None,
         keepdim: bool = False,
         *,

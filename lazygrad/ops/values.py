@@ -28,6 +28,7 @@ class Values(Core):
         >>> Tensor([1, 2]).add(1).realize().tolist()
         [2, 3]
         """
+        self._same_kind("realize", *others)
         tensors: tuple[Core, ...] = (self, *others)
         for device in dict.fromkeys(t.device for t in tensors):
             run.realize([t.node for t in tensors if t.device == device], device)

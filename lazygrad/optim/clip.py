@@ -12,9 +12,11 @@ from lazygrad.linear_algebra.norms import vector_norm
 from lazygrad.ops.joining import stack
 from lazygrad.ops.mode import no_grad
 from lazygrad.ops.operands import not_a_tensor
+from lazygrad.ops.signatures import checked
 from lazygrad.tensor import Tensor
 
 
+@checked
 def get_total_norm(
     tensors: Tensor | Iterable[Tensor],
     norm_type: float = 2.0,
@@ -47,6 +49,7 @@ def get_total_norm(
     return total
 
 
+@checked
 def clip_grads_with_norm_(
     parameters: Tensor | Iterable[Tensor], max_norm: float, total_norm: Tensor, foreach: bool | None = None
 ) -> None:
@@ -62,9 +65,10 @@ def clip_grads_with_norm_(
     _check_limit("clip_grads_with_norm_", "max_norm", max_norm)
     with no_grad():
         factor = (max_norm / (total_norm + 1e-6)).clamp(max=1.0)
-        set_all([(p, "grad", g * factor.to(g.device)) for p, g in _with_gradients(parameters)])
+        set_all([(p, "_grad", g * factor.to(g.device)) for p, g in _with_gradients(parameters)])
 
 
+@checked
 def clip_grad_norm_(
     parameters: Tensor | Iterable[Tensor],
     max_norm: float,
@@ -93,6 +97,7 @@ def clip_grad_norm_(
     return total
 
 
+@checked
 def clip_grad_norm(
     parameters: Tensor | Iterable[Tensor],
     max_norm: float,
@@ -105,6 +110,7 @@ def clip_grad_norm(
     return clip_grad_norm_(parameters, max_norm, norm_type, error_if_nonfinite, foreach)
 
 
+@checked
 def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float, foreach: bool | None = None) -> None:
     """Limit every element of every gradient to [-clip_value, clip_value].
 
@@ -116,7 +122,7 @@ def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float, f
     """
     _check_limit("clip_grad_value_", "clip_value", clip_value)
     with no_grad():
-        set_all([(p, "grad", g.clamp(-clip_value, clip_value)) for p, g in _with_gradients(parameters)])
+        set_all([(p, "_grad", g.clamp(-clip_value, clip_value)) for p, g in _with_gradients(parameters)])
 
 
 def _check_limit(what: str, name: str, limit: float) -> None:

@@ -17,6 +17,7 @@ from lazygrad.ops.core import make
 from lazygrad.ops.fitting import fitting
 from lazygrad.ops.mode import enable_grad, no_grad
 from lazygrad.ops.operands import describe, not_a_tensor, shape_of
+from lazygrad.ops.signatures import check_methods
 from lazygrad.optim.limits import OF_SCHEDULES, check_implementation, check_setting
 from lazygrad.tensor import Tensor
 
@@ -75,6 +76,7 @@ class Group(dict[str, Any]):
         return Tensor(np.array(value, self.dtype.storage), device=self.device)
 
 
+@check_methods
 class Optimizer:
     """Base of the optimizers. A subclass makes its state in `make_state` and computes new values in `update`.
 
@@ -86,6 +88,10 @@ class Optimizer:
     ArgumentError for no parameters, one given twice, or one that requires no gradient; for rates, decays and momenta
     that are negative, nan or infinite, and for betas outside [0, 1).
     """
+
+    def __init_subclass__(cls) -> None:
+        if cls.__module__.startswith("lazygrad."):
+            check_methods(cls)
 
     def __init__(self, params: Params, defaults: Mapping[str, Any], **implementation: Any) -> None:
         check_implementation(type(self).__name__, implementation)

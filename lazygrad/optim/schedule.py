@@ -9,14 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from lazygrad.errors import ArgumentError, OperandError, fail
+from lazygrad.errors import ArgumentError, MissingKeyError, OperandError, fail
 from lazygrad.ops.operands import describe
+from lazygrad.ops.signatures import check_methods
 from lazygrad.optim.limits import check_setting
 from lazygrad.optim.optimizer import Group, Optimizer
 
 Factor = Callable[[int], float]
 
 
+@check_methods
 class LRScheduler:
     """Base of the schedules; a subclass defines `get_lr`, or `rate` in closed form.
 
@@ -24,21 +26,26 @@ class LRScheduler:
         optimizer: its groups' rates now are the base rates ("initial_lr" of a group, once it has one).
         last_epoch: how many steps were taken before, less 1; from 0 on every group needs an "initial_lr".
 
-    OperandError for what is no optimizer, KeyError for a group without the initial rate that is needed.
+    OperandError for what is no optimizer, MissingKeyError for a group without the initial rate that is needed.
     """
 
     optimizer: Optimizer
     last_epoch: int = -1
     _not_state: frozenset[str] = frozenset({"optimizer"})  # attributes that `state_dict` leaves out
 
+    def __init_subclass__(cls) -> None:
+        if cls.__module__.startswith("lazygrad."):
+            check_methods(cls)
+
     def __init__(self, optimizer: Optimizer, last_epoch: int = -1) -> None:
         self.optimizer = self._checked(optimizer)
+        what = type(self).__name__
         for i, group in enumerate(optimizer.param_groups):
             if last_epoch == -1:
                 group.setdefault("initial_lr", group["lr"])
             elif "initial_lr" not in group:
                 resumed = f"group {i} has no 'initial_lr', which last_epoch={last_epoch} needs"
-                raise KeyError(f"{type(self).__name__}: {resumed}; load the optimizer's state, or give it in the group")
+                fail(MissingKeyError, f"{what}: {resumed}; load the optimizer's state, or give it in the group")
         self.base_lrs: list[float] = [group["initial_lr"] for group in optimizer.param_groups]
         self.last_epoch = last_epoch
         self._last_lr: list[float] = []

@@ -15,6 +15,7 @@ import numpy as np
 
 from lazygrad.dtype import as_dtype, get_default_dtype
 from lazygrad.errors import ArgumentError, DTypeError, fail
+from lazygrad.ops.signatures import check_functions
 from lazygrad.tensor import Tensor
 
 __all__ = [
@@ -179,3 +180,6 @@ def _cosines(what: str, M: int, a: Sequence[float], sym: bool, options: dict[str
         return np.asarray(np.sum(parts, 0), np.float64)
 
     return _window(what, M, sym, weights, options)
+
+
+check_functions(globals())

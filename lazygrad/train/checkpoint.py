@@ -17,7 +17,7 @@ from lazygrad.errors import ArgumentError, FileFormatError
 from lazygrad.io.atomic import PathLike
 from lazygrad.io.json_table import JsonTable, parse_json
 from lazygrad.io.safetensors import StoredArray, read_arrays, write_arrays
-from lazygrad.io.state import State, stored_arrays
+from lazygrad.io.state import NamedArrays, stored_arrays
 from lazygrad.tensor import Tensor
 
 _KEY = "lazygrad_checkpoint"
@@ -54,7 +54,7 @@ class Checkpoint:
         return JsonTable(self.path, "its manifest", self.manifest)
 
 
-def write_checkpoint(path: PathLike, groups: Mapping[str, State], manifest: Mapping[str, Any]) -> None:
+def write_checkpoint(path: PathLike, groups: Mapping[str, NamedArrays], manifest: Mapping[str, Any]) -> None:
     """Write tensors and manifest to `path`, atomically: a crash leaves the old file or the new one.
 
     Args:
@@ -103,7 +103,7 @@ def read_checkpoint(path: PathLike) -> Checkpoint:
     return Checkpoint(str(path), groups, dict(table.table("manifest").values))
 
 
-def require_same_layout(path: str, expected: State, stored: Mapping[str, StoredArray]) -> None:
+def require_same_layout(path: str, expected: NamedArrays, stored: Mapping[str, StoredArray]) -> None:
     """Raise FileFormatError where stored tensors are not of the names, shapes and dtypes that are expected."""
     missing = [name for name in expected if name not in stored]
     extra = [name for name in stored if name not in expected]

@@ -30,9 +30,9 @@ def weight() -> Tensor:
 def test_nonsense_is_refused_at_first(name: str) -> None:
     for setting in SETTINGS[name]:
         for value in BAD:
-            with pytest.raises(ArgumentError, match=f"{name}: {setting}="):
+            with pytest.raises(ArgumentError, match=f"{name}: {setting}(=| is)"):
                 MAKERS[name]([weight()], **{setting: value})
-            with pytest.raises(ArgumentError, match=f"{name}: {setting}="):
+            with pytest.raises(ArgumentError, match=f"{name}: {setting}(=| is)"):
                 MAKERS[name]([{"params": [weight()], setting: value}])
     if name != "SGD":
         for betas in BAD_BETAS:
@@ -61,7 +61,7 @@ def test_nonsense_is_refused_later_and_changes_nothing(name: str) -> None:
                     way(setting, value)
             assert dict(group) == before
     for value in BAD:
-        with pytest.raises(ArgumentError, match="lr="):
+        with pytest.raises(ArgumentError, match=r"lr(=| is)"):
             optimizer.set_lr(value)
     assert group.rate.item() == 0.5
     if name != "SGD":
