@@ -88,11 +88,10 @@ def changing(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
     """
     whole = inspect.signature(function)
 
-    @wraps(function)
+    @standing_for(function, f"{function.__name__}_")
     def call(*args: Any, **kwargs: Any) -> Tensor:
         return function(*args, **kwargs, inplace=True)
 
-    call.__name__ = f"{function.__name__}_"
     call.__doc__ = getattr(Tensor, call.__name__, function).__doc__
     others = [p for name, p in whole.parameters.items() if name != "inplace"]
     call.__signature__ = whole.replace(parameters=others)  # type: ignore[attr-defined]

@@ -10,6 +10,7 @@ from lazygrad.errors import ArgumentError, ShapeError
 from lazygrad.linear_algebra.host import T, check_matrices
 from lazygrad.linear_algebra.spectral import svd
 from lazygrad.linear_algebra.triangles import qr
+from lazygrad.ops.arguments import steps
 from lazygrad.ops.autocast import autocasting
 from lazygrad.ops.core import fail
 
@@ -29,7 +30,7 @@ def svd_lowrank(A: T, q: int | None = 6, niter: int | None = 2, M: Any = None) -
     check_matrices("svd_lowrank", A)
     A = A if M is None else A - M
     m, n = (int(size) for size in A.shape[-2:])
-    q = 6 if q is None else q
+    q, turns = 6 if q is None else q, steps("svd_lowrank", "niter", 2 if niter is None else niter)
     if not 0 <= q <= min(m, n):
         fail(ArgumentError, f"svd_lowrank: q is {q}; it is from 0 to the lesser of {m} and {n}")
     if m < n:
@@ -38,7 +39,7 @@ def svd_lowrank(A: T, q: int | None = 6, niter: int | None = 2, M: Any = None) -
     kind: Any = type(A)
     directions = kind.randn(n, q, dtype=A.dtype, device=A.device)
     Q = qr(A @ directions).Q
-    for _ in range(2 if niter is None else niter):
+    for _ in range(turns):
         Q = qr(A @ qr(A.mT @ Q).Q).Q
     U, S, Vh = svd(Q.mT @ A, full_matrices=False)
     return Q @ U, S, Vh.mT

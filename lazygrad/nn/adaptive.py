@@ -66,6 +66,8 @@ class AdaptiveLogSoftmaxWithLoss(Module):
         in_order = given == sorted(set(given)) and all(int(c) == c for c in given)
         if not given or not in_order or given[0] <= 0 or given[-1] > n_classes - 1:
             fail(ArgumentError, f"cutoffs are growing integers of 1 to {n_classes - 1}, at least one, not {given}")
+        if not 0 < div_value < math.inf:
+            fail(ArgumentError, f"div_value is {div_value}; it is a positive number")
         self.in_features, self.n_classes, self.cutoffs = in_features, n_classes, [*given, n_classes]
         self.div_value, self.head_bias = div_value, head_bias
         self.shortlist_size, self.n_clusters = given[0], len(given)
@@ -144,7 +146,7 @@ class LinearCrossEntropyLoss(Module):
         in_features: int,
         num_classes: int,
         *,
-        out_features: tuple[int, ...] = (),
+        out_features: Sequence[int] = (),
         bias: bool = False,
         device: str | None = None,
         dtype: DTypeLike | None = None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from lazygrad.errors import ArgumentError, fail
+from lazygrad.errors import ArgumentError, OperandError, fail
 from lazygrad.nn.members import Members
 from lazygrad.nn.parameter import Buffer, Parameter
 from lazygrad.ops.jit_modules import Changes
@@ -98,7 +98,7 @@ class Holding:
         ReLU()
         """
         if module is not None and not isinstance(module, Holding):
-            raise TypeError(f"register_module: {name!r} is to be a Module, not {describe(module)[0]}")
+            fail(OperandError, f"register_module: {name!r} is to be a Module, not {describe(module)[0]}")
         setattr(self, self._free("register_module", name), module)
 
     add_module = register_module

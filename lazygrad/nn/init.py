@@ -266,6 +266,8 @@ def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01, generator: Gener
     """
     if tensor.ndim != 2:
         fail(ShapeError, f"sparse_: a matrix is needed, not a tensor of shape {list(tensor.shape)}")
+    if not 0 <= sparsity <= 1:
+        fail(ArgumentError, f"sparse_: sparsity is {sparsity}; it is a share, 0 to 1")
     rows = tensor._known("sparse_", 0)
     normal_(tensor, 0.0, std, generator)
     order = Tensor.rand(*tensor.shape, device=tensor.device, generator=generator).argsort(0)
@@ -276,12 +278,11 @@ def _older(new: Callable[..., Tensor]) -> Callable[..., Tensor]:
     """A function under the name that it had before PyTorch 0.4."""
     name = new.__name__.rstrip("_")
 
-    @wraps(new)
+    @standing_for(new, name)
     def older(*args: Any, **kwargs: Any) -> Tensor:
         warnings.warn(f"nn.init.{name} is deprecated: it is nn.init.{name}_ now", FutureWarning, stacklevel=2)
         return new(*args, **kwargs)
 
-    older.__name__ = name
     older.__doc__ = f"The name that `{name}_` had; FutureWarning."
     return older
 

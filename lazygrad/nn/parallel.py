@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from lazygrad.nn.module import Module
+from lazygrad.ops.operands import not_a_tensor
 
 __all__ = ["DataParallel"]
 
@@ -29,6 +30,8 @@ class DataParallel(Module):
         dim: int = 0,
     ) -> None:
         super().__init__()
+        if not isinstance(module, Module):
+            not_a_tensor("DataParallel", module, "a Module")
         self.module, self.device_ids, self.output_device, self.dim = module, device_ids, output_device, dim
 
     def forward(self, *inputs: Any, **kwargs: Any) -> Any:

@@ -16,6 +16,7 @@ from lazygrad.dtype import DType, DTypeLike, as_dtype, dtypes
 from lazygrad.errors import ArgumentError, DTypeError, fail
 from lazygrad.ops.aliases import Member
 from lazygrad.ops.mode import InMode, casting
+from lazygrad.ops.signatures import checked
 
 F = TypeVar("F", bound=Callable[..., Any])
 Policy = Literal["lower", "float32", "widest"]
@@ -127,6 +128,7 @@ class autocast(InMode):  # noqa: N801 - PyTorch's name
 
     mode = casting
 
+    @checked
     def __init__(
         self,
         device_type: str,

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from lazygrad.dtype import DTypeLike, as_dtype, get_default_dtype
-from lazygrad.errors import ArgumentError
+from lazygrad.errors import ArgumentError, ArgumentTypeError
+from lazygrad.ops.arguments import new_shape, number
 from lazygrad.ops.core import Core, fail
-from lazygrad.ops.creation import Creation, device_name
+from lazygrad.ops.creation import Creation, device_name, leaf, progression
+from lazygrad.ops.fitting import fitting
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -71,7 +71,11 @@ class Converting(Creation):
         >>> Tensor.frombuffer(bytes([1, 2, 3]), dtype="uint8", offset=1).tolist()
         [2, 3]
         """
-        kind, raw = as_dtype(dtype), memoryview(buffer).cast("B")
+        kind = as_dtype(dtype)
+        try:
+            raw = memoryview(buffer).cast("B")
+        except TypeError as error:
+            fail(ArgumentTypeError, f"frombuffer: buffer is bytes or another memory of contiguous bytes: {error}")
         there = (len(raw) - offset) / kind.itemsize
         wanted = there if count < 0 else count
         if offset < 0 or wanted > there or wanted != int(wanted) or not wanted:
@@ -96,11 +100,14 @@ class Converting(Creation):
         [1.0, 2.0, 3.0, 4.0]
         """
         first, last = (0, start) if end is None else (start, end)
-        if not step or (last - first) / step < 0 or not all(map(math.isfinite, (first, last, step))):
-            fail(ArgumentError, f"range: steps of {step} do not lead from {first} to {last}")
-        count = math.floor((last - first) / step) + 1
+        first, last, step = (number("range", v) for v in (first, last, step))
         kind = as_dtype(dtype, get_default_dtype())
-        values = np.asarray(first + np.arange(count) * step)
-        if kind.is_int:
-            values = int(first) + np.arange(count) * int(step)
-        return cls(values, kind, device_name(device), requires_grad)  # type: ignore[call-arg]
+        finite = all(map(math.isfinite, (first, last, step)))
+        if finite and kind.is_int:
+            first, last, step = int(first), int(last), int(step)
+        if not finite or not step or (last - first) / step < 0:
+            fail(ArgumentError, f"range: steps of {step} do not lead from {first} to {last}")
+        (count,) = new_shape((math.floor((last - first) / step) + 1,), "range")
+        for end_of_line in (first, first + (int(count) - 1) * step):
+            fitting("range", end_of_line, kind)
+        return leaf(cls, progression(count, first, step, kind), device_name(device), requires_grad)

@@ -39,7 +39,7 @@ class Counting(Quantiles, Selecting, Likes):
         dim: int | None = None,
         *,
         size: int | None = None,
-        fill_value: Scalar = 0,
+        fill_value: float = 0,
     ) -> Self | tuple[Self, ...]:
         """The different elements, ascending (`sorted` or not), or with `dim` the different slices along it; then, if
         wanted, where each element went, in its shape, and how many went there, int64. Every nan is another element.

@@ -192,7 +192,7 @@ class Creation(Reduce):
         count = math.ceil((last - first) / step)
         for end_of_line in (first, first + (count - 1) * step) if count else ():
             fitting("arange", end_of_line, kind)
-        value = _line(count, first, step, kind)
+        value = progression(count, first, step, kind)
         return leaf(cls, value, device_name(device), requires_grad)
 
     @classmethod
@@ -205,7 +205,7 @@ class Creation(Reduce):
         count, kind = as_dim(last - first), as_dtype(dtype, dtypes.int64)
         if lift(count).lo < 0:
             fail(ArgumentError, f"arange: {last} may be less than {first}; give the variables bounds that rule it out")
-        value = _line(count, 0, 1, kind)
+        value = progression(count, 0, 1, kind)
         if first != 0:
             value = add(value, size_value(first, kind, (count,)))
         return leaf(cls, value, device_name(device), requires_grad)
@@ -242,7 +242,7 @@ class Creation(Reduce):
             place = np.arange(steps)
             line = np.where(place < steps // 2, start + place * step, end - place[::-1] * step)
             return leaf(cls, upload(line.astype(kind.storage), kind, name), name, requires_grad)
-        up, down = _line(steps, start, step, kind), flip(_line(steps, end, -step, kind), [0])
+        up, down = progression(steps, start, step, kind), flip(progression(steps, end, -step, kind), [0])
         first_half = alu(Op.LT, iota(steps, dtypes.int32), const(steps // 2, dtypes.int32, (steps,)))
         return leaf(cls, where(first_half, up, down), name, requires_grad)
 
@@ -267,7 +267,7 @@ class Creation(Reduce):
         return leaf(cls, value, rows.device, requires_grad)
 
 
-def _line(n: Dim, start: float, step: float, dtype: DType) -> Node:
+def progression(n: Dim, start: float, step: float, dtype: DType) -> Node:
     """start + i * step for i below n."""
     places = iota(n, dtype) if dtype.is_int else cast(iota(n, dtypes.int64), dtype)
     scaled = places if step == 1 else alu(Op.MUL, places, const(step, dtype, (n,)))

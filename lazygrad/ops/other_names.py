@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from lazygrad.errors import ArgumentError
+from lazygrad.errors import ArgumentError, ArgumentTypeError
 from lazygrad.ops.core import Core, Operand, fail
 from lazygrad.ops.elementwise import Elementwise
 from lazygrad.ops.gradients_of import grad
 from lazygrad.ops.grids import meshgrid
 from lazygrad.ops.loss import Loss
 from lazygrad.ops.prefixes import Prefixes
+from lazygrad.ops.signatures import described
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -62,6 +63,8 @@ class OtherNames(Loss, Prefixes, Elementwise):
         """
         x: Any = self
         for layer in layers:
+            if not callable(layer):
+                fail(ArgumentTypeError, f"sequential: layers are functions, not {described(layer)}")
             x = layer(x)
         return x
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from lazygrad.dtype import DTypeLike
 from lazygrad.ir.node import detach
 from lazygrad.ops.elementwise import Elementwise
 from lazygrad.ops.inplace_forms import InPlaceForms, in_place
@@ -120,7 +121,7 @@ class SecondNames(InPlaceForms, Elementwise):
         """This tensor: processes share what they inherit by a fork."""
         return self
 
-    def to_dense(self, dtype: Any = None, *, masked_grad: bool = True) -> Self:
+    def to_dense(self, dtype: DTypeLike | None = None, *, masked_grad: bool = True) -> Self:
         """This tensor, as `dtype` if any: there are no other layouts.
 
         >>> Tensor([1]).to_dense().tolist()

@@ -104,11 +104,15 @@ KINDS: dict[str, Kind] = {
     "np.ndarray": Kind((np.ndarray,), lambda value: isinstance(value, np.ndarray), "a NumPy array"),
 }
 ALIASES = {
+    "builtins.bool": "bool",
     "Dims": "int | Sequence[int] | None",
     "Sizes": "int | Sequence[int]",
     "NamedArrays": "Mapping",
     "Activation": "str | Callable",
 }
+
+
+_MARK = "_looks_at_arguments"
 
 
 class Check:
@@ -218,7 +222,9 @@ def checked(function: F, kinds: bool = True, names: bool = True) -> F:
                 args = args if new is args[i] else (*args[:i], new, *args[i + 1 :])
         return function(*args, **kwargs)
 
-    return (wraps if makes else standing_for)(function)(looked_at)  # type: ignore[return-value]
+    wrapper = (wraps if makes else standing_for)(function)(looked_at)
+    setattr(wrapper, _MARK, True)  # which what is wrapped around it gets, too
+    return wrapper  # type: ignore[return-value]
 
 
 def check_methods(cls: C, kinds: bool = True) -> C:
@@ -237,5 +243,5 @@ def check_methods(cls: C, kinds: bool = True) -> C:
 def check_functions(module: dict[str, Any]) -> None:
     """Have the functions that a module exports look at their arguments, but those that do so already."""
     for name in module["__all__"]:
-        if isinstance(module.get(name), FunctionType) and not hasattr(module[name], "__wrapped__"):
+        if isinstance(module.get(name), FunctionType) and not hasattr(module[name], _MARK):
             module[name] = checked(module[name])

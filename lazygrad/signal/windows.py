@@ -15,6 +15,7 @@ import numpy as np
 
 from lazygrad.dtype import as_dtype, get_default_dtype
 from lazygrad.errors import ArgumentError, DTypeError, fail
+from lazygrad.ops.arguments import new_size
 from lazygrad.ops.signatures import check_functions
 from lazygrad.tensor import Tensor
 
@@ -39,6 +40,7 @@ def _window(what: str, M: int, sym: bool, weights: Callable[[Array, int], Array]
     kind = as_dtype(options.pop("dtype", None), get_default_dtype())
     if isinstance(M, bool) or not isinstance(M, int) or M < 0:
         fail(ArgumentError, f"{what}: M is {M!r}; it is how many weights there are")
+    M = new_size(M, what)
     if not kind.is_float:
         fail(DTypeError, f"{what}: weights are no {kind}; dtype is a float")
     for name in ("layout", "pin_memory"):

@@ -35,6 +35,7 @@ NUMBERS = {"nan", "inf", "1.5", "-1", "-7", "huge", "True"}
 TAKES: dict[str, set[str]] = {
     "None": {"None"},
     "bool": {"True"},
+    "builtins.bool": {"True"},
     "int": {"-1", "-7", "huge"},
     "Dim": {"-1", "-7", "huge"},
     "Dims": {"None", "-1", "-7", "huge", "[]"},
@@ -65,7 +66,7 @@ TAKES: dict[str, set[str]] = {
     "Module": set(),
     "bool | int | float": NUMBERS,
 }
-MAKE = ("new_tensor",)  # a tensor of anything
+MAKE = ("new_tensor", "as_tensor")  # a tensor of anything
 OF_ANY_TENSORS = (
     "atleast_1d", "atleast_2d", "atleast_3d", "block_diag", "broadcast_tensors", "cartesian_prod", "meshgrid",
 )  # fmt: skip
@@ -76,16 +77,20 @@ RIGHT = {  # what "Any" stands for there
     *(("normal", label) for label in (*NUMBERS, "None", "tensor", "float tensor")),
     *(("bernoulli", label) for label in (*NUMBERS, "None", "tensor", "float tensor")),
     *(("result_type", label) for label in (*NUMBERS, "tensor", "float tensor")),
-    *(("scan", label) for label in ("{}", "tensor", "float tensor")),
+    *((name, label) for name in ("scan", "mapAccum") for label in ("{}", "tensor", "float tensor")),
+    *(("ParameterList", label) for label in ("['a']", "[[1]]", "(1, None)", "{0}", "floats", "torch")),  # of anything
+    *(("ParameterDict", label) for label in ("None", "{}")),
     *((name, label) for name in MAKE for label in (*NUMBERS, "[[1]]", "floats", "tensor", "float tensor", "torch")),
     *((name, label) for name in ("index_put", "index_put_") for label in (*NUMBERS, "[[1]]")),
     *((name, label) for name in ("lu_unpack", "combinations") for label in ("tensor", "float tensor")),
     ("constant_pad_nd", "None"),
+    *(("from_dlpack", label) for label in ("torch", "tensor", "float tensor")),
+    ("as_tensor", "b'a'"),  # bytes are the elements, as in Tensor(b"...")
     *(("gradient", label) for label in (*NUMBERS, "None", "floats")),
     *(("chain_matmul", label) for label in ("tensor", "float tensor")),
     *((name, "floats") for name in ("LAMB", "Adamax", "Lion", "NAdam", "RAdam", "Adam", "AdamW", "Rprop")),
 }
-ANYTHING = {"memory_format", "obj"}  # PyTorch's layout of a result, which has no meaning here
+ANYTHING = {"memory_format", "obj", "stream", "device_ids", "output_device", "options"}  # accepted, without a meaning here
 SECONDS = 20  # for one call; a huge number must not be counted to
 
 
@@ -166,6 +171,8 @@ def problem(
     """What is wrong with one call; "" for an error as it should be, None for a result."""
     named = {**given(), parameter.name: value}
     args: list[Any] = [] if owner is None else [owner()]
+    unnamed = [p.name for p in inspect.signature(call).parameters.values() if p.kind is p.POSITIONAL_ONLY]
+    args += [named.pop(n) for n in unnamed if n in named]
     several = [p.name for p in inspect.signature(call).parameters.values() if p.kind is p.VAR_POSITIONAL]
     if several:  # what comes before them cannot be named
         before = [p.name for p in inspect.signature(call).parameters.values() if p.kind is p.POSITIONAL_OR_KEYWORD]
@@ -256,6 +263,10 @@ GIVEN: dict[str, Callable[[], Any]] = {
     "hidden_size": lambda: 2, "embed_dim": lambda: 4, "num_heads": lambda: 2, "d_model": lambda: 4, "nhead": lambda: 2,
     "encoder_layer": lambda: nn.TransformerEncoderLayer(4, 2, 4), "num_layers": lambda: 1,
     "decoder_layer": lambda: nn.TransformerDecoderLayer(4, 2, 4),
+    "device_type": lambda: "cpu", "d": lambda: "float32", "window_length": lambda: 3, "n_classes": lambda: 5,
+    "cutoffs": lambda: [2], "num_classes": lambda: 5, "val": lambda: 1.0, "sparsity": lambda: 0.5,
+    "device": lambda: "NUMPY", "x": matrix, "buffer": lambda: bytearray(8), "layers": lambda: [Tensor.relu],
+    "module": lambda: nn.Linear(4, 2),
     "a": matrix, "b": matrix, "path": lambda: FILE, "filename": lambda: FILE,
 }  # fmt: skip
 OF_METHOD: dict[str, dict[str, Callable[[], Any]]] = {
@@ -285,8 +296,9 @@ OWNERS: dict[str, Callable[[], Tensor]] = {
 }  # fmt: skip
 NO_FUNCTIONS = {  # classes to derive from, modes, and what readers and optimizers are made of
     "Buffer", "Device", "Function", "Group", "Identity", "LRScheduler", "Module", "Optimizer", "Parameter", "RNNBase",
-    "StoredArray", "dtypes",
-    "LoadResult", "atomic_write", "enable_grad", "inference_mode", "no_grad", "stored_array", "write_arrays",
+    "RNNCellBase", "UninitializedBuffer", "UninitializedParameter", "LinearCrossEntropyOptions", "StoredArray",
+    "dtypes", "LoadResult", "atomic_write", "enable_grad", "inference_mode", "no_grad", "set_grad_enabled",
+    "stored_array", "write_arrays",
 }  # fmt: skip
 SPELLINGS = {"trapz"}  # of functions that are methods
 LEFT_OUT = {"explain", "schedule"}  # texts
@@ -326,7 +338,8 @@ def of_method(name: str) -> Iterator[str]:
 def methods() -> list[str]:
     """Those with parameters."""
     names = [n for n in dir(Tensor) if not n.startswith("_") and n not in LEFT_OUT]
-    return [n for n in names if callable(getattr(Tensor, n)) and len(inspect.signature(getattr(Tensor, n)).parameters)]
+    found = {n: getattr(Tensor, n, None) for n in names}  # None for names of PyTorch's that are not here
+    return [n for n, method in found.items() if callable(method) and inspect.signature(method).parameters]
 
 
 def public(module: Any) -> dict[str, Callable[..., Any]]:
