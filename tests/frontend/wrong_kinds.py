@@ -90,7 +90,7 @@ RIGHT = {  # what "Any" stands for there
     *(("chain_matmul", label) for label in ("tensor", "float tensor")),
     *((name, "floats") for name in ("LAMB", "Adamax", "Lion", "NAdam", "RAdam", "Adam", "AdamW", "Rprop")),
 }
-ANYTHING = {"memory_format", "obj", "stream", "device_ids", "output_device", "options"}  # accepted, without a meaning here
+ANYTHING = {"memory_format", "obj", "stream", "device_ids", "output_device", "options"}  # accepted, no more
 SECONDS = 20  # for one call; a huge number must not be counted to
 
 
