@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import gc
 import os
 import platform
 import shutil
@@ -69,6 +70,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.skip(reason="no NVIDIA GPU with a driver here"))
 
 
+def pytest_collection_finish() -> None:
+    """What is imported and collected stays: collections of garbage, of which some tests make many, pass it by."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture(autouse=True)
 def _seeded() -> None:
     """Every test draws the same random numbers, whichever tests ran before it."""
@@ -84,6 +91,12 @@ def seeds(request: pytest.FixtureRequest) -> Seeds:
     """The seeds of so many random programs, as `--seed` and `--breadth` ask for them (see `tests.many`)."""
     start, breadth = (request.config.getoption(name) for name in ("--seed", "--breadth"))
     return lambda count, first=0: range(start or first, (start or first) + count * breadth)
+
+
+@pytest.fixture
+def breadth(request: pytest.FixtureRequest) -> int:
+    """How many times as much of what is drawn from a lot, as `--breadth` asks for it."""
+    return int(request.config.getoption("--breadth"))
 
 
 @pytest.fixture(params=["NUMPY", "OPENCL"])

@@ -46,10 +46,9 @@ ACCEPTED = {
     **dict.fromkeys(("logical_and[0]", "logical_or[0]", "logical_xor[0]"), "a number beside a tensor"),
 }
 NAMES = pytest.mark.parametrize("name", opinfo.operations())
-SAMPLES = {"NUMPY": 150, "OPENCL": 40}  # of one operation and dtype, at most
+# Kernels of hundreds of steps, which are the same for every shape.
 LONG = ("igamma", "gcd", "lcm", "mvlgamma", "polygamma", "special.polygamma", "special.zeta", "special.bessel")
 LONG += ("svd_lowrank", "pca_lowrank")
-SAMPLES_OF_LONG = 3  # on OPENCL, of those whose kernels are hundreds of steps, which are the same for every shape
 INTEGERS = (torch.int64, torch.int32, torch.uint8, torch.int8, torch.bool)
 
 
@@ -59,14 +58,13 @@ def spread(samples: Iterable[opinfo.Sample], at_most: int) -> list[opinfo.Sample
     return every[:: -(-len(every) // at_most) or 1]
 
 
-def check(name: str, device: str, dtypes: tuple[torch.dtype, ...]) -> list[str]:
-    """What is wrong with an operation's samples, computed together; the refused ones are left to the caller."""
+def check(name: str, device: str, dtypes: tuple[torch.dtype, ...], at_most: int) -> list[str]:
+    """What is wrong with so many of an operation's samples of each dtype, computed together."""
     refused: list[str] = []
     done: list[opinfo.Computed] = []
     with settings.override(device=device):
         for dtype in dtypes:
-            count = SAMPLES_OF_LONG if device == "OPENCL" and name.startswith(LONG) else SAMPLES[device]
-            for sample in spread(opinfo.samples(name, dtype), count):
+            for sample in spread(opinfo.samples(name, dtype), at_most):
                 try:
                     done.append(opinfo.compute(sample))
                 except opinfo.RefusedError as error:
@@ -81,21 +79,22 @@ def check(name: str, device: str, dtypes: tuple[torch.dtype, ...]) -> list[str]:
 
 
 @NAMES
-def test_values_and_gradients(name: str) -> None:
-    wrong = check(name, "NUMPY", (torch.float64,))
+def test_values_and_gradients(name: str, breadth: int) -> None:
+    wrong = check(name, "NUMPY", (torch.float64,), 150 * breadth)
     assert not wrong, "\n".join(wrong)
 
 
 @NAMES
-def test_kernels(name: str) -> None:
-    wrong = check(name, "OPENCL", (torch.float32,))
+def test_kernels(name: str, breadth: int) -> None:
+    wrong = check(name, "OPENCL", (torch.float32,), (2 if name.startswith(LONG) else 6) * breadth)
     assert not wrong, "\n".join(wrong)
 
 
 @NAMES
 @pytest.mark.parametrize("device", ["NUMPY", "OPENCL"])
-def test_integers(name: str, device: str) -> None:
-    wrong = check(name, device, INTEGERS if device == "NUMPY" else (torch.int32, torch.uint8))
+def test_integers(name: str, device: str, breadth: int) -> None:
+    on_host = device == "NUMPY"
+    wrong = check(name, device, INTEGERS if on_host else (torch.int32, torch.uint8), (20 if on_host else 3) * breadth)
     assert not wrong, "\n".join(wrong)
 
 
