@@ -34,6 +34,7 @@ from .base import (
     RuntimeStats,
 )
 from .bounds import check_alignment, check_part, check_read, check_write
+from .leaving import in_driver, leave
 from .lent import Lent
 from .numpy import share_bytes
 from .opencl_device import GPU_VECTOR_BYTES, choose_device, device_info, load_pyopencl, shares_memory
@@ -116,6 +117,7 @@ class OpenCLRuntime(Runtime):
         view = None if memory.host is None else memory.host[offset : offset + nbytes]
         return Memory(region, nbytes, memory.lease, view, start, memory.readonly)
 
+    @in_driver
     def write(self, memory: Memory, array: npt.NDArray[Any]) -> None:
         """See `Runtime.write`."""
         check_write(memory, array.nbytes)
@@ -127,6 +129,7 @@ class OpenCLRuntime(Runtime):
         with self._mapped(memory, array.nbytes, self._cl.map_flags.WRITE) as target:
             np.copyto(target.view(array.dtype).reshape(array.shape), array)
 
+    @in_driver
     def read(self, memory: Memory, nbytes: int) -> Bytes:
         """See `Runtime.read`."""
         check_read(memory, nbytes)
@@ -165,12 +168,14 @@ class OpenCLRuntime(Runtime):
         handle = self._cl.Buffer.from_int_ptr(buffer.int_ptr, retain=True)
         return Memory(handle, array.nbytes, lease, data, readonly=readonly)
 
+    @in_driver
     def build(
         self, sources: Sequence[KernelSource], prelude: str = "", options: Sequence[str] = ()
     ) -> list[Executable]:
         """See `Runtime.build`."""
         return self._builder.build(sources, prelude, options)
 
+    @in_driver
     def prepare(self, launches: Sequence[Launch]) -> Prepared:
         """See `Runtime.prepare`."""
         pocl_parallel.precompile(self._indices, launches)
@@ -187,6 +192,7 @@ class OpenCLRuntime(Runtime):
         vars(self._counters).update(self.pool.counters())
         return self._counters
 
+    @in_driver
     def _finish(self) -> None:
         ended = self._lent.ended()
         try:
@@ -240,6 +246,7 @@ class OpenCLRuntime(Runtime):
 
 def _settle(reference: weakref.ref[OpenCLRuntime]) -> None:
     """At exit: wait for what still runs or compiles, before the folder that PoCL compiles in is removed."""
+    leave()
     runtime = reference()
     if runtime is not None and not runtime.lost:
         with contextlib.suppress(LazygradError):

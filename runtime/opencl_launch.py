@@ -12,6 +12,7 @@ import numpy as np
 from lazygrad.errors import BoundsError, CompileError, GraphError
 
 from .base import Launch, Memory, Prepared
+from .leaving import in_driver
 from .opencl_program import Builder, OpenCLExecutable
 
 
@@ -46,6 +47,7 @@ class OpenCLPrepared(Prepared):
         self._fresh = True
         self._enqueued: list[tuple[Any, ...]] | None = None  # the arguments of every call that runs anything
 
+    @in_driver
     def run(self, profile: bool = False, begun: list[bool] | None = None) -> list[float] | None:
         """See `Prepared.run`. All is enqueued in one call of C's, so that an interrupt finds all of it or nothing."""
         noted: list[bool] = [] if begun is None else begun

@@ -201,3 +201,32 @@ def test_exit_with_work_in_flight(folder: Path) -> None:
     assert done.returncode == 1
     assert last_line(done.stderr) == "AssertionError: the end"
     assert counts(run(folder, [7, 8, 9])) == (0, 1, 0)
+
+
+LEFT_RUNNING = """
+import threading, time
+from lazygrad import Tensor
+
+def compute():
+    n = 0
+    while True:  # other sizes are other kernels: it compiles, launches and waits
+        n += 1
+        x = Tensor.ones(200 + n % 7, 200)
+        (x @ x.T + n).numpy()
+        began.set()
+
+began = threading.Event()
+for _ in range(2):
+    threading.Thread(target=compute, daemon=True).start()
+began.wait()
+time.sleep(0.2)
+"""
+
+
+def test_a_process_ends_while_daemon_threads_compute(folder: Path) -> None:
+    """The driver's own threads went under theirs: the process was aborted five times of six."""
+    env = {**os.environ, "LAZYGRAD_CACHE_DIR": str(folder), "LAZYGRAD_DEVICE": "OPENCL"}
+    command = [sys.executable, "-c", LEFT_RUNNING]
+    for _ in range(3):
+        ended = subprocess.run(command, env=env, capture_output=True, text=True, timeout=120, check=False)
+        assert ended.returncode == 0 and not ended.stderr, ended.stderr
