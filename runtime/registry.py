@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Callable
 
 from lazygrad import forks
-from lazygrad.errors import DeviceError, LazygradError, fail
+from lazygrad.errors import DeviceError, LazygradError, fail, located
 from lazygrad.settings import settings
 
 from .base import ByteCache, Runtime
@@ -84,6 +84,13 @@ def use_cache(make: Callable[[], ByteCache]) -> None:
 def open_device(name: str = "") -> Runtime:
     """The runtime of a device, opened at the first call; "" is the default device."""
     name = canonical(name) if name else default_device()
+    try:
+        return _opened(name)
+    except DeviceError as error:
+        raise DeviceError(located(str(error))) from error
+
+
+def _opened(name: str) -> Runtime:
     runtime = _open.get(name)
     if runtime is None:
         with _lock:
@@ -110,7 +117,7 @@ def _has_cuda() -> bool:
     if not is_installed():
         return False
     try:
-        open_device("CUDA")
+        _opened("CUDA")
     except DeviceError as error:
         warnings.warn(f"not using CUDA: {error}", RuntimeWarning, stacklevel=3)
         return False
@@ -119,7 +126,7 @@ def _has_cuda() -> bool:
 
 def _without_cuda() -> str:
     try:
-        open_device("OPENCL")
+        _opened("OPENCL")
     except DeviceError as error:
         warnings.warn(f"using the slow device NUMPY: {error}", RuntimeWarning, stacklevel=3)
         return "NUMPY"

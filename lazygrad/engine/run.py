@@ -19,6 +19,7 @@ from lazygrad.engine.cache import default_cache
 from lazygrad.engine.counters import counters
 from lazygrad.engine.launch import launch, memory_of
 from lazygrad.engine.live import Live
+from lazygrad.engine.room import needed_on
 from lazygrad.engine.tracing import tracing, watch_here
 from lazygrad.engine.transfer import fetch
 from lazygrad.errors import BoundsError, JitError, fail
@@ -200,8 +201,9 @@ def evaluated(
     roots: Sequence[Node], name: str, read: Callable[[Node], np.ndarray[Any, Any]], values: Sizes = NO_VALUES
 ) -> list[Storage]:
     """The storages of what the evaluator makes of `roots` on device `name`; `read` gives the elements of a BUFFER."""
-    results = evaluate(roots, read, values, contract=True)
-    return [storage_of(upload(to_storage(v, n.dtype), n.dtype, name)) for n, v in zip(roots, results)]
+    with needed_on(name):
+        results = evaluate(roots, read, values, contract=True)
+        return [storage_of(upload(to_storage(v, n.dtype), n.dtype, name)) for n, v in zip(roots, results)]
 
 
 def over_buffers(pending: Sequence[Node], name: str) -> list[Node]:
@@ -234,8 +236,7 @@ def _readers_of_overwritten(pending: Sequence[Node]) -> list[Node]:
         return []
     waiting = dict.fromkeys(t.node for t in list(live) if realized(t.node) is None)
     ours = set(pending)
-    depends: set[Node] = set()
-    needed: dict[Node, None] = {}
+    depends, needed = set[Node](), dict[Node, None]()
     for n in topological(waiting, stop=lambda n: realized(n) is not None):
         if realized(n) is not None:
             if id(storage_of(n)) in targets:
@@ -291,10 +292,6 @@ def _replaceable(pending: Sequence[Node], inputs: Sequence[Node]) -> dict[int, i
     for i, n in enumerate(inputs):
         number.setdefault(id(storage_of(n)), []).append(i)
     held = {id(storage_of(t.node)) for t in list(live) if realized(t.node) is not None}
-    replaces = {}
-    for k, n in enumerate(pending):
-        if n.op is Op.STORE:
-            target = id(n.argument(StoreArg).storage)
-            if len(number.get(target, ())) == 1 and target not in held:
-                replaces[k] = number[target][0]
+    targets = {k: id(n.argument(StoreArg).storage) for k, n in enumerate(pending) if n.op is Op.STORE}
+    replaces = {k: number[t][0] for k, t in targets.items() if len(number.get(t, ())) == 1 and t not in held}
     return {k: i for k, i in replaces.items() if not memory_of(storage_of(inputs[i])).readonly}

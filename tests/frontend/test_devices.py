@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
 
 from lazygrad import Tensor, cat, where
 from lazygrad.dtype import ALL, DType, dtypes
-from lazygrad.errors import DeviceError
+from lazygrad.errors import DeviceError, OutOfMemoryError
 
 TOLERANCE = {dtypes.float64: 1e-12, dtypes.float32: 1e-5, dtypes.float16: 2e-3, dtypes.bfloat16: 1.6e-2}
 Program = Callable[[Tensor, Tensor], Tensor]
@@ -109,3 +110,18 @@ def test_tensors_on_two_devices_do_not_mix(device: str) -> None:
         ):
             with pytest.raises(DeviceError, match="NUMPY"):
                 mix()
+
+
+def test_no_room_beside_the_pool_is_out_of_memory_too() -> None:
+    huge = Tensor.ones(1 << 21, 1 << 21, device="NUMPY") + 1
+    with pytest.raises(OutOfMemoryError, match=r"NUMPY: 16\.0 TiB requested"):
+        huge.numpy()
+
+
+ABSENT = [lambda: Tensor([1.0], device="OPENCL:99"), lambda: Tensor([1.0]).to("OPENCL:99").numpy()]
+
+
+@pytest.mark.parametrize("ask", ABSENT)
+def test_a_device_that_is_not_there_is_told_with_the_line(ask: Callable[[], Any]) -> None:
+    with pytest.raises(DeviceError, match=r"OPENCL:99.*(?s:.)*\(test_devices\.py:\d+"):
+        ask()
