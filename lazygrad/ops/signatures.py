@@ -10,7 +10,7 @@ from __future__ import annotations
 import inspect
 import os
 from collections.abc import Callable, Mapping, Sequence
-from functools import wraps
+from functools import cache, wraps
 from types import FunctionType, NoneType
 from typing import Any, NamedTuple, NoReturn, TypeVar
 
@@ -166,10 +166,17 @@ def check_of(parameter: inspect.Parameter) -> Check | None:
     text = parameter.annotation
     if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD) or not isinstance(text, str):
         return None
-    parts = [p for part in _parts(text) for p in _parts(ALIASES.get(part, part))]
+    kinds = _kinds_of(text)
+    return Check(parameter.name, kinds) if kinds else None
+
+
+@cache
+def _kinds_of(annotation: str) -> tuple[Kind, ...]:
+    """What it says; nothing where a part of it is looked at elsewhere."""
+    parts = [p for part in _parts(annotation) for p in _parts(ALIASES.get(part, part))]
     kinds = [KINDS.get(p) or KINDS.get(p.partition("[")[0]) for p in parts]
     known = [kind for kind in kinds if kind is not None]
-    return Check(parameter.name, list(dict.fromkeys(known))) if len(known) == len(kinds) else None
+    return tuple(dict.fromkeys(known)) if len(known) == len(kinds) else ()
 
 
 def _parts(annotation: str) -> list[str]:
@@ -197,11 +204,12 @@ def checked(function: F, kinds: bool = True, names: bool = True) -> F:
     >>> along(np.int64(4)), along(axis=1)
     (4, 1)
     """
-    parameters = inspect.signature(function).parameters.values() if kinds else ()
+    signature = inspect.signature(function)
+    parameters = signature.parameters.values() if kinds else ()
     in_order = [check_of(p) for p in parameters if p.kind is not p.KEYWORD_ONLY]
     places = [(i, check, check.types) for i, check in enumerate(in_order) if check is not None]
     by_name = {p.name: check for p in parameters if (check := check_of(p)) is not None}
-    spelling = spelling_of(function) if names else None
+    spelling = spelling_of(signature) if names else None
     if not by_name and spelling is None:
         return function
     name, makes = function.__name__, function.__name__ == "__init__"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from lazygrad.errors import ArgumentError, fail
@@ -37,13 +36,13 @@ class Spelling(NamedTuple):
         return args
 
 
-def spelling_of(function: Callable[..., Any]) -> Spelling | None:
+def spelling_of(signature: inspect.Signature) -> Spelling | None:
     """What a function takes by other names; None where its own are all.
 
-    >>> spelling_of(lambda x, dim, keepdim=False: x).ours
+    >>> spelling_of(inspect.signature(lambda x, dim, keepdim=False: x)).ours
     {'axis': 'dim', 'keepdims': 'keepdim'}
     """
-    parameters = inspect.signature(function).parameters
+    parameters = signature.parameters
     ours = {_SPELLINGS[name]: name for name in parameters if name in _SPELLINGS and _SPELLINGS[name] not in parameters}
     many = next((name for name, p in parameters.items() if p.kind is p.VAR_POSITIONAL), None)
     makes = {"dtype", "requires_grad"} <= parameters.keys()
