@@ -14,13 +14,13 @@ from lazygrad.ops.core import Core, fail, make
 from lazygrad.ops.functional import map_tensors, tensors_in
 from lazygrad.ops.operands import describe
 
-Dims = Any  # a number, None, or nested tuples and dicts of them, as the arguments are
+Nested = Any  # a number, None, or nested tuples and dicts of them, as the arguments are
 
 
 def vmap(
     func: Callable[..., Any],
-    in_dims: Dims = 0,
-    out_dims: Dims = 0,
+    in_dims: Nested = 0,
+    out_dims: Nested = 0,
     randomness: str = "error",
     *,
     chunk_size: int | None = None,
@@ -86,7 +86,7 @@ def _moved(t: Any, dim: int | None) -> Any:
     return t.movedim(0, t._axis(dim))
 
 
-def _spread(dims: Dims, tree: Any, change: Callable[[Core, Any], Any]) -> Any:
+def _spread(dims: Nested, tree: Any, change: Callable[[Core, Any], Any]) -> Any:
     """`tree` with every tensor changed, given its part of `dims`."""
     if dims is None or isinstance(dims, int):
         return map_tensors(lambda t: change(t, dims), tree)

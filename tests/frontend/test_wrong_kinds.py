@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,10 @@ import numpy as np
 import pytest
 import torch
 
+import lazygrad
 from lazygrad import Tensor, Variable, io, jit, nn, optim
 from lazygrad.errors import ArgumentError, ArgumentTypeError, LazygradError, OperandError, ShapeError
+from lazygrad.ops import signatures
 from lazygrad.ops.signatures import checked
 from lazygrad.settings import settings
 from tests.frontend import wrong_kinds
@@ -107,3 +110,14 @@ def test_what_has_no_such_parameter_is_not_wrapped() -> None:
     assert checked(plain) is plain
     assert Tensor.add.__qualname__ == "Arithmetic.add"
     assert Tensor.sum.__doc__
+
+
+def test_names_in_annotations_mean_one_thing() -> None:
+    """They are looked at as text: a module where `Dims` is something else would refuse what is right."""
+    found: dict[str, set[str]] = {}
+    root = Path(lazygrad.__file__).parent
+    for folder in ("functions", "linear_algebra", "masked", "nn", "ops", "optim", "signal"):
+        for path in (root / folder).rglob("*.py"):
+            for name, meaning in re.findall(r"^(Dims|Sizes) = ([^#\n]*)", path.read_text(encoding="utf-8"), re.M):
+                found.setdefault(name, set()).add(meaning.strip())
+    assert found == {name: {signatures.ALIASES[name]} for name in ("Dims", "Sizes")}
