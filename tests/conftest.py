@@ -71,7 +71,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """What is imported and collected stays: collections of garbage, of which some tests make many, pass it by."""
+    keep()
+
+
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    if nextitem is not None and nextitem.path != item.path:
+        keep()
+
+
+def keep() -> None:
+    """What was imported, collected and compiled stays: collections of garbage, of which some tests make many and each
+    of which took seconds at the end of a run, pass it by."""
     gc.collect()
     gc.freeze()
 
