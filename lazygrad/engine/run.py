@@ -208,9 +208,10 @@ def evaluated(
 
 def over_buffers(pending: Sequence[Node], name: str) -> list[Node]:
     """The graphs of `pending` down to what has been computed already on device `name`. A buffer's own node (see `own`)
-    stays: it means the same, and whatever is above need not be made again."""
-    order = topological(pending, stop=lambda n: realized_on(n, name) is not None)
-    known = {n: base for n in order if (base := realized_on(n, name)) is not None and base not in n.src}
+    stays: it means the same, and whatever is above need not be made again. So do constants: that somebody's tensor was
+    the same number must not change the kernels of everybody else, nor what they read."""
+    order = topological(pending, stop=lambda n: n.device is not None and realized(n) is not None)
+    known = {n: base for n in order if n.device and (base := realized(n)) is not None and base not in n.src}
     return substitute(pending, known)
 
 

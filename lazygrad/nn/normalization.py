@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from lazygrad.dtype import DTypeLike, as_dtype, dtypes
+from lazygrad.dtype import DTypeLike, as_dtype, dtypes, get_default_dtype
 from lazygrad.errors import ArgumentError, ShapeError, fail
 from lazygrad.nn import functional
 from lazygrad.nn.applied import Applied
@@ -144,7 +144,7 @@ class _Tracking(StartsAsIs):
         self.num_features, self.eps, self.momentum = num_features, eps, momentum
         self.affine, self.track_running_stats = affine, track_running_stats
         size, tracks = (num_features,), track_running_stats
-        dtype = as_dtype(dtype, dtypes.float32)
+        dtype = as_dtype(dtype, get_default_dtype())
         self.weight = filled(size, 1.0, device, dtype) if affine else None
         self.bias = filled(size, 0.0, device, dtype) if affine and bias else None
         self.register_buffer("running_mean", filled(size, 0.0, device, dtype).detach() if tracks else None)

@@ -105,8 +105,6 @@ class ParameterList(_Holder):
 
     def extend(self, values: Iterable[Any]) -> Self:
         """Add several at the end."""
-        if isinstance(values, Tensor) or not isinstance(values, Iterable):
-            fail(OperandError, f"ParameterList is extended by several parameters, not by {describe(values)[0]}")
         for value in list(values):
             self.append(value)
         return self

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from lazygrad import Tensor, jit
+from lazygrad.settings import settings
 
 DEVICES = ("NUMPY", "OPENCL")
 
@@ -36,3 +38,19 @@ def test_jit_keeps_a_constant_apart(first: str, second: str) -> None:
     for n in range(4):
         assert shifted(Tensor([n, n, n], device=second)).tolist() == [n, n + 1, n + 2]
     assert held.tolist() == [0, 1, 2]
+
+
+def test_a_number_that_was_computed_changes_no_other_kernel() -> None:
+    """Somebody's tensor of the same number was read in place of it: other kernels, which had to be compiled."""
+    with settings.override(device="OPENCL"):
+        x = Tensor(np.arange(12, dtype=np.float32).reshape(3, 4)).realize()
+
+        def sources() -> list[str]:
+            result = (x * 0.125 + Tensor.arange(4)).layernorm(eps=1e-5).exp()
+            return [kernel.source for kernel in result.schedule()]
+
+        before = sources()
+        same = [*map(Tensor, (0.125, 1e-5, 4.0, 0.25, 1.0)), Tensor.arange(4), Tensor.full((3, 4), 0.125)]
+        Tensor.realize(*same)
+        assert sources() == before
+        assert [t.tolist() for t in same[:2]] == [0.125, np.float32(1e-5)]

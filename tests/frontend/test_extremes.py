@@ -130,6 +130,7 @@ OTHERS = {
     "mod swish": "are other names of those that have rows",
     " ".join(vars(SecondNames)): "are other names of those that have rows",
     "cpu cuda": "move elements",
+    "poisson": "is drawn at random",
     "heaviside": "has no gradient",
     "modified_bessel_i0 modified_bessel_i1 modified_bessel_k0 modified_bessel_k1 scaled_modified_bessel_k0": "have a "
     "gradient, unlike PyTorch's",

@@ -101,7 +101,7 @@ def test_errors() -> None:
     values, by_name = nn.ParameterList([1]), nn.ParameterDict()
     with pytest.raises(BoundsError, match="it holds 1"):
         values[1]
-    with pytest.raises(OperandError, match="several parameters"):
+    with pytest.raises(ArgumentError, match="values is an iterable, not a tensor"):
         values.extend(Tensor([1.0]))
     with pytest.raises(RuntimeError, match="computes nothing"):
         values(1)

@@ -13,7 +13,7 @@ import pytest
 from lazygrad import Tensor, dtype, jit, nn
 from lazygrad.errors import LazygradError, ViewError
 from lazygrad.nn.module import Module
-from lazygrad.ops import aliases, copying, indexing, inplace, jit_replay, layout
+from lazygrad.ops import aliases, copying, indexing, inplace, jit_replay, layout, signatures
 from lazygrad.ops.arithmetic import Arithmetic
 from lazygrad.ops.bits import Bits
 from lazygrad.ops.core import Core
@@ -105,6 +105,10 @@ def names_in_forward() -> None:
     raises(LazygradError, lambda: nn.Linear(2, 2)(np.ones((1, 2))), r"Linear takes a Tensor, not a NumPy array")
 
 
+def names_of_others() -> None:
+    raises(LazygradError, lambda: Tensor([1]).realize([0]), "realize takes a Tensor, not a list")  # type: ignore[arg-type]
+
+
 def names_of_operands() -> None:
     raises(LazygradError, lambda: Tensor([1]).gather(0, [0]), "gather takes a Tensor, not a list")  # type: ignore[arg-type]
 
@@ -167,7 +171,10 @@ PLANTS: dict[str, Plant] = {
         Module, "__call__", lambda right: lambda self, *args: self.forward(*args), names_in_forward
     ),
     "operands are taken as they are": Plant(
-        Core, "_same_device", lambda right: lambda self, *args: None, names_of_operands
+        Core, "_same_kind", lambda right: lambda self, *args: None, names_of_others
+    ),
+    "arguments are taken as they are": Plant(
+        signatures.Check, "look", lambda right: lambda self, what, value: value, names_of_operands
     ),
     "Python's float is float32": Plant(
         dtype, "_BY_TYPE", lambda right: {**right, float: dtype.dtypes.float32}, python_float_is_float64
