@@ -105,6 +105,10 @@ def names_in_forward() -> None:
     raises(LazygradError, lambda: nn.Linear(2, 2)(np.ones((1, 2))), r"Linear takes a Tensor, not a NumPy array")
 
 
+def kinds_of_arguments() -> None:
+    raises(LazygradError, lambda: Tensor([1.0]).softmax({}), "softmax: dim is an integer or None, not")  # type: ignore[arg-type]
+
+
 def names_of_others() -> None:
     raises(LazygradError, lambda: Tensor([1]).realize([0]), "realize takes a Tensor, not a list")  # type: ignore[arg-type]
 
@@ -174,7 +178,7 @@ PLANTS: dict[str, Plant] = {
         Core, "_same_kind", lambda right: lambda self, *args: None, names_of_others
     ),
     "arguments are taken as they are": Plant(
-        signatures.Check, "look", lambda right: lambda self, what, value: value, names_of_operands
+        signatures.Check, "look", lambda right: lambda self, what, value: value, kinds_of_arguments
     ),
     "Python's float is float32": Plant(
         dtype, "_BY_TYPE", lambda right: {**right, float: dtype.dtypes.float32}, python_float_is_float64
