@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 @pytest.mark.skipif(sys.platform == "win32", reason="timers of POSIX")
 @pytest.mark.parametrize(
     ("device", "way", "rounds"),
-    [("OPENCL", "signal", 300), ("OPENCL", "thread", 200), ("NUMPY", "signal", 5000)],
+    [("OPENCL", "signal", 300), ("OPENCL", "thread", 200), ("NUMPY", "signal", 2000)],
 )
 def test_nothing_is_lost_or_half_done(device: str, way: str, rounds: int) -> None:
     command = [sys.executable, "-m", "tests.engine.interrupted", device, "0", str(rounds), way]
