@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Callable
 
 from lazygrad import forks
-from lazygrad.errors import DeviceError, LazygradError, fail, located
+from lazygrad.errors import DeviceError, LazygradError, fail, user_line
 from lazygrad.settings import settings
 
 from .base import ByteCache, Runtime
@@ -87,7 +87,8 @@ def open_device(name: str = "") -> Runtime:
     try:
         return _opened(name)
     except DeviceError as error:
-        raise DeviceError(located(str(error))) from error
+        line = user_line()
+        raise DeviceError(f"{error} ({line})" if line else str(error)) from error
 
 
 def _opened(name: str) -> Runtime:

@@ -7,12 +7,13 @@ from functools import wraps
 from typing import Any
 
 from lazygrad.engine.tracing import tracing
-from lazygrad.errors import ArgumentError, OperandError, ShapeError
+from lazygrad.errors import ArgumentError, ArgumentTypeError, OperandError, ShapeError
 from lazygrad.ir.batching import batched, example
 from lazygrad.ir.node import Node
 from lazygrad.ops.core import Core, fail, make
 from lazygrad.ops.functional import map_tensors, tensors_in
 from lazygrad.ops.operands import describe
+from lazygrad.ops.signatures import described, is_integer
 
 Nested = Any  # a number, None, or nested tuples and dicts of them, as the arguments are
 
@@ -44,6 +45,9 @@ def vmap(
     if randomness not in ("error", "same"):
         fail(ArgumentError, f"vmap: randomness={randomness!r}; draw the numbers outside, and map over them")
 
+    for name, dims in (("in_dims", in_dims), ("out_dims", out_dims)):
+        _check_nested(name, dims)
+
     @wraps(func)
     def of_batch(*args: Any, **kwargs: Any) -> Any:
         known: dict[Node, Node] = {}
@@ -65,6 +69,15 @@ def vmap(
         return _spread(out_dims, result, lambda t, dim: _moved(make(type(t), nodes[id(t)], t.device, t._requires), dim))
 
     return of_batch
+
+
+def _check_nested(name: str, dims: Nested) -> None:
+    """ArgumentTypeError for what are no numbers, nested or not."""
+    if isinstance(dims, (list, tuple, dict)):
+        for part in dims.values() if isinstance(dims, dict) else dims:
+            _check_nested(name, part)
+    elif dims is not None and not is_integer(dims):
+        fail(ArgumentTypeError, f"vmap: {name} is an integer, None or nested tuples of them, not {described(dims)}")
 
 
 def _example(t: Core, dim: int | None, known: dict[Node, Node]) -> Core:

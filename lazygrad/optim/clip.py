@@ -33,7 +33,11 @@ def get_total_norm(
     >>> get_total_norm([Tensor([3.0]), Tensor([4.0])]).item()
     5.0
     """
-    order, given = float(norm_type), _several("get_total_norm", tensors)
+    try:
+        order = float(norm_type)
+    except ValueError:
+        fail(ArgumentError, f"norm_type is a number, also 'inf', not {norm_type!r}")
+    given = _several("get_total_norm", tensors)
     if not given:
         return Tensor(0.0)
     with no_grad():

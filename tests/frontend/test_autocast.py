@@ -79,7 +79,7 @@ def test_dtypes_are_pytorchs(part: int) -> None:
         for given in (torch.float32, torch.bfloat16):
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                for sample in islice(opinfo.samples(name, given), 2):
+                for sample in islice(opinfo.samples(name, given), 1):
                     if name not in DIFFERENT and (problem := _wrong(sample, "bfloat16", values=False)):
                         wrong.append(problem)
     assert not wrong, "\n".join(wrong)

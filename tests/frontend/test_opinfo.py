@@ -86,7 +86,7 @@ def test_values_and_gradients(name: str, breadth: int) -> None:
 
 @NAMES
 def test_kernels(name: str, breadth: int) -> None:
-    wrong = check(name, "OPENCL", (torch.float32,), (2 if name.startswith(LONG) else 4) * breadth)
+    wrong = check(name, "OPENCL", (torch.float32,), (2 if name.startswith(LONG) else 3) * breadth)
     assert not wrong, "\n".join(wrong)
 
 
@@ -94,7 +94,7 @@ def test_kernels(name: str, breadth: int) -> None:
 @pytest.mark.parametrize("device", ["NUMPY", "OPENCL"])
 def test_integers(name: str, device: str, breadth: int) -> None:
     on_host = device == "NUMPY"
-    wrong = check(name, device, INTEGERS if on_host else (torch.int32, torch.uint8), (20 if on_host else 2) * breadth)
+    wrong = check(name, device, INTEGERS if on_host else (torch.int32, torch.uint8), (10 if on_host else 1) * breadth)
     assert not wrong, "\n".join(wrong)
 
 

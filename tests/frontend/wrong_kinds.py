@@ -51,6 +51,7 @@ TAKES: dict[str, set[str]] = {
     "Sequence[int]": {"[]"},
     "Sequence[Dim]": {"[]"},
     "Sequence[Any]": {"[]", "floats", "['a']", "[[1]]", "(1, None)"},
+    "Nested": {"None", "-1", "-7", "huge", "[]", "{}", "[[1]]", "(1, None)"},
     "Any": {"-1", "-7", "huge", "[]"},
     "PathLike": {"'a'"},
     "NamedArrays": {"{}"},

@@ -16,7 +16,7 @@ TYPES = ("float16", "bfloat16", "float32", "int8", "bool")
 def test_rows_of_every_length(name: str, device: str) -> None:
     """Products, sums, elementwise programs and copies of rows, of which only the first is aligned."""
     rng, found = np.random.default_rng(0), []
-    rows = [(rng.integers(-3, 4, (3, n)), rng.integers(-3, 4, (6, n))) for n in (7, 8, 9, 11, 13, 17, 23, 33, 65)]
+    rows = [(rng.integers(-3, 4, (3, n)), rng.integers(-3, 4, (6, n))) for n in (7, 8, 9, 13, 17, 33, 65)]
     for where in (device, "NUMPY"):
         made: list[Tensor] = []
         for a, b in rows:
