@@ -5,7 +5,7 @@ from __future__ import annotations
 import abc
 from collections.abc import Callable, Mapping
 from functools import partial
-from types import FunctionType, MemberDescriptorType, MethodType, ModuleType
+from types import CodeType, FunctionType, MemberDescriptorType, MethodType, ModuleType
 from typing import Any
 
 from lazygrad.ops.core import Core
@@ -117,7 +117,7 @@ class Holders:
             for name, value in found.items():
                 path = f"{c.__name__}.{name}"
                 function = _function_in(value)
-                if function is not None and id(function.__code__) in self.reads.codes:
+                if function is not None and id(_code(function)) in self.reads.codes:
                     self.part(function, path)
                     self.methods[c, name] = value
                 elif home == "" and (name in names or (self.reads.computed and not name.startswith("__"))):
@@ -212,6 +212,16 @@ def _attributes_of(ref: Callable[[], Any]) -> Mapping[str, Any] | None:
 def _read(ref: Callable[[], Any], read: Callable[[Any], Mapping[str, Any]]) -> Mapping[str, Any] | None:
     found = ref()
     return None if found is None else read(found)
+
+
+def _code(function: FunctionType) -> CodeType:
+    """The code that runs when the function does: an operation's own, not that which looks at arguments of all."""
+    while (function.__module__ or "").startswith(OPERATIONS):
+        inner = function.__dict__.get("__wrapped__")
+        if not isinstance(inner, FunctionType):
+            break
+        function = inner
+    return function.__code__
 
 
 def _function_in(value: Any) -> FunctionType | None:

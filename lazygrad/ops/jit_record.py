@@ -44,7 +44,8 @@ _WATCHED = _BY_NAME.union(*_OUTSIDE.values())
 _ENVIRONMENT = frozenset({"__getitem__", "__setitem__", "__delitem__", "__contains__", "__iter__", "copy"})
 # The parts of lazygrad that know nothing of users' objects, and run at some calls alone.
 _BELOW = tuple(f"lazygrad.{room}." for room in ("engine", "index", "schedule", "tiling", "render", "runtime"))
-OPERATIONS = ("lazygrad.ops.", "lazygrad.tensor", "lazygrad.ir.reverse")  # whose objects are tensors
+# Whose objects are tensors.
+OPERATIONS = ("lazygrad.ops.", "lazygrad.linear_algebra.", "lazygrad.tensor", "lazygrad.ir.reverse")
 _BESIDE = ("lazygrad.ops.jit", "lazygrad.ir.", "lazygrad.interned")  # these call users' code
 _REPORTS = frozenset({"logging", "warnings", "traceback", "linecache", "contextlib"})
 

@@ -26,9 +26,10 @@ from .masks import compare, select
 
 Cuts = Sequence[Sequence[Segment]]  # the segments of every axis of a reduction, the outermost axis first
 
-FEW, TURNS = 32, 16  # turns that need no cut; of a stretch
-# Register tiles of products leave no registers for totals, which come from memory: rarely, or products would wait.
-TILE, TILE_FEW, TILE_TURNS = 16, 1024, 512  # the first: registers of what is no such tile, at most
+# Registers side by side, at most; the turns that need no cut; those of a stretch. Register tiles of products leave no
+# registers for totals, which come from memory: rarely, or products would wait. Half a tile is what an edge leaves over.
+LENGTHS = ((8, 32, 16), (16, 128, 64))
+LENGTHS_OF_TILES = (1024, 512)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ class Stretches:
 
 def stretches(cuts: Cuts, registers: int) -> Stretches | None:
     """Where the turns of a reduction are cut that has so many registers side by side; None where they are few."""
-    few, most = (FEW, TURNS) if registers <= TILE else (TILE_FEW, TILE_TURNS)
+    few, most = next((lengths for n, *lengths in LENGTHS if registers <= n), LENGTHS_OF_TILES)
     inside = 1
     for level, cut in reversed(list(enumerate(cuts))):
         turns = sum(max(0, segment.trips.hi) for segment in cut)

@@ -272,3 +272,16 @@ def test_tensors_in_other_objects_are_no_results() -> None:
     boxed(Tensor(X))
     with pytest.raises(JitError, match="object of class Box that the function made"):
         boxed(Tensor(X))
+
+
+def test_only_operations_that_ran_are_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Operations share the code that looks at their arguments; that it ran does not say that all of them did."""
+    jitted, x = jit(lambda x: x.exp() * 2), Tensor([1.0, 2.0])
+    jitted(x), jitted(x)
+    asked = {name for _, name in next(iter(jitted.kinds.values()))[0].guard.methods}
+    assert {"exp", "__mul__"} <= asked and not {"cholesky", "matmul", "sum"} & asked
+    monkeypatch.setattr(Tensor, "cholesky", lambda self: self)
+    jitted(x)
+    assert len(jitted.kinds) == 1 and len(jitted.traces) == 1
+    monkeypatch.setattr(Tensor, "exp", lambda self: self + 1)
+    assert jitted(x).tolist() == [4.0, 6.0]
