@@ -138,7 +138,7 @@ class Guard:
             reads.users |= walk.asked
             walk = Walk(reads, function, objects)
         self.facts, self.counted, self.count = walk.facts, walk.counted, Changes.count
-        self.methods = [(vars(c), name) for c, name in walk.methods]
+        self.methods = [*walk.methods]
         self.functions = [*map(id, walk.methods.values())]
         self._kept: list[Any] = [*walk.kept, *walk.methods.values()]
         self.tensors = {number: weakref.ref(t) for number, t in walk.tensors.items()}
@@ -157,7 +157,7 @@ class Guard:
             node = t.node
             if node.dtype is not dtype or node.shape != shape or t.device != device:
                 return False
-        if [id(found.get(name)) for found, name in self.methods] != self.functions:
+        if [id(find(name, None)) for find, name in self.methods] != self.functions:
             return False
         for fact in self.facts:
             if fact.repeats and not fact.holds():
@@ -201,8 +201,8 @@ class Guard:
 
     def changed(self) -> str:
         """What is not as it was, besides tensors; "" where there is nothing."""
-        for (found, name), number in zip(self.methods, self.functions):
-            if id(found.get(name)) != number:
+        for (find, name), number in zip(self.methods, self.functions):
+            if id(find(name, None)) != number:
                 return name
         for fact in (*self.facts, *self.counted):
             if not fact.holds() and (name := fact.changed()):

@@ -17,6 +17,8 @@ from lazygrad.ops.jit_record import OPERATIONS, Reads
 _OF_FUNCTIONS = frozenset(vars(FunctionType)) - {"__dict__", "__globals__", "__builtins__"}
 _PARTS_OF_MODULES = ("_own_modules", "_own_parameters", "_own_buffers")
 
+Find = Callable[[str, Any], Any]  # what a name refers to, or the default
+
 
 class Holders:
     """The part of a walk that is about holders of names; `part` is about what the names refer to."""
@@ -27,7 +29,7 @@ class Holders:
         self.counted: list[Fact] = []  # of modules that count their changes
         self.kept: list[Any] = []  # plain values, whose identity is compared first
         self.seen: dict[int, Any] = {}  # kept alive during the walk, so that an identity is one object's
-        self.methods: dict[tuple[type, str], Any] = {}  # of classes, those that ran
+        self.methods: dict[tuple[Find, str], Any] = {}  # of classes, those that ran, as they are found there
         self.iterators: list[str] = []
         self.asked: set[str] = set()  # attributes that objects of C's ask for
         self.remembering: list[Any] = []  # functions whose results are remembered, so that they need not have run
@@ -119,7 +121,8 @@ class Holders:
                 function = _function_in(value)
                 if function is not None and id(_code(function)) in self.reads.codes:
                     self.part(function, path)
-                    self.methods[c, name] = value
+                    find = partial(getattr, kind)  # a class may come to have its own; super() finds those of a base
+                    self.methods[find if find(name, None) is value else found.get, name] = value
                 elif home == "" and (name in names or (self.reads.computed and not name.startswith("__"))):
                     items.append((name, *self.part(value, path)))
             if home == "":

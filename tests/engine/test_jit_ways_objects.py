@@ -767,6 +767,33 @@ def a_tensor_method_replaced(wrap: Wrap) -> Any:
 
 
 @ways.equal
+def a_tensor_method_replaced_after_a_trace(wrap: Wrap) -> Any:
+    def change(k: float) -> None:
+        if k:  # the first calls find the base's
+            Tensor.relu = lambda self: self * k  # type: ignore[method-assign]
+
+    try:
+        return over(wrap, lambda t: t.relu(), change)
+    finally:
+        del Tensor.relu
+
+
+@ways.equal
+def a_method_that_a_class_comes_to_have_of_its_own(wrap: Wrap) -> Any:
+    class Derived(nn.ReLU):
+        def helper(self, t: Any) -> Any:
+            return super().forward(t)
+
+    net = nn.Sequential(Derived())
+
+    def change(k: float) -> None:
+        if k:
+            Derived.forward = lambda self, t: self.helper(t) * k  # type: ignore[method-assign]
+
+    return over(wrap, lambda t: net(t), change)
+
+
+@ways.equal
 def a_function_class(wrap: Wrap) -> Any:
     class Scale(Function):
         k = 1.0
