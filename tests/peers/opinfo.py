@@ -8,6 +8,7 @@ of them may be is listed in test_opinfo.py); any other exception is a fault, as 
 
 from __future__ import annotations
 
+import random
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -134,9 +135,15 @@ def samples(name: str, dtype: torch.dtype = torch.float64) -> Iterator[Sample]:
     grad = dtype.is_floating_point and op.supports_autograd
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        torch.manual_seed(0)
-        for k, s in enumerate(op.sample_inputs("cpu", dtype, requires_grad=grad)):
+        _seed()  # once: `op.sample_inputs` does so before every sample, and looks through the stack for a test's name
+        for k, s in enumerate(op.sample_inputs_func(op, "cpu", dtype, grad)):
             yield Sample(name, k, ours, op.op, (s.input, *s.args), dict(s.kwargs), s.output_process_fn_grad)
+
+
+def _seed() -> None:
+    torch.manual_seed(0)
+    random.seed(0)
+    np.random.seed(0)
 
 
 def compute(sample: Sample) -> Computed:
@@ -174,7 +181,7 @@ def wrong_calls(name: str) -> Iterator[tuple[Sample, str]]:
     ours = VARIANTS.get(name) or _ours(op.name)
     if op.error_inputs_func is None or ours is None:
         return
-    for k, error in enumerate(op.error_inputs("cpu")):
+    for k, error in enumerate(op.error_inputs_func(op, "cpu")):
         s = error.sample_input
         if isinstance(s.input, torch.Tensor):
             yield Sample(name, k, ours, op.op, (s.input, *s.args), dict(s.kwargs)), error.error_regex
