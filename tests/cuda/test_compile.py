@@ -27,7 +27,7 @@ from tests.op_row import Row
 from tests.op_table import TABLE
 
 ARCH = pytest.mark.parametrize("arch", ARCHITECTURES)
-EVERY = 6  # rows from one to the next that is compiled for other dtypes, and for the older architecture
+EVERY = 12  # rows from one to the next that is compiled for other dtypes, and for the older architecture
 
 
 def results(row: Row, dtype: DType) -> list[Tensor]:

@@ -19,8 +19,9 @@ def test_rows_of_every_length(name: str, device: str) -> None:
     rows = [(rng.integers(-3, 4, (3, n)), rng.integers(-3, 4, (6, n))) for n in (7, 8, 9, 13, 17, 33, 65)]
     for where in (device, "NUMPY"):
         made: list[Tensor] = []
-        for a, b in rows:
-            x, y = (Tensor(v.astype(np.float32), device=where).cast(BY_NAME[name]).realize() for v in (a, b))
+        held = [[Tensor(v.astype(np.float32), device=where).cast(BY_NAME[name]) for v in pair] for pair in rows]
+        Tensor.realize(*(x for pair in held for x in pair))
+        for x, y in held:
             made += [x.sum(-1), x[:, 1:] + y[:3, 1:], x.expand(2, *x.shape).cast(BY_NAME["float16"]), x.flip(1)]
             made += [x @ y.T, x[1:, 2:] @ y[:, 2:].T] if x.dtype.is_float else [x.pad((1, 2, 0, 1))]
         Tensor.realize(*made)
