@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 from lazygrad import functions
 from lazygrad.absent import AbsentError
-from lazygrad.device import Device, stats, synchronize
+from lazygrad.device import (
+    Device,
+    device,
+    get_default_device,
+    get_float32_matmul_precision,
+    set_default_device,
+    set_float32_matmul_precision,
+    stats,
+    synchronize,
+)
 from lazygrad.dtype import dtypes, get_default_dtype, set_default_dtype
 from lazygrad.einops_backend import expect_einops
 from lazygrad.functions import *
@@ -20,6 +29,7 @@ from lazygrad.ops.joining import cat, stack, where
 from lazygrad.ops.mode import enable_grad, inference_mode, is_grad_enabled, no_grad, set_grad_enabled
 from lazygrad.ops.scan import mapAccum, scan
 from lazygrad.ops.signatures import check_functions
+from lazygrad.ops.text import set_printoptions
 from lazygrad.ops.vmap import vmap
 from lazygrad.tensor import Tensor
 
@@ -27,6 +37,7 @@ if TYPE_CHECKING:
     import lazygrad.amp as amp
     import lazygrad.array_api as array_api
     import lazygrad.autograd as autograd
+    import lazygrad.cuda as cuda
     import lazygrad.fft as fft
     import lazygrad.func as func
     import lazygrad.linalg as linalg
@@ -35,12 +46,14 @@ if TYPE_CHECKING:
     import lazygrad.optim as optim
     import lazygrad.signal as signal
     import lazygrad.special as special
+    from lazygrad.amp import GradScaler
     from lazygrad.io import load, save
 
 __version__ = "0.2.0"
 __all__ = [
     "Device",
     "Function",
+    "GradScaler",
     "Tensor",
     "Variable",
     "amp",
@@ -48,12 +61,16 @@ __all__ = [
     "autocast",
     "autograd",
     "cat",
+    "cuda",
+    "device",
     "dtypes",
     "enable_grad",
     "fft",
     "func",
     "get_autocast_dtype",
+    "get_default_device",
     "get_default_dtype",
+    "get_float32_matmul_precision",
     "grad",
     "inference_mode",
     "is_autocast_enabled",
@@ -68,8 +85,11 @@ __all__ = [
     "optim",
     "save",
     "scan",
+    "set_default_device",
     "set_default_dtype",
+    "set_float32_matmul_precision",
     "set_grad_enabled",
+    "set_printoptions",
     "signal",
     "special",
     "stack",
@@ -82,12 +102,16 @@ __all__ = [
 __all__ += functions.__all__
 
 # Imported when first used.
-_LATER = ("amp", "array_api", "autograd", "fft", "func", "linalg", "masked", "nn", "optim", "signal", "special")
+_LATER = ("amp", "array_api", "autograd", "cuda", "fft", "func", "linalg", "masked", "nn", "optim", "signal", "special")
+
+_FROM = {"GradScaler": "lazygrad.amp", "load": "lazygrad.io", "save": "lazygrad.io"}
+# Names of dtypes that are Python's types elsewhere: not among those that `import *` takes.
+bool, float, int = dtypes.bool, dtypes.float, dtypes.int
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("load", "save"):
-        return getattr(import_module("lazygrad.io"), name)
+    if name in _FROM:
+        return getattr(import_module(_FROM[name]), name)
     if name in _LATER:
         return import_module(f"lazygrad.{name}")
     raise AbsentError("lazygrad", name)

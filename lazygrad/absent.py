@@ -38,10 +38,6 @@ INSTEAD = {
     "conv_tbc": "lazygrad.nn.functional.conv1d",
     "embedding_renorm_": "lazygrad.nn.Embedding(max_norm=...)",
     "segment_reduce": "Tensor.scatter_reduce",
-    "set_default_device": "LAZYGRAD_DEVICE, or lazygrad.settings.settings.override(device=...)",
-    "get_default_device": "lazygrad.Device.default()",
-    "set_float32_matmul_precision": "lazygrad.settings.settings.override(float32_matmul_precision=...)",
-    "get_float32_matmul_precision": "lazygrad.settings.settings.float32_matmul_precision",
     "set_default_tensor_type": "lazygrad.set_default_dtype",
     "from_file": "lazygrad.io",
     "to_dlpack": "Tensor.__dlpack__",
@@ -94,9 +90,7 @@ NOT_YET = frozenset(
     [
         "histogramdd",
         "lobpcg",
-        "set_printoptions",
         "grouped_mm",
-        "register_post_accumulate_grad_hook",
         "is_shared",
         "gradcheck",
         "gradgradcheck",
@@ -114,7 +108,7 @@ data_ptr dense_dim dequantize dim_order eig grad_dtype grad_fn hash_tensor imag 
 is_coalesced is_distributed is_ipu is_maia is_meta is_mkldnn is_mps is_mtia is_nested is_quantized is_set_to
 is_shared is_sparse is_sparse_csr is_vulkan is_xla is_xpu istft layout lstsq map2_ map_ module_load mtia name
 new output_nr q_per_channel_axis q_per_channel_scales q_per_channel_zero_points q_scale q_zero_point qscheme
-record_stream register_post_accumulate_grad_hook reinforce resize resize_as resize_as_sparse_ row_indices set_
+record_stream reinforce resize resize_as resize_as_sparse_ row_indices set_
 slice_inverse smm solve sparse_dim sparse_mask sparse_resize_ sparse_resize_and_clear_ sspaddmm stft storage
 storage_type symeig to_mkldnn to_padded_tensor to_sparse to_sparse_bsc to_sparse_bsr to_sparse_coo
 to_sparse_csc to_sparse_csr untyped_storage values volatile xpu

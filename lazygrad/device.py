@@ -5,7 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lazygrad.engine.counters import counters
-from lazygrad.runtime.registry import available_devices, canonical, default_device, open_device, opened
+from lazygrad.runtime.registry import available_devices, canonical, default_device, device, open_device, opened
+from lazygrad.settings import settings
+
+__all__ = [
+    "Device",
+    "Stats",
+    "device",
+    "get_default_device",
+    "get_float32_matmul_precision",
+    "set_default_device",
+    "set_float32_matmul_precision",
+    "stats",
+    "synchronize",
+]
 
 
 class Device:
@@ -38,6 +51,35 @@ class Device:
         """What device `name` is: its hardware, driver and compute units."""
         info = open_device(name).info
         return f"{info.description} ({info.kind}, {info.units} compute units)"
+
+
+def get_default_device() -> str:
+    """The device of tensors that are made without `device=`."""
+    return default_device()
+
+
+def set_default_device(device: str | None) -> None:
+    """Make tensors on `device` where no other one is asked for; None: what `LAZYGRAD_DEVICE` says, or the best one.
+
+    DeviceError where there is no such device.
+
+    >>> set_default_device("NUMPY"); get_default_device()
+    'NUMPY'
+    """
+    settings.set(device=None if device is None else open_device(canonical(device)).name)
+
+
+def set_float32_matmul_precision(precision: str) -> None:
+    """Whether matrix units may round factors of float32 products to TF32, of operations written from now on.
+
+    "highest" (not at all, the default), "high" or "medium" (which is the same here).
+    """
+    settings.set(float32_matmul_precision="high" if precision == "medium" else precision)
+
+
+def get_float32_matmul_precision() -> str:
+    """"highest" or "high"."""
+    return settings.float32_matmul_precision
 
 
 def synchronize(device: str | None = None) -> None:

@@ -190,7 +190,7 @@ class Settings:
     )
 
     def __setattr__(self, name: str, value: object) -> None:
-        raise AttributeError(f"settings are read from the environment; use settings.override({name}={value!r})")
+        raise AttributeError(f"settings come from the environment; use settings.override({name}={value!r}), or set")
 
     @classmethod
     def variables(cls) -> list[Variable[Any]]:
@@ -204,19 +204,25 @@ class Settings:
         >>> with settings.override(debug=2): settings.debug
         2
         """
-        declared = {variable.attribute: variable for variable in self.variables()}
-        for name in values:
-            if name not in declared:
-                raise SettingsError(f"there is no setting {name!r}{_suggestion(name, declared)}")
         saved = dict(self.__dict__)
-        converted = {name: _converted(declared[name], value) for name, value in values.items()}
-        self.__dict__.update(converted)
+        self.set(**values)
         try:
             yield self
         finally:
             for name in values:
                 self.__dict__.pop(name, None)
             self.__dict__.update({name: value for name, value in saved.items() if name in values})
+
+    def set(self, **values: Any) -> None:
+        """Give settings other values from now on, checked likewise; None is what the environment says."""
+        declared = {variable.attribute: variable for variable in self.variables()}
+        for name in values:
+            if name not in declared:
+                raise SettingsError(f"there is no setting {name!r}{_suggestion(name, declared)}")
+        converted = {name: _converted(declared[name], value) for name, value in values.items() if value is not None}
+        for name in values:
+            self.__dict__.pop(name, None)
+        self.__dict__.update(converted)
 
     def reload(self) -> None:
         """Forget every value, so that the environment is read again."""

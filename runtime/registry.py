@@ -7,9 +7,12 @@ the CPU, and `cuda`, as PyTorch has it, the first GPU. Nothing is imported for a
 from __future__ import annotations
 
 import difflib
+import functools
 import threading
 import warnings
 from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any
 
 from lazygrad import forks
 from lazygrad.errors import DeviceError, LazygradError, fail, user_line
@@ -44,6 +47,50 @@ def parse(name: str) -> tuple[str, tuple[int, ...]]:
     return kind, tuple(int(part) for part in rest)
 
 
+class device(str):  # noqa: N801 - PyTorch's name
+    """A device's name: a string with PyTorch's `type` and `index`; `with device(...)` makes it the default inside.
+
+    Args:
+        type: a name ("cuda", "cuda:1", "cpu", "OPENCL:0:1", "NUMPY"), in any case; it need not be there.
+        index: which one of its kind, where the name does not say.
+
+    >>> device("cuda:1").type, device("cuda", 1).index, device("cpu").index
+    ('cuda', 1, None)
+    """
+
+    __slots__ = ("_inside",)
+    _inside: list[AbstractContextManager[Any]]
+
+    def __new__(cls, type: str, index: int | None = None) -> device:
+        parse(name := type if index is None else f"{type}:{index}")
+        made = str.__new__(cls, name)
+        made._inside = []
+        return made
+
+    @property
+    def type(self) -> str:
+        """"cuda", "cpu", or "opencl" for what OpenCL finds that is no CPU."""
+        kind = self.partition(":")[0].upper()
+        if kind != "OPENCL":
+            return "cuda" if kind.startswith("CUDA") else "cpu"
+        return "cpu" if open_device(self).info.kind == "cpu" else "opencl"
+
+    @property
+    def index(self) -> int | None:  # type: ignore[override]  # of a string it is a method, which no name is asked for
+        """Which one of its kind (of its platform's); None where the name does not say."""
+        number = self.rpartition(":")[2]
+        return int(number) if number.isdecimal() else None
+
+    def __enter__(self) -> device:
+        inside = settings.override(device=str(canonical(self)))
+        inside.__enter__()
+        self._inside.append(inside)
+        return self
+
+    def __exit__(self, *raised: Any) -> None:
+        self._inside.pop().__exit__(*raised)
+
+
 def canonical(name: str) -> str:
     """The one spelling of a device name: upper case, all indices given or none.
 
@@ -57,14 +104,19 @@ def canonical(name: str) -> str:
         indices = ()
     if kind == "OPENCL" and len(indices) == 1:
         indices += (0,)
-    return ":".join([kind, *map(str, indices)])
+    return _named(kind, indices)
+
+
+@functools.lru_cache(maxsize=256)
+def _named(kind: str, indices: tuple[int, ...]) -> str:
+    return device(":".join([kind, *map(str, indices)]))
 
 
 def _cpu() -> str:
     """The device of `LAZYGRAD_DEVICE` if it runs on the CPU, else an OpenCL device that does, else NUMPY."""
     name = settings.device.strip().upper()
     if name in ("NUMPY", "CUDA_EMULATED"):
-        return name
+        return _named(name, ())
     chosen = name if name.startswith("OPENCL") else "OPENCL"
     if chosen not in _cpus:
         from .opencl_device import cpu_name
@@ -72,7 +124,7 @@ def _cpu() -> str:
         try:
             _cpus[chosen] = canonical(cpu_name(chosen, parse(chosen)[1]))
         except LazygradError:
-            _cpus[chosen] = "NUMPY"
+            _cpus[chosen] = _named("NUMPY", ())
     return _cpus[chosen]
 
 
@@ -107,7 +159,7 @@ def default_device() -> str:
         return canonical(settings.device)
     with _lock:
         if not _chosen:
-            _chosen.append("CUDA" if _has_cuda() else _without_cuda())
+            _chosen.append(_named("CUDA" if _has_cuda() else _without_cuda(), ()))
         return _chosen[0]
 
 

@@ -1,6 +1,7 @@
 """What PyTorch has as functions beside the methods of `Tensor`: the methods themselves, by family. No logic is here."""
 
 from lazygrad.functions import (
+    constants,
     creation,
     elementwise,
     images,
@@ -12,6 +13,7 @@ from lazygrad.functions import (
     shapes,
     types,
 )
+from lazygrad.functions.constants import *
 from lazygrad.functions.creation import *
 from lazygrad.functions.elementwise import *
 from lazygrad.functions.images import *
@@ -24,6 +26,7 @@ from lazygrad.functions.shapes import *
 from lazygrad.functions.types import *
 
 __all__: list[str] = []
+__all__ += constants.__all__
 __all__ += creation.__all__
 __all__ += elementwise.__all__
 __all__ += images.__all__

@@ -29,6 +29,7 @@ __all__ = [
     "ones_like",
     "range",
     "scalar_tensor",
+    "tensor",
     "tril_indices",
     "triu_indices",
     "zeros",
@@ -51,6 +52,7 @@ logspace = Tensor.logspace
 ones = Tensor.ones
 range = Tensor.range
 scalar_tensor = Tensor.scalar_tensor
+tensor = Tensor.tensor
 tril_indices = Tensor.tril_indices
 triu_indices = Tensor.triu_indices
 zeros = Tensor.zeros

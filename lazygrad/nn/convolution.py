@@ -8,7 +8,7 @@ from typing import Any
 from lazygrad.dtype import DTypeLike
 from lazygrad.errors import ArgumentError, fail
 from lazygrad.nn.starting import StartsWithin, within
-from lazygrad.ops.windows import Sizes, each
+from lazygrad.ops.windows import Sizes, each, either
 from lazygrad.tensor import Tensor
 
 __all__ = [
@@ -47,7 +47,7 @@ class _Conv(StartsWithin):
         self.in_channels, self.out_channels = in_channels, out_channels
         self.kernel_size = each("kernel_size", kernel_size, self._dims)
         self.stride, self.dilation = each("stride", stride, self._dims), each("dilation", dilation, self._dims)
-        self.padding = padding if isinstance(padding, str) else each("padding", padding, self._dims)
+        self.padding = padding if isinstance(padding, str) else either("padding", padding, self._dims)
         self.groups, self.padding_mode = groups, padding_mode
         depth = in_channels // groups
         self.weight = within((out_channels, depth, *self.kernel_size), self._fan_in, dtype, device)
@@ -61,6 +61,8 @@ class _Conv(StartsWithin):
         """The input and how it is padded: by zeros in the convolution itself, else before it."""
         if self.padding_mode == "zeros":
             return input, self.padding
+        if len(self.padding) == 2 * self._dims and not isinstance(self.padding, str):
+            return input.pad(self.padding, self.padding_mode), 0
         before_and_after: list[int] = []
         for i in reversed(range(self._dims)):
             whole = self.dilation[i] * (self.kernel_size[i] - 1)

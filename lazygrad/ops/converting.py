@@ -36,6 +36,29 @@ class Converting(Creation):
         return moved if dtype is None else moved.cast(dtype)  # type: ignore[no-any-return]
 
     @classmethod
+    def tensor(
+        cls,
+        data: Any,
+        *,
+        dtype: DTypeLike | None = None,
+        device: str | None = None,
+        requires_grad: bool = False,
+        pin_memory: bool = False,
+    ) -> Self:
+        """A new tensor of `data`: numbers, lists of them, an array, or another tensor, of which it is a copy without
+        gradients. `pin_memory` is accepted: what goes to a GPU passes through pinned memory as it is.
+
+        >>> Tensor.tensor([[1, 2], [3, 4]], dtype="float32", requires_grad=True).shape
+        (2, 2)
+        """
+        if isinstance(data, Core):
+            data = data.detach().clone()  # type: ignore[attr-defined]
+            data = cls.as_tensor(data, dtype, device)
+            data.requires_grad = requires_grad
+            return data  # type: ignore[no-any-return]
+        return cls(data, dtype, device, requires_grad)  # type: ignore[call-arg]
+
+    @classmethod
     def asarray(
         cls,
         obj: Any,

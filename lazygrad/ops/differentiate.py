@@ -61,6 +61,8 @@ class Differentiate(Hooks):
                 before = totals[id(leaf)][2] if id(leaf) in totals else leaf.grad
                 totals[id(leaf)] = leaf, "_grad", _accumulated(leaf, before, value, create_graph)
         set_all(totals.values())
+        for leaf, _, _ in totals.values():
+            hooks.accumulated(leaf)
 
     def _start_of_gradient(self, gradient: Self | None) -> Node:
         if not self.requires_grad:

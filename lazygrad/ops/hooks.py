@@ -36,20 +36,21 @@ class _Beside:
         return [(t, hooks) for ref, hooks in list(self._held.values()) if (t := ref()) is not None]
 
 
-_hooked, _kept = _Beside(), _Beside()
+_hooked, _after, _kept = _Beside(), _Beside(), _Beside()
 
 
 class RemovableHandle:
     """What takes a hook away again: `remove()`, or the end of a `with` block."""
 
-    def __init__(self, t: Core) -> None:
-        self._of, self._number = weakref.ref(t), next(_numbers)
+    def __init__(self, t: Core, among: _Beside, hook: Hook) -> None:
+        self._of, self._among, self._number = weakref.ref(t), among, next(_numbers)
+        among.of(t)[self._number] = hook
 
     def remove(self) -> None:
         """Call the hook no more."""
         t = self._of()
         if t is not None:
-            _hooked.of(t).pop(self._number, None)
+            self._among.of(t).pop(self._number, None)
 
     def __enter__(self) -> RemovableHandle:
         return self
@@ -77,9 +78,23 @@ class Hooks(Core):
         """
         if not self.requires_grad:
             fail(GradientError, "register_hook: this tensor requires no gradient")
-        handle = RemovableHandle(self)
-        _hooked.of(self)[handle._number] = hook
-        return handle
+        return RemovableHandle(self, _hooked, hook)
+
+    def register_post_accumulate_grad_hook(self, hook: Hook) -> RemovableHandle:
+        """Call `hook` with this tensor after every backward pass that added to its `.grad`, as an optimizer that steps
+        inside the pass does. Returns a handle whose `remove` ends that.
+
+        GradientError where this tensor is no leaf that requires a gradient.
+
+        >>> x = Tensor([1.0, 2.0], requires_grad=True)
+        >>> handle = x.register_post_accumulate_grad_hook(lambda x: x.grad.mul_(10))
+        >>> (x * x).sum().backward()
+        >>> x.grad.tolist()
+        [20.0, 40.0]
+        """
+        if not (self.requires_grad and self._leaf):
+            fail(GradientError, "register_post_accumulate_grad_hook: this tensor is no leaf that requires a gradient")
+        return RemovableHandle(self, _after, hook)
 
     def retain_grad(self) -> None:
         """Have `.grad` after backward passes, though this tensor was computed. GradientError without a gradient.
@@ -100,6 +115,13 @@ class Hooks(Core):
     def retains_grad(self) -> bool:
         """Whether `retain_grad` was called for a tensor that was computed."""
         return self in _kept
+
+
+def accumulated(t: Core) -> None:
+    """Call the hooks that wait for a leaf's gradient."""
+    if t in _after:
+        for hook in list(_after.of(t).values()):
+            hook(t)
 
 
 def kept() -> dict[Node, Core]:

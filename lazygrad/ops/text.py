@@ -2,15 +2,62 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from lazygrad.dtype import DType, dtypes
+from lazygrad.errors import ArgumentError, fail
 
 _UNSPOKEN = (dtypes.float32, dtypes.int64, dtypes.bool)  # the dtypes that the values themselves tell
-DIGITS, ELLIPSIS_OVER, EDGE, WIDTH = 4, 1000, 3, 80
+INDENT = len("tensor(")
+
+
+@dataclass
+class Options:
+    """How numbers are printed; see `set_printoptions`."""
+
+    precision: int = 4
+    threshold: float = 1000
+    edgeitems: int = 3
+    linewidth: int = 80
+    sci_mode: bool | None = None
+
+
+_PROFILES = {"default": Options(), "short": Options(2, 1000, 2), "full": Options(4, math.inf)}
+_options = Options()
+
+
+def set_printoptions(
+    precision: int | None = None,
+    threshold: float | None = None,
+    edgeitems: int | None = None,
+    linewidth: int | None = None,
+    profile: str | None = None,
+    sci_mode: bool | None = None,
+) -> None:
+    """How tensors print from now on; what is not given stays, but `sci_mode`, which is then chosen by the numbers.
+
+    Args:
+        precision: digits behind the point.
+        threshold: elements of a tensor from which on only `edgeitems` at the ends of its dimensions are shown.
+        linewidth: characters of a line.
+        profile: where to start: "default", "short" or "full". ArgumentError for another name.
+        sci_mode: whether numbers are written with an exponent.
+
+    >>> set_printoptions(precision=2); Tensor([1 / 3])
+    tensor([0.33])
+    >>> set_printoptions(profile="default")
+    """
+    if profile is not None:
+        if profile not in _PROFILES:
+            fail(ArgumentError, f"set_printoptions: profile is one of {', '.join(_PROFILES)}, not {profile!r}")
+        vars(_options).update(vars(_PROFILES[profile]))
+    given = {"precision": precision, "threshold": threshold, "edgeitems": edgeitems, "linewidth": linewidth}
+    vars(_options).update({name: value for name, value in given.items() if value is not None}, sci_mode=sci_mode)
 
 
 def tensor_text(values: np.ndarray[Any, Any], dtype: DType, requires_grad: bool) -> str:
@@ -22,35 +69,51 @@ def tensor_text(values: np.ndarray[Any, Any], dtype: DType, requires_grad: bool)
     notes = []
     if values.size == 0 and values.ndim > 1:
         notes.append(f"size={values.shape}")
-    if dtype not in _UNSPOKEN:
+    if dtype not in (_UNSPOKEN if values.size else _UNSPOKEN[:1]):
         notes.append(f"dtype={dtype}")
     if requires_grad:
         notes.append("requires_grad=True")
-    body = "[]" if values.size == 0 else _array_text(values)
-    return f"tensor({', '.join([body, *notes])})"
+    text = "tensor([]" if values.size == 0 else f"tensor({_array_text(values)}"
+    for note in notes:
+        used = len(text) - text.rfind("\n") - 1
+        fits = used + len(note) + 4 <= _options.linewidth  # as PyTorch counts
+        text += f", {note}" if fits else f",\n{' ' * INDENT}{note}"
+    return f"{text})"
 
 
 def _array_text(values: np.ndarray[Any, Any]) -> str:
-    shown = _edges(values) if values.size > ELLIPSIS_OVER else values  # the format is that of what is shown
+    is_long = values.size > _options.threshold
+    shown = _edges(values) if is_long else values  # the format is that of what is shown
     write, width = _number_writer(shown.reshape(-1))
     if not values.ndim:
         return write(values[()])
-    text = np.array2string(
-        values,
-        separator=", ",
-        prefix="tensor(",
-        max_line_width=WIDTH,
-        threshold=ELLIPSIS_OVER,
-        edgeitems=EDGE,
-        formatter={"all": lambda v: write(v).rjust(width)},
-    )
-    return text.replace(", ..., ", ",  ..., ")
+
+    def parts(block: np.ndarray[Any, Any], dots: str, indent: int) -> list[str]:
+        edge = _options.edgeitems
+        if not is_long or len(block) <= 2 * edge:
+            return [text(x, indent) for x in block]
+        ends = np.concatenate([block[:edge], block[len(block) - edge :]])
+        found = [text(x, indent) for x in ends]
+        return [*found[:edge], dots, *found[edge:]]
+
+    def text(block: np.ndarray[Any, Any], indent: int) -> str:
+        if not block.ndim:
+            return write(block[()]).rjust(width)
+        if block.ndim > 1:
+            return f"[{(',' + chr(10) * (block.ndim - 1) + ' ' * indent).join(parts(block, '...', indent + 1))}]"
+        numbers = parts(block, " ...", indent)
+        each = max(1, (_options.linewidth - indent + 1) // (width + 2))
+        lines = [", ".join(numbers[k : k + each]) for k in range(0, len(numbers), each)]
+        return f"[{(',' + chr(10) + ' ' * indent).join(lines)}]"
+
+    return text(values, INDENT + 1)
 
 
 def _edges(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    edge = _options.edgeitems
     for axis, n in enumerate(values.shape):
-        if n > 2 * EDGE:
-            values = np.take(values, [*range(EDGE), *range(n - EDGE, n)], axis)
+        if n > 2 * edge:
+            values = np.take(values, [*range(edge), *range(n - edge, n)], axis)
     return values
 
 
@@ -62,12 +125,13 @@ def _number_writer(flat: np.ndarray[Any, Any]) -> tuple[Callable[[Any], str], in
     sizes = np.abs(finite)
     whole = bool((finite == np.ceil(finite)).all())
     wide_range = finite.size and (sizes.max() / sizes.min() > 1000 or sizes.max() > 1e8)
-    if wide_range or (not whole and sizes.min() < 1e-4):
-        write: Callable[[Any], str] = f"{{:.{DIGITS}e}}".format
+    scientific = wide_range or (not whole and sizes.min() < 1e-4)
+    if scientific if _options.sci_mode is None else _options.sci_mode:
+        write: Callable[[Any], str] = f"{{:.{_options.precision}e}}".format
     elif whole:
         write = _whole_number
     else:
-        write = f"{{:.{DIGITS}f}}".format
+        write = f"{{:.{_options.precision}f}}".format
     return write, max((len(write(v)) for v in finite), default=1)
 
 

@@ -28,6 +28,12 @@ def each(what: str, value: Sizes, n: int) -> tuple[int, ...]:
     return as_shape(values, what)  # type: ignore[return-value]
 
 
+def either(what: str, padding: Sizes, n: int) -> tuple[int, ...]:
+    """As `each`, or two numbers for each of `n` dimensions, as `pad` takes them: the last dimension's first."""
+    both = isinstance(padding, (tuple, list)) and len(padding) == 2 * n
+    return each(what, padding, 2 * n if both else n)
+
+
 def sides(what: str, padding: Sizes, n: int) -> tuple[tuple[int, int], ...]:
     """(before, after) of each of `n` dimensions: of one number for both, or of two as `pad` takes them, the last
     dimension's first.
@@ -35,9 +41,9 @@ def sides(what: str, padding: Sizes, n: int) -> tuple[tuple[int, int], ...]:
     >>> sides("conv2d", 1, 2), sides("conv2d", (1, 2), 2), sides("conv2d", (1, 2, 3, 4), 2)
     (((1, 1), (1, 1)), ((1, 1), (2, 2)), ((3, 4), (1, 2)))
     """
-    if isinstance(padding, int) or len(padding) != 2 * n:
-        return tuple((p, p) for p in each(what, padding, n))
-    flat = each(what, padding, 2 * n)
+    flat = either(what, padding, n)
+    if len(flat) == n:
+        return tuple((p, p) for p in flat)
     return tuple(zip(flat[-2::-2], flat[::-2]))
 
 

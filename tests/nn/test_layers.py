@@ -273,3 +273,18 @@ def test_initializers_check_their_arguments() -> None:
         nn.init.kaiming_normal_(Tensor.zeros(2, 2), mode="fan")
     with pytest.raises(ValueError, match="two dimensions"):
         nn.init.xavier_normal_(Tensor.zeros(2))
+
+
+@pytest.mark.parametrize("mode", ["zeros", "reflect", "replicate", "circular"])
+def test_a_convolution_may_pad_each_side_by_itself(mode: str) -> None:
+    rng = np.random.default_rng(0)
+    for kind, sides in ((nn.Conv1d, (2, 1)), (nn.Conv2d, (1, 2, 0, 3)), (nn.Conv3d, (0, 1, 2, 0, 1, 1))):
+        shape = (2, 2, *(5 + k for k in range(len(sides) // 2)))
+        layer = kind(2, 3, 3, padding=sides, padding_mode=mode, device="NUMPY")
+        x = rng.standard_normal(shape).astype("float32")
+        padded = T.functional.pad(torch.tensor(x), sides, mode="constant" if mode == "zeros" else mode)
+        weights = (torch.tensor(p.numpy()) for p in (layer.weight, layer.bias))
+        expected = getattr(T.functional, f"conv{len(sides) // 2}d")(padded, *weights)
+        np.testing.assert_allclose(layer(Tensor(x, device="NUMPY")).numpy(), expected.numpy(), rtol=1e-4, atol=1e-5)
+    with pytest.raises(ArgumentError, match="padding"):
+        nn.Conv2d(2, 3, 3, padding=(1, 2, 3))

@@ -195,7 +195,7 @@ PLANTS: dict[str, Plant] = {
         lower_reduce, "stretches", lambda right: lambda cuts, registers: None, (long_columns,)
     ),
     "stretches are as long as the sum": Plant(
-        lower_long, "TURNS", lambda right: 1 << 20, (long_columns,)
+        lower_long, "LENGTHS", lambda right: tuple((n, few, 1 << 20) for n, few, _ in right), (long_columns,)
     ),
     "a running sum is taken whole": Plant(rules_movement, "SHORT_SCAN", lambda right: 1 << 30, (long_running_sum,)),
     "a cosine is the sine of another angle": Plant(
