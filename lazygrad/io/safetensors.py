@@ -18,7 +18,9 @@ from safetensors import SafetensorError, safe_open
 from lazygrad.dtype import BY_NAME, DType, dtypes
 from lazygrad.errors import ArgumentError, DTypeError, FileFormatError, ShapeError
 from lazygrad.io.atomic import PathLike, atomic_write
+from lazygrad.io.float8 import FLOAT8
 from lazygrad.io.json_table import parse_json
+from lazygrad.io.pickles import pickle_advice
 from lazygrad.ops.signatures import checked
 
 CODES: dict[str, DType] = {
@@ -80,7 +82,8 @@ def write_arrays(
 
 @checked
 def read_arrays(path: PathLike) -> tuple[dict[str, StoredArray], dict[str, str]]:
-    """The arrays and the metadata of a safetensors file; the arrays are the file's own pages, not copies.
+    """The arrays and the metadata of a safetensors file; the arrays are the file's own pages, not copies. Those of
+    float8 are decoded to float16, which holds all of their values.
 
     Writing to an array changes this process's copy of the page only, never the file. The file cannot be replaced on
     Windows while one of its arrays is alive: copy what you keep.
@@ -93,11 +96,12 @@ def read_arrays(path: PathLike) -> tuple[dict[str, StoredArray], dict[str, str]]
     arrays = {}
     for name, entry in header.items():
         what, code, shape = f"tensor {name!r:.60}", entry["dtype"], entry["shape"]
-        if (dtype := CODES.get(code)) is None:
-            raise FileFormatError(path, f"{what} has dtype {code}, which lazygrad does not read; it reads {_codes()}")
+        if code not in CODES and code not in FLOAT8:
+            known = ", ".join([*CODES, *FLOAT8])
+            raise FileFormatError(path, f"{what} has dtype {code}, which lazygrad does not read; it reads {known}")
         start, end = entry["data_offsets"]
         try:
-            arrays[name] = StoredArray(dtype, _mapped(elements[start:end], dtype, tuple(shape)))
+            arrays[name] = _stored(elements[start:end], code, tuple(shape))
         except ValueError as error:  # more dimensions than NumPy has, or sizes beyond 2**63 beside one of 0
             raise FileFormatError(path, f"{what} has shape {shape!s:.60}, which no array can have: {error}") from None
     return arrays, metadata
@@ -147,6 +151,12 @@ def stored_array(name: str, array: StoredArray | npt.NDArray[Any]) -> StoredArra
     return StoredArray(array.dtype, contiguous)
 
 
+def _stored(raw: npt.NDArray[np.uint8], code: str, shape: tuple[int, ...]) -> StoredArray:
+    if (values := FLOAT8.get(code)) is not None:
+        return StoredArray(dtypes.float16, values[raw].reshape(shape))
+    return StoredArray(CODES[code], _mapped(raw, CODES[code], shape))
+
+
 def _mapped(raw: npt.NDArray[np.uint8], dtype: DType, shape: tuple[int, ...]) -> npt.NDArray[Any]:
     if dtype is dtypes.bool and (raw > 1).any():  # to NumPy, a bool is the byte 0 or 1 and nothing else
         raw = (raw != 0).view(np.uint8)
@@ -181,6 +191,8 @@ def _explain(path: PathLike, reason: str) -> str:
         length = int.from_bytes(file.read(8), "little")
         first = file.read(1)
         text = first + file.read(length - 1) if first == b"{" and 8 + length <= size else b""
+    if advice := pickle_advice(path):
+        return advice
     if first not in (b"{", b""):
         return "is not a safetensors file; convert it, or name another file"
     if not text or 8 + length + _end_of_elements(text) > size:

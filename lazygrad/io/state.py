@@ -11,7 +11,8 @@ import numpy.typing as npt
 from lazygrad.engine.run import download, upload
 from lazygrad.errors import ArgumentError
 from lazygrad.io.atomic import PathLike
-from lazygrad.io.safetensors import StoredArray, read_arrays, stored_array, write_arrays
+from lazygrad.io.safetensors import StoredArray, stored_array, write_arrays
+from lazygrad.io.sharded import read_weights
 from lazygrad.ops.core import make
 from lazygrad.ops.signatures import checked
 from lazygrad.runtime.registry import canonical, default_device
@@ -34,13 +35,22 @@ def save_state(path: PathLike, state: NamedArrays, metadata: Mapping[str, str] |
 
 @checked
 def load_state(path: PathLike, device: str | None = None) -> dict[str, Tensor]:
-    """The tensors of a safetensors file, on `device` (the default one).
+    """The tensors of a safetensors file, or of the files that an index of such (`*.index.json`) names, on `device` (the
+    default one). Those of float8 are float16 here, which holds all of their values.
+
+    On a CPU nothing is copied: the tensors are the file's pages, which the system reads when they are first used. The
+    tensors never change them, and a file that is saved anew is another file; do not write into the old one meanwhile.
 
     Raises:
         FileFormatError: absent, a folder, truncated, not safetensors, a name that occurs twice, an unknown dtype.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save_state(f"{folder}/a.safetensors", {"w": Tensor([1.0, 2.0])})
+    ...     load_state(f"{folder}/a.safetensors")["w"].tolist()
+    [1.0, 2.0]
     """
-    arrays, _ = read_arrays(path)
-    return {name: to_tensor(stored, device) for name, stored in arrays.items()}
+    return {name: to_tensor(stored, device) for name, stored in read_weights(path).items()}
 
 
 @checked
@@ -70,6 +80,7 @@ def stored_arrays(state: NamedArrays) -> dict[str, StoredArray]:
 
 
 def to_tensor(stored: StoredArray, device: str | None = None) -> Tensor:
-    """The tensor with the elements of a stored array, copied to `device` (the default one)."""
+    """The tensor with the elements of a stored array on `device` (the default one): where they are, if the device can
+    read them there, as a CPU can. The array must not change any more."""
     where = default_device() if device is None else canonical(device)
-    return make(Tensor, upload(stored.array, stored.dtype, where), where)
+    return make(Tensor, upload(stored.array, stored.dtype, where, share=True), where)
