@@ -1,0 +1,5 @@
+"""`DistributedSampler`, where PyTorch has it. No logic is here."""
+
+from lazygrad.utils.data.sampler import DistributedSampler
+
+__all__ = ["DistributedSampler"]
