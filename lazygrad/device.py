@@ -78,7 +78,7 @@ def set_float32_matmul_precision(precision: str) -> None:
 
 
 def get_float32_matmul_precision() -> str:
-    """"highest" or "high"."""
+    """ "highest" or "high"."""
     return settings.float32_matmul_precision
 
 

@@ -25,11 +25,11 @@ __all__ = [
 class Numbered(Module):
     """Base of modules that hold others in an order, under the names "0", "1", ...: a list of modules.
 
-    TypeError for what is no Module, IndexError for a place that is none.
+    None keeps a place without a module. TypeError for what is neither, IndexError for a place that is none.
     """
 
     def _all(self) -> list[Module]:
-        return [module for _, module in self._inside()]
+        return [module for _, module in self._places()]
 
     def _renew(self, modules: Iterable[Module]) -> Self:
         """Hold these modules, numbered from 0."""
@@ -37,7 +37,7 @@ class Numbered(Module):
         for name in list(self._own_modules):
             delattr(self, name)
         for i, module in enumerate(new):
-            setattr(self, str(i), module)
+            self.register_module(str(i), module)
         return self
 
     def _place(self, index: Any) -> int:
@@ -65,7 +65,7 @@ class Numbered(Module):
         number = len(self)
         while str(number) in self._own_modules:  # a slice of a Sequential keeps the names of its modules
             number += 1
-        setattr(self, str(number), _checked(self, module))
+        self.register_module(str(number), _checked(self, module))
         return self
 
     def extend(self, modules: Iterable[Module]) -> Self:
@@ -109,13 +109,13 @@ class Sequential(Numbered):
         super().__init__()
         if len(modules) == 1 and isinstance(modules[0], Mapping):
             for name, module in modules[0].items():
-                setattr(self, _free_name(self, name), _checked(self, module))
+                self.register_module(_free_name(self, name), _checked(self, module))
         else:
             self._renew(modules)  # type: ignore[arg-type]
 
     def forward(self, x: Any) -> Any:
         """Each module applied to the result of the one before."""
-        for _, module in self._inside():
+        for _, module in self._places():
             x = module(x)
         return x
 
@@ -125,7 +125,7 @@ class Sequential(Numbered):
     def __getitem__(self, index: slice) -> Sequential: ...
     def __getitem__(self, index: int | slice) -> Module | Sequential:
         if isinstance(index, slice):
-            return Sequential(dict(self._inside()[index]))
+            return Sequential(dict(self._places()[index]))
         return self._all()[self._place(index)]
 
     def __add__(self, other: Sequential) -> Sequential:
@@ -185,8 +185,7 @@ class ModuleDict(Module):
             self[name] = module
 
     def __setitem__(self, name: str, module: Module) -> None:
-        _checked(self, module)
-        setattr(self, _free_name(self, name), module)
+        self.register_module(_free_name(self, name), _checked(self, module))
 
     def __getitem__(self, name: str) -> Module:
         if name not in self._own_modules:
@@ -225,11 +224,11 @@ class ModuleDict(Module):
 
     def values(self) -> Iterator[Module]:
         """The modules in the order in which they were added."""
-        return (module for _, module in self._inside())
+        return (module for _, module in self._places())
 
     def items(self) -> Iterator[tuple[str, Module]]:
         """(name, module) in the order in which they were added."""
-        return iter(self._inside())
+        return iter(self._places())
 
 
 def _free_name(owner: Module, name: str) -> str:
@@ -239,9 +238,9 @@ def _free_name(owner: Module, name: str) -> str:
     return name
 
 
-def _checked(owner: Module, module: Any) -> Module:
-    """`module`, which must be one."""
-    if not isinstance(module, Module):
+def _checked(owner: Module, module: Any) -> Any:
+    """`module`, which must be one, or None for a place without one."""
+    if module is not None and not isinstance(module, Module):
         name, remedy = describe(module)
         if isinstance(module, (list, tuple)):
             remedy = f"unpack it: {type(owner).__name__}(*modules)"

@@ -30,7 +30,8 @@ class Holding:
             if is_module or is_parameter:
                 raise AttributeError(f"call super().__init__() before assigning {type(self).__name__}.{name}")
         else:
-            _mark(self._own_modules, name, is_module)
+            if value is not None or name not in self._own_modules:  # None keeps the place of a module
+                _mark(self._own_modules, name, is_module)
             _mark(self._own_parameters, name, is_parameter)
             if isinstance(value, Buffer):
                 self._own_buffers[name] = value.persistent
@@ -90,7 +91,7 @@ class Holding:
         setattr(self, self._free("register_parameter", name), param)
 
     def register_module(self, name: str, module: AnyModule) -> None:
-        """Make `module` an attribute that is a module inside this one.
+        """Make `module` an attribute that is a module inside this one; None keeps its place.
 
         >>> net = nn.Module()
         >>> net.add_module("act", nn.ReLU())
@@ -100,6 +101,7 @@ class Holding:
         if module is not None and not isinstance(module, Holding):
             fail(OperandError, f"register_module: {name!r} is to be a Module, not {describe(module)[0]}")
         setattr(self, self._free("register_module", name), module)
+        self._own_modules[name] = None
 
     add_module = register_module
 
@@ -121,7 +123,7 @@ class Holding:
         """
         found: Any = self
         for name in target.split(".") if target else ():
-            if name not in found._own_modules:
+            if name not in found._own_modules or getattr(found, name) is None:
                 raise AttributeError(f"{type(found).__name__} has no module {name!r} (of {target!r})")
             found = getattr(found, name)
         return found
@@ -177,6 +179,10 @@ class Holding:
 
     def _inside(self) -> list[tuple[str, AnyModule]]:
         """(name, module) of the modules directly inside, under all their names."""
+        return [(name, module) for name, module in self._places() if module is not None]
+
+    def _places(self) -> list[tuple[str, AnyModule]]:
+        """The same, with the places that hold None instead of a module."""
         return [(name, getattr(self, name)) for name in self._own_modules]
 
     def children(self) -> Iterator[AnyModule]:

@@ -204,7 +204,7 @@ class Module(Stateful):
         return ""
 
     def __repr__(self) -> str:
-        inside = [f"({name}): {module!r}".replace("\n", "\n  ") for name, module in self._inside()]
+        inside = [f"({name}): {module!r}".replace("\n", "\n  ") for name, module in self._places()]
         head, settings = self._get_name(), self.extra_repr()
         if not inside and "\n" not in settings:
             return f"{head}({settings})"

@@ -75,10 +75,13 @@ TENSOR = Kind((), lambda value: isinstance(value, Member), "a Tensor")
 INTEGER = Kind((int,), is_integer, "an integer")
 INTEGERS = Kind((), are_integers, "a sequence of integers")
 NUMBERS = Kind((), are_numbers, "a sequence of numbers")
+BOOL = Kind((bool,), lambda value: isinstance(value, (bool, np.bool_)), "True or False")
+# What layers are made with is asked for its truth, as in PyTorch: `nn.Linear(2, 3, 1)`.
+TRUTH = Kind((bool,), lambda value: BOOL.is_one(value) or (is_integer(value) and value in (0, 1)), BOOL.name)
 SEQUENCE = Kind((), are_items, "a sequence")
 KINDS: dict[str, Kind] = {
     "None": Kind((NoneType,), lambda value: value is None, "None"),
-    "bool": Kind((bool,), lambda value: isinstance(value, (bool, np.bool_)), "True or False"),
+    "bool": BOOL,
     "int": INTEGER,
     "Dim": INTEGER,
     "Expr": Kind((), lambda value: isinstance(value, Expr), "a size with variables"),
@@ -161,12 +164,13 @@ def described(value: Any) -> str:
     return f"a tensor of shape {list(value.node.shape)}" if isinstance(value, Member) else describe(value)[0]
 
 
-def check_of(parameter: inspect.Parameter) -> Check | None:
-    """What its annotation lets it be; None where that is looked at elsewhere."""
+def check_of(parameter: inspect.Parameter, makes: bool = False) -> Check | None:
+    """What its annotation lets it be, of what `makes` objects; None where that is looked at elsewhere."""
     text = parameter.annotation
     if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD) or not isinstance(text, str):
         return None
     kinds = _kinds_of(text)
+    kinds = tuple(TRUTH if makes and kind is BOOL else kind for kind in kinds)
     return Check(parameter.name, kinds) if kinds else None
 
 
@@ -205,14 +209,14 @@ def checked(function: F, kinds: bool = True, names: bool = True) -> F:
     (4, 1)
     """
     signature = inspect.signature(function)
+    name, makes = function.__name__, function.__name__ == "__init__"
     parameters = signature.parameters.values() if kinds else ()
-    in_order = [check_of(p) for p in parameters if p.kind is not p.KEYWORD_ONLY]
+    in_order = [check_of(p, makes) for p in parameters if p.kind is not p.KEYWORD_ONLY]
     places = [(i, check, check.types) for i, check in enumerate(in_order) if check is not None]
-    by_name = {p.name: check for p in parameters if (check := check_of(p)) is not None}
+    by_name = {p.name: check for p in parameters if (check := check_of(p, makes)) is not None}
     spelling = spelling_of(signature) if names else None
     if not by_name and spelling is None:
         return function
-    name, makes = function.__name__, function.__name__ == "__init__"
 
     def looked_at(*args: Any, **kwargs: Any) -> Any:
         if kwargs:

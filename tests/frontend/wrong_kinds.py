@@ -67,7 +67,7 @@ TAKES: dict[str, set[str]] = {
     "Module": set(),
     "bool | int | float": NUMBERS,
 }
-MAKE = ("new_tensor", "as_tensor")  # a tensor of anything
+MAKE = ("new_tensor", "as_tensor", "tensor")  # a tensor of anything
 OF_ANY_TENSORS = (
     "atleast_1d", "atleast_2d", "atleast_3d", "block_diag", "broadcast_tensors", "cartesian_prod", "meshgrid",
 )  # fmt: skip
@@ -86,7 +86,7 @@ RIGHT = {  # what "Any" stands for there
     *((name, label) for name in ("lu_unpack", "combinations") for label in ("tensor", "float tensor")),
     ("constant_pad_nd", "None"),
     *(("from_dlpack", label) for label in ("torch", "tensor", "float tensor")),
-    ("as_tensor", "b'a'"),  # bytes are the elements, as in Tensor(b"...")
+    ("as_tensor", "b'a'"), ("tensor", "b'a'"),  # bytes are the elements, as in Tensor(b"...")
     *(("gradient", label) for label in (*NUMBERS, "None", "floats")),
     *(("chain_matmul", label) for label in ("tensor", "float tensor")),
     *((name, "floats") for name in ("LAMB", "Adamax", "Lion", "NAdam", "RAdam", "Adam", "AdamW", "Rprop")),

@@ -152,7 +152,7 @@ def test_slices_share_their_modules(device: str) -> None:
 
 def test_a_failed_change_changes_nothing() -> None:
     net = nn.Sequential(nn.ReLU(), nn.Tanh())
-    for change in (lambda: net.insert(0, 3), lambda: net.extend([nn.ReLU(), 3]), lambda: set_at(net, 1, None)):
+    for change in (lambda: net.insert(0, 3), lambda: net.extend([nn.ReLU(), 3]), lambda: set_at(net, 1, 3)):
         with pytest.raises(OperandError):
             change()
         assert kinds(net[:2]) == kinds(nn.Sequential(nn.ReLU(), nn.Tanh()))
@@ -198,3 +198,59 @@ def test_shallow_copies_hold_the_same() -> None:
     other.bias = None
     assert [n for n, _ in net.named_parameters()] == ["weight", "bias"]
     assert not list(net.children())
+
+
+def holders(nn: Any) -> dict[str, Callable[[], Any]]:
+    """Modules made, changed and cut with places that hold None, by PyTorch's `nn` or by ours."""
+
+    def changed(index: int) -> Any:
+        layers = nn.ModuleList([nn.ReLU(), nn.Linear(2, 2), nn.Tanh()])
+        layers[index] = None
+        return layers
+
+    def registered() -> Any:
+        net = nn.Module()
+        net.add_module("a", None)
+        net.b = nn.Linear(2, 2)
+        net.c = nn.ReLU()
+        net.b = None
+        net.register_module("a", nn.Tanh())
+        return net
+
+    return {
+        "list": lambda: nn.ModuleList([None, nn.Linear(2, 2), None]),
+        "nested": lambda: nn.ModuleList([nn.ModuleList([nn.ReLU(), None]), None]),
+        "append": lambda: nn.ModuleList([nn.ReLU()]).append(None).append(nn.Linear(2, 2)),
+        "extend": lambda: nn.ModuleList().extend([None, nn.ReLU()]),
+        "slice": lambda: nn.ModuleList([nn.ReLU(), None, nn.Linear(2, 2)])[1:],
+        "first": lambda: changed(0),
+        "last": lambda: changed(-1),
+        "dict": lambda: nn.ModuleDict({"a": None, "b": nn.Linear(2, 2)}),
+        "sequential": lambda: nn.Sequential(nn.ReLU(), None, nn.Linear(2, 2)),
+        "cut": lambda: nn.Sequential(nn.ReLU(), None, nn.Linear(2, 2))[1:],
+        "registered": registered,
+    }
+
+
+@pytest.mark.parametrize("name", holders(nn))
+def test_none_keeps_the_place_of_a_module(name: str) -> None:
+    ours, theirs = holders(nn)[name](), holders(torch.nn)[name]()
+    assert [n for n, _ in ours.named_modules()] == [n for n, _ in theirs.named_modules()]
+    assert list(ours._modules) == list(theirs._modules)
+    assert [type(m).__name__ for m in ours._modules.values()] == [type(m).__name__ for m in theirs._modules.values()]
+    assert [type(m).__name__ for m in ours.children()] == [type(m).__name__ for m in theirs.children()]
+    assert list(ours.state_dict()) == list(theirs.state_dict())
+    assert "None" in repr(ours)
+    if name != "registered":
+        ours_inside, theirs_inside = (list(m.values() if name == "dict" else m) for m in (ours, theirs))
+        assert [m is None for m in ours_inside] == [m is None for m in theirs_inside]
+        assert len(ours) == len(theirs)
+    ours.load_state_dict(ours.state_dict())
+    copy.deepcopy(ours).eval().double().apply(lambda module: None)
+    place = next(n for n, m in ours._modules.items() if m is None) if name != "nested" else "0.1"
+    for net in (ours, theirs):
+        with pytest.raises(AttributeError):
+            net.get_submodule(place)
+    if name in ("sequential", "cut"):
+        with pytest.raises(TypeError, match="not callable"):
+            ours(Tensor.ones(1, 2))

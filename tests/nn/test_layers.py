@@ -288,3 +288,27 @@ def test_a_convolution_may_pad_each_side_by_itself(mode: str) -> None:
         np.testing.assert_allclose(layer(Tensor(x, device="NUMPY")).numpy(), expected.numpy(), rtol=1e-4, atol=1e-5)
     with pytest.raises(ArgumentError, match="padding"):
         nn.Conv2d(2, 3, 3, padding=(1, 2, 3))
+
+
+TRUTHS = [
+    lambda nn, t: nn.Linear(2, 3, t),
+    lambda nn, t: nn.Conv2d(2, 2, 1, bias=t),
+    lambda nn, t: nn.LayerNorm(2, 1e-5, t),
+]
+TRUTHS += [lambda nn, t: nn.BatchNorm1d(2, affine=t), lambda nn, t: nn.GRU(2, 3, bidirectional=t)]
+TRUTHS += [lambda nn, t: nn.MultiheadAttention(4, 2, bias=t), lambda nn, t: nn.Sequential(nn.ReLU(t), nn.Linear(2, 2))]
+
+
+@pytest.mark.parametrize("make", TRUTHS)
+@pytest.mark.parametrize("truth", [0, 1, False, True, np.int64(0), np.bool_(True)], ids=repr)
+def test_whether_is_asked_of_numbers_too(make: Any, truth: Any) -> None:
+    ours, theirs = make(nn, truth), make(torch.nn, truth)
+    assert {k: tuple(v.shape) for k, v in ours.state_dict().items()} == {
+        k: tuple(v.shape) for k, v in theirs.state_dict().items()
+    }
+
+
+def test_other_numbers_are_no_truth() -> None:
+    for wrong in (2, -1, 0.5, "yes"):
+        with pytest.raises(TypeError, match="True or False"):
+            nn.Linear(2, 3, bias=wrong)

@@ -36,12 +36,12 @@ def default_collate(batch: Any) -> Any:
     """One batch of samples.
 
     Tensors, arrays and numbers become one tensor, whose first dimension is the batch (float64 for Python's floats);
-    texts stay as they are; of tuples, lists and mappings each member is a batch. ShapeError for tensors or arrays of several
-    shapes and for sequences of several lengths, OperandError for anything else.
+    texts stay as they are; of tuples, lists and mappings each member is a batch. ShapeError for tensors or arrays of
+    several shapes, or sequences of several lengths; OperandError for anything else.
 
     >>> x, label = default_collate([(Tensor([1.0, 2.0]), "a"), (Tensor([3.0, 4.0]), "b")])
     >>> x.tolist(), label
-    ([[1.0, 2.0], [3.0, 4.0]], ['a', 'b'])
+    ([[1.0, 2.0], [3.0, 4.0]], ('a', 'b'))
     """
     first = batch[0]
     if isinstance(first, Tensor):
