@@ -49,7 +49,7 @@ class Applied(Module):
         cls._takes_tensor = "input" if tensors[0] in ("self", "input") else ""
         known = [parameters[n].replace(kind=inspect.Parameter.POSITIONAL_OR_KEYWORD) for n in names]
         cls._arguments = inspect.Signature(known)
-        cls._checks = {p.name: check for p in known if (check := check_of(p)) is not None}
+        cls._checks = {p.name: check for p in known if (check := check_of(p, makes=True)) is not None}
         cls.__signature__ = cls._arguments  # type: ignore[attr-defined]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

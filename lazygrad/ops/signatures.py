@@ -131,8 +131,11 @@ class Check:
         """The value, with Python's numbers for NumPy's. ArgumentTypeError for one of none of these kinds."""
         if isinstance(value, Member) and TENSOR not in self.kinds and not value.node.shape:
             value = value.item()  # type: ignore[attr-defined]  # a tensor of one number stands for it
-        if not any(kind.is_one(value) for kind in self.kinds):
+        kind = next((kind for kind in self.kinds if kind.is_one(value)), None)
+        if kind is None:
             self._refuse(what, value)
+        if kind is TRUTH:
+            return bool(value)
         plain = INTEGERS in self.kinds or SEQUENCE in self.kinds or isinstance(value, np.generic)
         return as_python(value) if plain else value
 
