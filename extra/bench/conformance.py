@@ -112,7 +112,7 @@ def operations(asked: Asked) -> Iterable[Entry]:
     for op in op_db:
         name = f"{op.name}.{op.variant_test_name}".rstrip(".")
         if asked.wants(name):
-            yield score(name, opinfo.samples(name), opinfo.compute) if name in here else Entry(name)
+            yield score(name, opinfo.samples(name, None), opinfo.compute) if name in here else Entry(name)
 
 
 def modules(asked: Asked) -> Iterable[Entry]:

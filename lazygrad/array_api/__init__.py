@@ -2,8 +2,9 @@
 
 Functions of real dtypes, with the extension `linalg`; complex dtypes are not there, and so `fft` has frequencies, but
 its transforms raise DTypeError. What the standard leaves open is as in PyTorch: Python's floats are float32, integers
-beside floats take the floats' dtype. Methods and operators of tensors stay PyTorch's: beside an array with dimensions,
-a 0-d array counts less there (`add(x, y)` here promotes as the standard has it, `x + y` does not).
+beside floats take the floats' dtype. Operators of
+arrays that this namespace makes promote as its functions do. Those of tensors made elsewhere stay PyTorch's: beside an
+array with dimensions a 0-d array counts less there (`add(x, y)` promotes as the standard has it, `x + y` does not).
 
 >>> import lazygrad.array_api as xp
 >>> xp.sum(xp.asarray([1, 2, 3]) * 2).item()
@@ -13,6 +14,7 @@ a 0-d array counts less there (`add(x, y)` here promotes as the standard has it,
 import math
 
 from lazygrad.array_api import creation, elementwise, fft, linalg, manipulation, products, searching, statistical, types
+from lazygrad.array_api.array import Array
 from lazygrad.array_api.creation import *
 from lazygrad.array_api.elementwise import *
 from lazygrad.array_api.info import __array_namespace_info__
@@ -22,7 +24,6 @@ from lazygrad.array_api.searching import *
 from lazygrad.array_api.statistical import *
 from lazygrad.array_api.types import *
 from lazygrad.dtype import dtypes
-from lazygrad.tensor import Tensor
 
 __all__ = [
     "__array_api_version__",
@@ -69,4 +70,4 @@ uint32 = dtypes.uint32
 uint64 = dtypes.uint64
 float32 = dtypes.float32
 float64 = dtypes.float64
-from_dlpack = Tensor.from_dlpack
+from_dlpack = Array.from_dlpack

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from lazygrad.array_api.array import Array
 from lazygrad.array_api.promotion import Number, an_array
 from lazygrad.dtype import DType, as_dtype, dtypes
 from lazygrad.ops.creation import device_name
@@ -53,7 +54,7 @@ def arange(
     if step != 0 and (last - first) / step < 0:
         last = first
     kind = dtype or (dtypes.float32 if any(isinstance(v, float) for v in (start, stop, step)) else dtypes.int64)
-    return Tensor.arange(first, last, step, dtype=kind, device=device)
+    return Array.arange(first, last, step, dtype=kind, device=device)
 
 
 def asarray(obj: Any, /, *, dtype: DType | None = None, device: str | None = None, copy: bool | None = None) -> Tensor:
@@ -71,13 +72,13 @@ def asarray(obj: Any, /, *, dtype: DType | None = None, device: str | None = Non
             raise ValueError(f"asarray: {obj.dtype} on {obj.device} is not {kind} on {name} without a copy")
         return obj.to(device=name, dtype=kind, copy=bool(copy))
     if hasattr(obj, "__dlpack__") and (copy is False or not isinstance(obj, np.ndarray)):
-        taken = Tensor.from_dlpack(obj, device=device_name(device), copy=copy is not False)
+        taken = Array.from_dlpack(obj, device=device_name(device), copy=copy is not False)
         return asarray(taken, dtype=dtype, copy=False if copy is False else None)
     if dtype is None and isinstance(obj, float) and math.isfinite(obj) and abs(obj) > finfo(dtypes.float32).max:
         dtype = dtypes.float64
     if copy is False:
         raise ValueError(f"asarray: {type(obj).__name__} is no array, and copy=False allows no new one")
-    return Tensor(np.asarray(obj) if isinstance(obj, memoryview) else obj, dtype=dtype, device=device)
+    return Array(np.asarray(obj) if isinstance(obj, memoryview) else obj, dtype=dtype, device=device)
 
 
 def empty(shape: Shape, *, dtype: DType | None = None, device: str | None = None) -> Tensor:
@@ -86,7 +87,7 @@ def empty(shape: Shape, *, dtype: DType | None = None, device: str | None = None
     >>> empty((2, 3)).shape
     (2, 3)
     """
-    return Tensor.empty(shape, dtype=dtype, device=device)
+    return Array.empty(shape, dtype=dtype, device=device)
 
 
 def empty_like(x: Tensor, /, *, dtype: DType | None = None, device: str | None = None) -> Tensor:
@@ -107,7 +108,7 @@ def eye(
     [[0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]
     """
     columns = n_rows if n_cols is None else n_cols
-    return Tensor.ones(n_rows, columns, dtype=dtype, device=device).triu(k).tril(k)
+    return Array.ones(n_rows, columns, dtype=dtype, device=device).triu(k).tril(k)
 
 
 def full(shape: Shape, fill_value: Number, *, dtype: DType | None = None, device: str | None = None) -> Tensor:
@@ -116,7 +117,7 @@ def full(shape: Shape, fill_value: Number, *, dtype: DType | None = None, device
     >>> full(2, 7).tolist()
     [7, 7]
     """
-    return Tensor.full(shape, fill_value, dtype=dtype, device=device)
+    return Array.full(shape, fill_value, dtype=dtype, device=device)
 
 
 def full_like(x: Tensor, /, fill_value: Number, *, dtype: DType | None = None, device: str | None = None) -> Tensor:
@@ -143,7 +144,7 @@ def linspace(
     >>> linspace(0, 1, 4, endpoint=False).tolist()
     [0.0, 0.25, 0.5, 0.75]
     """
-    return Tensor.linspace(start, stop, num if endpoint else num + 1, dtype=dtype, device=device)[:num]
+    return Array.linspace(start, stop, num if endpoint else num + 1, dtype=dtype, device=device)[:num]
 
 
 def meshgrid(*arrays: Tensor, indexing: str = "xy") -> list[Tensor]:
@@ -161,7 +162,7 @@ def ones(shape: Shape, *, dtype: DType | None = None, device: str | None = None)
     >>> ones(2).tolist()
     [1.0, 1.0]
     """
-    return Tensor.ones(shape, dtype=dtype, device=device)
+    return Array.ones(shape, dtype=dtype, device=device)
 
 
 def ones_like(x: Tensor, /, *, dtype: DType | None = None, device: str | None = None) -> Tensor:
@@ -197,7 +198,7 @@ def zeros(shape: Shape, *, dtype: DType | None = None, device: str | None = None
     >>> zeros((1, 2)).tolist()
     [[0.0, 0.0]]
     """
-    return Tensor.zeros(shape, dtype=dtype, device=device)
+    return Array.zeros(shape, dtype=dtype, device=device)
 
 
 def zeros_like(x: Tensor, /, *, dtype: DType | None = None, device: str | None = None) -> Tensor:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lazygrad.dtype import dtypes, of_scalar, promote_scalar
+from lazygrad.dtype import dtypes, of_scalar, promote, promote_scalar
 from lazygrad.errors import DTypeError, ShapeError
 from lazygrad.index.expr import Expr
 from lazygrad.ir.node import Node, cast, const, node, where
@@ -44,6 +44,10 @@ class Compare(Bits):
     __slots__ = ()
 
     def _compare(self, what: str, other: Operand, formula: str) -> Self:
+        if isinstance(other, Core) and self.dtype.is_int and other.dtype.is_int and not (self.ndim and other.ndim):
+            both = promote(self.dtype, other.dtype)  # a 0-d tensor counts with all its bits
+            if both.is_int and not (self.dtype is both is other.dtype):
+                return self.cast(both)._compare(what, other.cast(both), formula)  # type: ignore[attr-defined]
         try:
             a, b = self._pair(what, other)
         except RangeError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 
+import numpy as np
 import pytest
 import torch
 
@@ -85,3 +86,20 @@ def test_casts_by_name() -> None:
 def test_uint64_has_no_common_type_with_signed_integers() -> None:
     with pytest.raises(DTypeError, match="cast"):
         Tensor([1], dtype=dtypes.uint64) + Tensor([1])
+
+
+@pytest.mark.parametrize("device", ["NUMPY", "OPENCL"])
+def test_0d_integers_are_compared_with_all_their_bits(device: str) -> None:
+    """PyTorch casts a 0-d tensor to the dtype of the other one, in which 300 is 44, and compares that."""
+    kinds = ["uint8", "int8", "int16", "uint16", "int32", "uint32", "int64"]
+    found, wanted = [], []
+    for a, b in itertools.product(kinds, kinds):
+        x = np.array([np.iinfo(a).min, 0, 44, np.iinfo(a).max], a)
+        for value in (np.iinfo(b).min, 44, np.iinfo(b).max):
+            y = np.array(value, b)
+            ours, single = Tensor(x, device=device), Tensor(y, device=device)
+            found += [ours < single, ours == single, single >= ours]
+            wanted += [x.astype(object) < int(value), x.astype(object) == int(value), int(value) >= x.astype(object)]
+    Tensor.realize(*found)
+    for ours, theirs in zip(found, wanted):
+        assert ours.tolist() == theirs.tolist()

@@ -125,9 +125,12 @@ def _ours(name: str) -> Call | None:
     return found if callable(found) or family not in METHODS else getattr(Tensor, last, None)
 
 
-def samples(name: str, dtype: torch.dtype = torch.float64) -> Iterator[Sample]:
-    """The samples of an operation, with inputs of `dtype` that require gradients where PyTorch has some."""
+def samples(name: str, dtype: torch.dtype | None = torch.float64) -> Iterator[Sample]:
+    """The samples of an operation, with inputs of `dtype` that require gradients where PyTorch has some; None is
+    float64, or what comes first of int64, bool and float32 where the operation does not take that."""
     op = operations()[name]
+    if dtype is None:
+        dtype = next((d for d in (torch.float64, torch.int64, torch.bool) if d in op.dtypes), torch.float32)
     if dtype not in op.dtypes:
         return
     ours = VARIANTS.get(name) or _ours(op.name)
