@@ -47,7 +47,7 @@ class Compare(Bits):
         if isinstance(other, Core) and self.dtype.is_int and other.dtype.is_int and not (self.ndim and other.ndim):
             both = promote(self.dtype, other.dtype)  # a 0-d tensor counts with all its bits
             if both.is_int and not (self.dtype is both is other.dtype):
-                return self.cast(both)._compare(what, other.cast(both), formula)  # type: ignore[attr-defined]
+                return self.cast(both)._compare(what, other.cast(both), formula)
         try:
             a, b = self._pair(what, other)
         except RangeError as error:
