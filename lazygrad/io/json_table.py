@@ -76,6 +76,21 @@ class JsonTable:
             raise FileFormatError(self.path, f"{self.what} has no {name}; it was written by another program")
         return self.values[name]
 
+    def given(self, name: str) -> bool:
+        """Whether there is an entry of that name that says something: null does not."""
+        return self.values.get(name) is not None
+
+    def boolean(self, name: str) -> bool:
+        """The entry `name`, true or false."""
+        return bool(self._typed(name, self.entry(name), "bool"))
+
+    def integers(self, name: str, low: int = 0, high: int = LARGEST) -> list[int]:
+        """The entry `name`, a list of integers from `low` to `high`."""
+        value = self.entry(name)
+        if not isinstance(value, list):
+            self._refuse(name, value, "a list of integers")
+        return [self._integer(name, x, low, high) for x in value]
+
     def table(self, name: str) -> JsonTable:
         """The entry `name`, which is a table itself."""
         return JsonTable.of(self.path, f"{name} in {self.what}", self.entry(name))
