@@ -34,9 +34,11 @@ from lazygrad.ops.vmap import vmap
 from lazygrad.tensor import Tensor
 
 if TYPE_CHECKING:
+    import lazygrad.accelerator as accelerator
     import lazygrad.amp as amp
     import lazygrad.array_api as array_api
     import lazygrad.autograd as autograd
+    import lazygrad.backends as backends
     import lazygrad.cuda as cuda
     import lazygrad.fft as fft
     import lazygrad.func as func
@@ -46,6 +48,7 @@ if TYPE_CHECKING:
     import lazygrad.optim as optim
     import lazygrad.signal as signal
     import lazygrad.special as special
+    import lazygrad.utils as utils
     from lazygrad.amp import GradScaler
     from lazygrad.io import load, save
 
@@ -56,10 +59,12 @@ __all__ = [
     "GradScaler",
     "Tensor",
     "Variable",
+    "accelerator",
     "amp",
     "array_api",
     "autocast",
     "autograd",
+    "backends",
     "cat",
     "cuda",
     "device",
@@ -95,6 +100,7 @@ __all__ = [
     "stack",
     "stats",
     "synchronize",
+    "utils",
     "value_and_grad",
     "vmap",
     "where",
@@ -102,7 +108,8 @@ __all__ = [
 __all__ += functions.__all__
 
 # Imported when first used.
-_LATER = ("amp", "array_api", "autograd", "cuda", "fft", "func", "linalg", "masked", "nn", "optim", "signal", "special")
+_LATER = {"accelerator", "amp", "array_api", "autograd", "backends", "cuda", "fft", "func", "linalg"}
+_LATER |= {"masked", "nn", "optim", "signal", "special", "utils"}
 
 _FROM = {"GradScaler": "lazygrad.amp", "load": "lazygrad.io", "save": "lazygrad.io"}
 # Names of dtypes that are Python's types elsewhere: not among those that `import *` takes.

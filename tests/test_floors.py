@@ -39,6 +39,8 @@ FLOORS = {
     "lazygrad.special": 8,
     "lazygrad.amp": 8,
     "lazygrad.autograd": 8,
+    "lazygrad.accelerator": 8,
+    "lazygrad.backends": 8,
     "lazygrad.cuda": 8,
     "lazygrad.einops_backend": 8,
     "lazygrad.fft": 8,

@@ -11,6 +11,7 @@ from lazygrad.functions import (
     random,
     reductions,
     shapes,
+    typed,
     types,
 )
 from lazygrad.functions.constants import *
@@ -23,6 +24,7 @@ from lazygrad.functions.products import *
 from lazygrad.functions.random import *
 from lazygrad.functions.reductions import *
 from lazygrad.functions.shapes import *
+from lazygrad.functions.typed import *
 from lazygrad.functions.types import *
 
 __all__: list[str] = []
@@ -36,4 +38,5 @@ __all__ += products.__all__
 __all__ += random.__all__
 __all__ += reductions.__all__
 __all__ += shapes.__all__
+__all__ += typed.__all__
 __all__ += types.__all__

@@ -1,6 +1,10 @@
-"""Attention of several heads as a layer."""
+"""Attention of several heads as a layer, and PyTorch's settings of how attention is computed."""
 
 from __future__ import annotations
+
+import enum
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from lazygrad.dtype import DTypeLike
 from lazygrad.errors import ArgumentError, fail
@@ -117,3 +121,42 @@ class MultiheadAttention(Module):
             is_causal=is_causal,
         )
         return y.transpose(0, 1) if turned else y, weights
+
+
+class SDPBackend(enum.IntEnum):
+    """PyTorch's ways to compute `scaled_dot_product_attention`. Here it is one way, which stores no weights."""
+
+    ERROR = -1
+    MATH = 0
+    FLASH_ATTENTION = 1
+    EFFICIENT_ATTENTION = 2
+    CUDNN_ATTENTION = 3
+    OVERRIDEABLE = 4
+
+
+@contextmanager
+def sdpa_kernel(backends: Sequence[SDPBackend] | SDPBackend, set_priority: bool = False) -> Iterator[None]:
+    """Accepts the ways that attention may be computed in. ArgumentError for what is none of them.
+
+    >>> from lazygrad.nn.attention import SDPBackend, sdpa_kernel
+    >>> with sdpa_kernel([SDPBackend.MATH]):
+    ...     nn.functional.scaled_dot_product_attention(*[Tensor.ones(1, 2, 2)] * 3).shape
+    (1, 2, 2)
+    """
+    given = [backends] if isinstance(backends, SDPBackend) else list(backends)
+    if not given or not all(isinstance(way, SDPBackend) for way in given):
+        fail(ArgumentError, f"sdpa_kernel: {backends!r} are no SDPBackends; give one, or a list of them")
+    yield
+
+
+@contextmanager
+def sdp_kernel(
+    enable_flash: bool = True, enable_math: bool = True, enable_mem_efficient: bool = True, enable_cudnn: bool = True
+) -> Iterator[None]:
+    """`sdpa_kernel` by its older arguments. ArgumentError if none is enabled.
+
+    >>> with sdp_kernel(enable_flash=False): pass
+    """
+    if not (enable_flash or enable_math or enable_mem_efficient or enable_cudnn):
+        fail(ArgumentError, "sdp_kernel: no way to compute attention is left; enable one")
+    yield

@@ -80,16 +80,21 @@ class Moving(Copying):
         return self.to(device if isinstance(device, str) else "cuda" if device is None else f"cuda:{device}")
 
     def type(self, dtype: DTypeLike | None = None, non_blocking: bool = False) -> Any:
-        """In `dtype`; without one, the name that PyTorch has for this tensor's class.
+        """In `dtype`; without one, the name that PyTorch has for this tensor's class. Such a class, or its name, also
+        says whether the tensor is on a GPU.
 
         >>> Tensor([1.0]).type(), Tensor([1.0]).type(dtypes.int32).tolist()
         ('torch.FloatTensor', [1])
         """
+        on_gpu = self.device.startswith("CUDA")
         if dtype is None:
-            return f"torch.{_CLASSES[self.dtype.name]}Tensor"
-        name = dtype if isinstance(dtype, str) else ""
-        by_class = next((kind for kind, c in _CLASSES.items() if name == f"torch.{c}Tensor"), None)
-        return self.cast(by_class or dtype)
+            return f"torch.{'cuda.' * on_gpu}{_CLASSES[self.dtype.name]}Tensor"
+        name = dtype if isinstance(dtype, str) else getattr(dtype, "class_name", "")
+        by_class = next((kind for kind, c in _CLASSES.items() if name.endswith(f".{c}Tensor")), None)
+        if by_class is None:
+            return self.cast(dtype)
+        to_gpu = ".cuda." in name
+        return (self if to_gpu == on_gpu else self.to("cuda" if to_gpu else "cpu")).cast(by_class)
 
 
 def moved(value: Node, here: str, there: str) -> Node:

@@ -15,6 +15,8 @@ from lazygrad.optim.decay import (
 from lazygrad.optim.plateau import ReduceLROnPlateau
 from lazygrad.optim.schedule import LambdaLR, LRScheduler, MultiplicativeLR
 
+_LRScheduler = LRScheduler  # the older name, which programs derive from
+
 __all__ = [
     "ChainedScheduler",
     "ConstantLR",

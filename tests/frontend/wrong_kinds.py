@@ -86,12 +86,21 @@ RIGHT = {  # what "Any" stands for there
     *((name, label) for name in ("lu_unpack", "combinations") for label in ("tensor", "float tensor")),
     ("constant_pad_nd", "None"),
     *(("from_dlpack", label) for label in ("torch", "tensor", "float tensor")),
-    ("as_tensor", "b'a'"), ("tensor", "b'a'"),  # bytes are the elements, as in Tensor(b"...")
+    ("as_tensor", "b'a'"),
+    ("tensor", "b'a'"),  # bytes are the elements, as in Tensor(b"...")
     *(("gradient", label) for label in (*NUMBERS, "None", "floats")),
     *(("chain_matmul", label) for label in ("tensor", "float tensor")),
     *((name, "floats") for name in ("LAMB", "Adamax", "Lion", "NAdam", "RAdam", "Adam", "AdamW", "Rprop")),
 }
-ANYTHING = {"memory_format", "obj", "stream", "device_ids", "output_device", "options"}  # accepted, no more
+ANYTHING = {
+    "memory_format",
+    "obj",
+    "stream",
+    "device_ids",
+    "output_device",
+    "options",
+    "pin_memory",
+}  # accepted, no more
 SECONDS = 20  # for one call; a huge number must not be counted to
 
 

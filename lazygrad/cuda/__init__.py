@@ -5,14 +5,29 @@ Each function of memory counts what this process has in use, in bytes.
 
 from __future__ import annotations
 
+from lazygrad.cuda import amp
 from lazygrad.device import device as _name
 from lazygrad.device import synchronize as _synchronize
-from lazygrad.errors import DeviceError
+from lazygrad.dtype import dtypes
+from lazygrad.errors import ArgumentError, DeviceError, OutOfMemoryError, fail
+from lazygrad.functions.typed import tensor_class
 from lazygrad.ops.generator import manual_seed
 from lazygrad.runtime.base import Runtime
 from lazygrad.runtime.registry import available_devices, canonical, open_device, opened
 
 __all__ = [
+    "BFloat16Tensor",
+    "BoolTensor",
+    "ByteTensor",
+    "CharTensor",
+    "DoubleTensor",
+    "FloatTensor",
+    "HalfTensor",
+    "IntTensor",
+    "LongTensor",
+    "OutOfMemoryError",
+    "ShortTensor",
+    "amp",
     "current_device",
     "device_count",
     "empty_cache",
@@ -26,10 +41,22 @@ __all__ = [
     "memory_allocated",
     "memory_reserved",
     "reset_peak_memory_stats",
+    "set_device",
     "synchronize",
 ]
 Which = int | str | None
 manual_seed_all = manual_seed
+
+FloatTensor = tensor_class("FloatTensor", dtypes.float32, on_gpu=True)
+DoubleTensor = tensor_class("DoubleTensor", dtypes.float64, on_gpu=True)
+HalfTensor = tensor_class("HalfTensor", dtypes.float16, on_gpu=True)
+BFloat16Tensor = tensor_class("BFloat16Tensor", dtypes.bfloat16, on_gpu=True)
+LongTensor = tensor_class("LongTensor", dtypes.int64, on_gpu=True)
+IntTensor = tensor_class("IntTensor", dtypes.int32, on_gpu=True)
+ShortTensor = tensor_class("ShortTensor", dtypes.int16, on_gpu=True)
+CharTensor = tensor_class("CharTensor", dtypes.int8, on_gpu=True)
+ByteTensor = tensor_class("ByteTensor", dtypes.uint8, on_gpu=True)
+BoolTensor = tensor_class("BoolTensor", dtypes.bool, on_gpu=True)
 
 
 def device_count() -> int:
@@ -59,6 +86,14 @@ def current_device() -> int:
     """The number of the GPU that "cuda" is: the first. DeviceError where there is none."""
     _runtime(None)
     return 0
+
+
+def set_device(device: Which) -> None:
+    """Accepts the first GPU, which "cuda" is; ArgumentError for another one, which is written as "cuda:1"."""
+    if _runtime(device).name != _runtime(None).name:
+        fail(
+            ArgumentError, f"set_device: 'cuda' is always the first GPU; write device='cuda:{device}' where it is used"
+        )
 
 
 def is_bf16_supported() -> bool:
