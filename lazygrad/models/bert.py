@@ -11,14 +11,14 @@ import numpy as np
 from lazygrad import nn
 from lazygrad.errors import ArgumentError, ShapeError
 from lazygrad.index.expr import dim_max
-from lazygrad.models.config import Config, require_divides
+from lazygrad.models.config import LanguageConfig, require_divides
 from lazygrad.models.pretrained import Pretrained
 from lazygrad.ops.mode import no_grad
 from lazygrad.tensor import Tensor
 
 
 @dataclass(frozen=True, kw_only=True)
-class BertConfig(Config):
+class BertConfig(LanguageConfig):
     """The sizes of a BERT, by the names in its `config.json`; the defaults are those of the base model.
 
     Args:
@@ -32,7 +32,7 @@ class BertConfig(Config):
 
     model_type: ClassVar[str] = "bert"
     architecture: ClassVar[str] = "BertModel"
-    layers: ClassVar[str] = "num_hidden_layers"
+    layers: ClassVar[tuple[str, ...]] = ("num_hidden_layers",)
     sizes: ClassVar[tuple[str, ...]] = (
         "vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads",
         "max_position_embeddings", "type_vocab_size",
@@ -132,7 +132,7 @@ class Bert(Pretrained):
     """
 
     config_class = BertConfig
-    layer_names = "encoder.layer."
+    layer_names: ClassVar[dict[str, str]] = {"num_hidden_layers": "encoder.layer."}
     config: BertConfig
 
     def __init__(self, config: BertConfig) -> None:

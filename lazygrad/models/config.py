@@ -18,30 +18,24 @@ Json = dict[str, Any]
 class Config:
     """Base of configurations: a field has the name and the meaning that `config.json` gives it.
 
-    Args:
-        eos_token_id: the tokens that end a text; a file has one, a list or null.
-        bos_token_id: the token that starts a text, if one does.
-
     Subclasses say which other names a field may have, and which entries a file must not set to anything else than the
     one thing that is implemented.
     """
 
     model_type: ClassVar[str]
-    architecture: ClassVar[str]  # the class of Transformers' that loads what is saved
+    architecture: ClassVar[str]  # the class that loads what is saved: one of Transformers', or ours
     other_names: ClassVar[Mapping[str, str]] = {}  # other name -> field
     fixed: ClassVar[Mapping[str, Any]] = {}
     sizes: ClassVar[tuple[str, ...]] = ()  # fields that are at least 1
-    layers: ClassVar[str]  # the field that counts layers
-
-    eos_token_id: tuple[int, ...] = ()
-    bos_token_id: int | None = None
+    layers: ClassVar[tuple[str, ...]] = ()  # fields that count layers
 
     def __post_init__(self) -> None:
         for name in self.sizes:
             if (size := getattr(self, name)) is not None and not 1 <= size <= LARGEST_SIZE:
                 raise ArgumentError(f"{name} is {size}; a {type(self).__name__} has it from 1 to {LARGEST_SIZE}")
-        if (count := getattr(self, self.layers)) > MOST_LAYERS:
-            raise ArgumentError(f"{self.layers} is {count}; a model has at most {MOST_LAYERS} layers")
+        for name in self.layers:
+            if (count := getattr(self, name)) > MOST_LAYERS:
+                raise ArgumentError(f"{name} is {count}; a model has at most {MOST_LAYERS} layers")
 
     @classmethod
     def of_json(cls, table: JsonTable) -> Any:
@@ -83,9 +77,25 @@ class Config:
         for field in fields(self):
             value = getattr(self, field.name)
             values[field.name] = list(value) if isinstance(value, tuple) else value
-        ends = values["eos_token_id"]
-        values["eos_token_id"] = ends if len(ends) > 1 else ends[0] if ends else None
         return values
+
+
+@dataclass(frozen=True, kw_only=True)
+class LanguageConfig(Config):
+    """What models of language have in common.
+
+    Args:
+        eos_token_id: the tokens that end a text; a file has one, a list or null.
+        bos_token_id: the token that starts a text, if one does.
+    """
+
+    eos_token_id: tuple[int, ...] = ()
+    bos_token_id: int | None = None
+
+    def to_json(self) -> Json:
+        """See `Config.to_json`."""
+        ends = self.eos_token_id
+        return {**super().to_json(), "eos_token_id": list(ends) if len(ends) > 1 else ends[0] if ends else None}
 
 
 def require_divides(what: str, part: str, many: int, few: int) -> None:

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from lazygrad import nn
 from lazygrad.errors import ArgumentError, ShapeError
 from lazygrad.index.expr import dim_max
-from lazygrad.models.config import Config, require_divides
+from lazygrad.models.config import LanguageConfig, require_divides
 from lazygrad.models.masks import causal_attention
 from lazygrad.models.pretrained import Pretrained
 from lazygrad.tensor import Tensor
@@ -17,7 +17,7 @@ _SIZES = {"gpt2": (12, 12, 768), "gpt2-medium": (24, 16, 1024), "gpt2-large": (3
 
 
 @dataclass(frozen=True, kw_only=True)
-class GPT2Config(Config):
+class GPT2Config(LanguageConfig):
     """The sizes of a GPT-2, by the names in its `config.json`; the defaults are those of the small one.
 
     Args:
@@ -31,7 +31,7 @@ class GPT2Config(Config):
 
     model_type: ClassVar[str] = "gpt2"
     architecture: ClassVar[str] = "GPT2LMHeadModel"
-    layers: ClassVar[str] = "n_layer"
+    layers: ClassVar[tuple[str, ...]] = ("n_layer",)
     sizes: ClassVar[tuple[str, ...]] = ("vocab_size", "n_positions", "n_embd", "n_layer", "n_head", "n_inner")
     other_names: ClassVar[dict[str, str]] = {
         "hidden_size": "n_embd", "max_position_embeddings": "n_positions", "num_attention_heads": "n_head",
@@ -142,7 +142,7 @@ class GPT2(Pretrained):
 
     config_class = GPT2Config
     prefix = "transformer."
-    layer_names = "h."
+    layer_names: ClassVar[dict[str, str]] = {"n_layer": "h."}
     config: GPT2Config
 
     def __init__(self, config: GPT2Config) -> None:

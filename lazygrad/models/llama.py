@@ -10,17 +10,18 @@ import numpy as np
 from lazygrad import nn
 from lazygrad.errors import ArgumentError, ShapeError
 from lazygrad.io.json_table import JsonTable
-from lazygrad.models.config import Config, Json, require_divides
+from lazygrad.models.config import Json, LanguageConfig, require_divides
 from lazygrad.models.masks import causal_attention
 from lazygrad.models.pretrained import Pretrained
 from lazygrad.models.rotary import Rotary, angles, turned
 from lazygrad.tensor import Tensor
 
+MOST_FEATURES = 1 << 16  # of a head; each pair's speed is computed when a model is made
 Angles = tuple[Tensor, Tensor]
 
 
 @dataclass(frozen=True, kw_only=True)
-class LlamaConfig(Config):
+class LlamaConfig(LanguageConfig):
     """The sizes of a Llama, by the names in its `config.json`.
 
     Args:
@@ -38,7 +39,7 @@ class LlamaConfig(Config):
 
     model_type: ClassVar[str] = "llama"
     architecture: ClassVar[str] = "LlamaForCausalLM"
-    layers: ClassVar[str] = "num_hidden_layers"
+    layers: ClassVar[tuple[str, ...]] = ("num_hidden_layers",)
     sizes: ClassVar[tuple[str, ...]] = (
         "vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads",
         "num_key_value_heads", "head_dim", "max_position_embeddings",
@@ -64,8 +65,10 @@ class LlamaConfig(Config):
         if self.head_dim is None:
             require_divides("hidden_size", "heads", self.hidden_size, self.num_attention_heads)
         require_divides("num_attention_heads", "heads of keys", self.num_attention_heads, self.key_heads)
-        if self.features % 2:
-            raise ArgumentError(f"head_dim is {self.features}; features are turned in pairs, so it is even")
+        if self.features % 2 or self.features > MOST_FEATURES:
+            raise ArgumentError(
+                f"head_dim is {self.features}; features are turned in pairs, so it is even, and at most {MOST_FEATURES}"
+            )
 
     @property
     def key_heads(self) -> int:
@@ -185,7 +188,7 @@ class Llama(Pretrained):
     """
 
     config_class = LlamaConfig
-    layer_names = "model.layers."
+    layer_names: ClassVar[dict[str, str]] = {"num_hidden_layers": "model.layers."}
     config: LlamaConfig
 
     def __init__(self, config: LlamaConfig) -> None:

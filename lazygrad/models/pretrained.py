@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -33,7 +34,8 @@ class Pretrained(nn.Module):
 
     config_class: ClassVar[type[Config]]
     prefix: ClassVar[str] = ""  # which names in a file may have, or lack
-    layer_names: ClassVar[str] = ""  # what the names of a layer's tensors begin with, before its number
+    # field of the config that counts layers -> what the names of a layer's tensors begin with, before its number
+    layer_names: ClassVar[Mapping[str, str]] = {}
 
     def __init__(self, config: Any) -> None:
         super().__init__()
@@ -72,7 +74,7 @@ class Pretrained(nn.Module):
         cls._require_layers(file, config, state)
         try:
             with settings.override(device=device) if device else settings.override():
-                model = cls(config)
+                model = cls._of_config(config)
         except LazygradError as error:  # such as a probability of 2
             raise FileFormatError(file, f"describes a model that cannot be made: {error}") from None
         try:
@@ -97,6 +99,10 @@ class Pretrained(nn.Module):
             out.write(json.dumps(values, indent=2).encode())
 
     @classmethod
+    def _of_config(cls, config: Any) -> Self:
+        return cls(config)
+
+    @classmethod
     def _name_here(cls, name: str, config: Any) -> str | None:
         """How a tensor of a file is called in this model; None for one that is not needed."""
         return name.removeprefix(cls.prefix)
@@ -110,11 +116,22 @@ class Pretrained(nn.Module):
     def _require_layers(cls, path: PathLike, config: Any, state: Mapping[str, Tensor]) -> None:
         """FileFormatError where config and weights have other numbers of layers: so many are made only where there are
         weights for them."""
-        start = cls.layer_names
-        here = getattr(config, config.layers)
-        there = len({name[len(start) :].partition(".")[0] for name in state if name.startswith(start)})
-        if here != there:
-            raise FileFormatError(path, f"says that the model has {here} layers; there are tensors of {there}")
+        for count, start in cls.layer_names.items():
+            here = getattr(config, count)
+            there = len({name[len(start) :].partition(".")[0] for name in state if name.startswith(start)})
+            if here != there:
+                raise FileFormatError(path, f"says that {count} is {here}; there are tensors of {there} layers")
+
+
+class Sized(Pretrained):
+    """Base of models that are made from sizes: the arguments of a subclass are the fields of its `config_class`."""
+
+    def __init__(self, **sizes: Any) -> None:
+        super().__init__(self.config_class(**sizes))
+
+    @classmethod
+    def _of_config(cls, config: Config) -> Self:
+        return cls(**{field.name: getattr(config, field.name) for field in fields(config)})
 
 
 def _first_lines(error: Exception) -> str:

@@ -301,7 +301,7 @@ def without(name: str) -> Callable[[dict[str, Any]], object]:
     ("name", "change", "message"),
     [
         ("gpt2", {"model_type": "opt"}, "is of a model of type 'opt', not 'gpt2'"),
-        ("gpt2", {"n_layer": 3}, "says that the model has 3 layers; there are tensors of 2"),
+        ("gpt2", {"n_layer": 3}, "says that n_layer is 3; there are tensors of 2 layers"),
         ("gpt2", {"n_layer": 10**9}, "a model has at most 4096"),
         ("gpt2", {"n_embd": 20}, "does not fit its config.json: wte.weight: shape [50, 16], this module has [50, 20]"),
         ("gpt2", {"vocab_size": 2**31}, "vocab_size is 2147483648; a GPT2Config has it from 1 to 2147483647"),
