@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lazygrad.engine.counters import counters
+from lazygrad.errors import ArgumentError, fail
 from lazygrad.runtime.registry import available_devices, canonical, default_device, device, open_device, opened
 from lazygrad.settings import settings
 
@@ -72,8 +73,10 @@ def set_default_device(device: str | None) -> None:
 def set_float32_matmul_precision(precision: str) -> None:
     """Whether matrix units may round factors of float32 products to TF32, of operations written from now on.
 
-    "highest" (not at all, the default), "high" or "medium" (which is the same here).
+    "highest" (not at all, the default), "high" or "medium" (which is the same here). ArgumentError for anything else.
     """
+    if precision not in ("highest", "high", "medium"):
+        fail(ArgumentError, f"set_float32_matmul_precision: {precision!r} is none of highest, high and medium")
     settings.set(float32_matmul_precision="high" if precision == "medium" else precision)
 
 

@@ -43,10 +43,9 @@ class Converting(Creation):
         dtype: DTypeLike | None = None,
         device: str | None = None,
         requires_grad: bool = False,
-        pin_memory: bool = False,
     ) -> Self:
         """A new tensor of `data`: numbers, lists of them, an array, or another tensor, of which it is a copy without
-        gradients. `pin_memory` is accepted: what goes to a GPU passes through pinned memory as it is.
+        gradients.
 
         >>> Tensor.tensor([[1, 2], [3, 4]], dtype="float32", requires_grad=True).shape
         (2, 2)

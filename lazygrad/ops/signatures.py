@@ -20,7 +20,7 @@ from lazygrad.errors import ArgumentTypeError, fail
 from lazygrad.index.expr import Expr
 from lazygrad.ops.aliases import Member
 from lazygrad.ops.operands import describe, not_a_tensor
-from lazygrad.ops.spelling import spelling_of
+from lazygrad.ops.spelling import SPELLED, Spelling, spelling_of
 from lazygrad.ops.wrapping import standing_for
 
 C = TypeVar("C", bound=type)
@@ -211,17 +211,17 @@ def checked(function: F, kinds: bool = True, names: bool = True) -> F:
     >>> along(np.int64(4)), along(axis=1)
     (4, 1)
     """
-    signature = inspect.signature(function)
-    name, makes = function.__name__, function.__name__ == "__init__"
-    parameters = signature.parameters.values() if kinds else ()
-    in_order = [check_of(p, makes) for p in parameters if p.kind is not p.KEYWORD_ONLY]
-    places = [(i, check, check.types) for i, check in enumerate(in_order) if check is not None]
-    by_name = {p.name: check for p in parameters if (check := check_of(p, makes)) is not None}
-    spelling = spelling_of(signature) if names else None
-    if not by_name and spelling is None:
+    if not _has_looks(function, kinds, names):
         return function
+    name, makes = function.__name__, function.__name__ == "__init__"
+    spelling: Spelling | None = None
+    by_name: dict[str, Check] = {}
+    places: list[tuple[int, Check, frozenset[type]]] | None = None  # these three from the first call on
 
     def looked_at(*args: Any, **kwargs: Any) -> Any:
+        nonlocal spelling, by_name, places
+        if places is None:
+            spelling, by_name, places = _looks(function, kinds, names)
         if kwargs:
             if spelling is not None:
                 args = spelling.as_written(name, args, kwargs)
@@ -240,6 +240,28 @@ def checked(function: F, kinds: bool = True, names: bool = True) -> F:
     wrapper = (wraps if makes else standing_for)(function)(looked_at)
     setattr(wrapper, _MARK, True)  # which what is wrapped around it gets, too
     return wrapper  # type: ignore[return-value]
+
+
+def _has_looks(function: FunctionType, kinds: bool, names: bool) -> bool:
+    """Whether there may be anything to look at; asked of every function at import, and so without `inspect`."""
+    code = function.__code__
+    given = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+    if names and (code.co_flags & inspect.CO_VARARGS or not SPELLED.isdisjoint(given)):
+        return True
+    notes = function.__annotations__
+    return kinds and any(isinstance(text := notes[name], str) and _kinds_of(text) for name in notes if name != "return")
+
+
+def _looks(
+    function: Callable[..., Any], kinds: bool, names: bool
+) -> tuple[Spelling | None, dict[str, Check], list[tuple[int, Check, frozenset[type]]]]:
+    """The other names of a function's arguments, and what to look at, by name and by position."""
+    signature = inspect.signature(function)
+    parameters, makes = signature.parameters.values() if kinds else (), function.__name__ == "__init__"
+    in_order = [check_of(p, makes) for p in parameters if p.kind is not p.KEYWORD_ONLY]
+    places = [(i, check, check.types) for i, check in enumerate(in_order) if check is not None]
+    by_name = {p.name: check for p in parameters if (check := check_of(p, makes)) is not None}
+    return spelling_of(signature) if names else None, by_name, places
 
 
 def check_methods(cls: C, kinds: bool = True) -> C:

@@ -10,6 +10,8 @@ from lazygrad.errors import ArgumentError, fail
 _SPELLINGS = {"dim": "axis", "dims": "axis", "keepdim": "keepdims", "size": "shape"}  # PyTorch's, and others'
 _LAYOUT = {"layout", "pin_memory", "memory_format"}  # of new tensors in PyTorch; elements are in row-major order here
 
+SPELLED = frozenset(_SPELLINGS)  # names that have others, which `many` and `makes` below add to
+
 
 class Spelling(NamedTuple):
     """What a function takes besides the names of its signature."""

@@ -14,6 +14,7 @@ from lazygrad.errors import ArgumentError, fail
 
 _UNSPOKEN = (dtypes.float32, dtypes.int64, dtypes.bool)  # the dtypes that the values themselves tell
 INDENT = len("tensor(")
+MOST = 1000  # digits, elements and characters that can be asked for
 
 
 @dataclass
@@ -45,13 +46,20 @@ def set_printoptions(
         precision: digits behind the point.
         threshold: elements of a tensor from which on only `edgeitems` at the ends of its dimensions are shown.
         linewidth: characters of a line.
-        profile: where to start: "default", "short" or "full". ArgumentError for another name.
+        profile: where to start: "default", "short" or "full".
         sci_mode: whether numbers are written with an exponent.
+
+    ArgumentError for other profiles, and for numbers that no print has.
 
     >>> set_printoptions(precision=2); Tensor([1 / 3])
     tensor([0.33])
     >>> set_printoptions(profile="default")
     """
+    for name, value, least in (("precision", precision, 0), ("edgeitems", edgeitems, 0), ("linewidth", linewidth, 1)):
+        if value is not None and not least <= value <= MOST:
+            fail(ArgumentError, f"set_printoptions: {name} is {value}; it is between {least} and {MOST}")
+    if threshold is not None and not threshold >= 0:
+        fail(ArgumentError, f"set_printoptions: threshold is {threshold}; it is at least 0")
     if profile is not None:
         if profile not in _PROFILES:
             fail(ArgumentError, f"set_printoptions: profile is one of {', '.join(_PROFILES)}, not {profile!r}")

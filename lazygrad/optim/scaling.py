@@ -9,11 +9,13 @@ from lazygrad.dtype import dtypes
 from lazygrad.errors import ArgumentError, GradientError, fail
 from lazygrad.ops.functional import map_tensors
 from lazygrad.ops.mode import no_grad
+from lazygrad.ops.signatures import check_methods
 from lazygrad.optim.limits import check_finite
 from lazygrad.optim.optimizer import Optimizer
 from lazygrad.tensor import Tensor
 
 
+@check_methods
 class GradScaler:
     """Scales losses, and with them gradients, by a factor that falls where gradients overflow, and rises elsewhere.
 

@@ -97,7 +97,7 @@ def test_the_precision_of_products() -> None:
         for name, found in (("medium", "high"), ("high", "high"), ("highest", "highest")):
             lazygrad.set_float32_matmul_precision(name)
             assert lazygrad.get_float32_matmul_precision() == found
-        with pytest.raises(ValueError, match="highest or high"):
+        with pytest.raises(ArgumentError, match="none of highest, high"):
             lazygrad.set_float32_matmul_precision("low")
     finally:
         settings.set(float32_matmul_precision=None)

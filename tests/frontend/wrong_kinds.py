@@ -85,6 +85,7 @@ RIGHT = {  # what "Any" stands for there
     *((name, label) for name in ("index_put", "index_put_") for label in (*NUMBERS, "[[1]]")),
     *((name, label) for name in ("lu_unpack", "combinations") for label in ("tensor", "float tensor")),
     ("constant_pad_nd", "None"),
+    *((name, "None") for name in ("Sequential", "TransformerDecoder", "TransformerEncoder")),  # a place for a module
     *(("from_dlpack", label) for label in ("torch", "tensor", "float tensor")),
     ("as_tensor", "b'a'"),
     ("tensor", "b'a'"),  # bytes are the elements, as in Tensor(b"...")
@@ -235,6 +236,7 @@ def mask() -> Tensor:
 
 FILE = "state.safetensors"  # in the folder where tests run, which is a temporary one
 GIVEN: dict[str, Callable[[], Any]] = {
+    "precision": lambda: "high",
     "dim": lambda: 0, "other": matrix, "target": matrix, "value": lambda: 1.0, "index": integers, "src": lambda: 1.0,
     "mask": mask, "condition": mask, "start": lambda: 0, "end": lambda: 2, "length": lambda: 2, "chunks": lambda: 2,
     "split_size": lambda: 2, "repeats": lambda: 2, "source": lambda: 0, "destination": lambda: 1, "steps": lambda: 3,
@@ -308,7 +310,7 @@ NO_FUNCTIONS = {  # classes to derive from, modes, and what readers and optimize
     "Buffer", "Device", "Function", "Group", "Identity", "LRScheduler", "Module", "Optimizer", "Parameter", "RNNBase",
     "RNNCellBase", "UninitializedBuffer", "UninitializedParameter", "LinearCrossEntropyOptions", "StoredArray",
     "dtypes", "LoadResult", "atomic_write", "enable_grad", "inference_mode", "no_grad", "set_grad_enabled",
-    "stored_array", "write_arrays",
+    "stored_array", "write_arrays", "write_weights", "Size",
 }  # fmt: skip
 SPELLINGS = {"trapz"}  # of functions that are methods
 LEFT_OUT = {"explain", "schedule"}  # texts
