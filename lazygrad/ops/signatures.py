@@ -211,7 +211,7 @@ def checked(function: F, kinds: bool = True, names: bool = True) -> F:
     >>> along(np.int64(4)), along(axis=1)
     (4, 1)
     """
-    if not _has_looks(function, kinds, names):
+    if not _has_looks(function, kinds, names):  # type: ignore[arg-type]  # as what is wrapped: a function
         return function
     name, makes = function.__name__, function.__name__ == "__init__"
     spelling: Spelling | None = None

@@ -371,4 +371,5 @@ def of_module_functions() -> dict[str, Callable[..., Any]]:
     found["Linear.load_state_dict"] = nn.Linear(4, 2).load_state_dict
     found["SGD.load_state_dict"] = optimizer().load_state_dict
     found["variable"] = lazygrad.Variable("n", 0, 1 << 30).bind
-    return {n: f for n, f in found.items() if n not in NO_FUNCTIONS and not hasattr(Tensor, n) and n not in SPELLINGS}
+    functions = {n: f for n, f in found.items() if n not in NO_FUNCTIONS and not hasattr(Tensor, n)}
+    return {n: f for n, f in functions.items() if n not in SPELLINGS and not n.endswith("Tensor")}  # as Tensor itself
