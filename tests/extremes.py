@@ -158,10 +158,6 @@ _ROUNDED_QUOTIENT = (
     lambda a, b: np.isfinite(a) & (b != 0) & (np.abs(a / b) > 1e6),
     "the gradient by the divisor is (remainder - a) / b, exact; PyTorch rounds a / b before it takes the whole part",
 )
-_NO_REMAINDER = (
-    lambda a, b: _ROUNDED_QUOTIENT[0](a, b) | np.isinf(a),
-    f"{_ROUNDED_QUOTIENT[1]}; of infinity, whose remainder is nan, it is -a / b here and in PyTorch's fmod",
-)
 _SUBNORMAL_DIVISOR = (lambda a, b: (a == 0) & (np.abs(b) < 1e-38), "1 / b overflows on the way to a / b**2")
 BINARY: dict[str, Row] = {
     "add": Row(lambda a, b: a + b, exact=True),
@@ -170,8 +166,8 @@ BINARY: dict[str, Row] = {
     "div": Row(lambda a, b: a / b, slopes_differ=_SUBNORMAL_DIVISOR),
     "div_trunc": Row(lambda a, b: a.div(b, rounding_mode="trunc"), exact=True),
     "floor_divide": Row(_floored, exact=True),
-    "remainder": Row(lambda a, b: a % b, slopes_differ=_NO_REMAINDER),
-    "fmod": Row(lambda a, b: a.fmod(b), slopes_differ=_ROUNDED_QUOTIENT),
+    "remainder": Row(lambda a, b: a % b, slopes_differ=_ROUNDED_QUOTIENT),
+    "fmod": Row(lambda a, b: a.fmod(b)),
     "pow": Row(lambda a, b: a**b),
     "div_floor": Row(lambda a, b: a.div(b, rounding_mode="floor"), exact=True),
     "lerp_to": Row(lambda a, b: a.lerp(b, 0.25)),

@@ -137,14 +137,13 @@ def _div_right(n: Node, g: Node) -> Node:
 
 
 def _mod_right(n: Node, g: Node) -> Node:
-    """-floor(a/b), which is (n - a) / b; but where n is infinite, b is and has the other sign, so that it is 1.
+    """-floor(a/b), which is (n - a) / b; but where n is infinite, so is b, of the other sign than a, and it is 1.
 
-    Where n is nan because a is infinite or b is 0, a/b is what its floor is.
+    Where b is 0, a/b is what its floor is.
     """
     a, b = n.src
-    finite = alu(Op.NE, alu(Op.MAX, n, scaled(n, -1)), filled_like(n, math.inf))
-    whole = alu(Op.DIV, where(alu(Op.NE, n, n), scaled(a, -1), sub(n, a)), b)
-    return mul(g, where(finite, whole, filled_like(n, 1)))
+    whole = alu(Op.DIV, where(alu(Op.NE, b, filled_like(b, 0)), sub(n, a), scaled(a, -1)), b)
+    return mul(g, where(alu(Op.NE, n, b), whole, filled_like(n, 1)))
 
 
 def _max_share(mine: Node, other: Node, g: Node) -> Node:

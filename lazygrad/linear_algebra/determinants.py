@@ -63,6 +63,8 @@ def det(A: T) -> T:
     -2.0
     """
     check_matrices("det", A, square=True)
+    if A.shape[-1] == 1:
+        return A.squeeze(-1).squeeze(-1)
     return _Det.apply(A)[0]  # type: ignore[no-any-return]
 
 
@@ -71,7 +73,7 @@ class _SlogDet(Function):
 
     @staticmethod
     def forward(ctx: Any, A: Any) -> Any:
-        sign, size = on_host("slogdet", lambda a: tuple(map(np.asarray, np.linalg.slogdet(a))), A)
+        sign, size = on_host("slogdet", _slogdet, A)
         ctx.save_for_backward(A)
         ctx.mark_non_differentiable(sign)
         return sign, size
@@ -79,7 +81,14 @@ class _SlogDet(Function):
     @staticmethod
     def backward(ctx: Any, _: Any, g: Any) -> Any:
         (A,) = ctx.saved_tensors
+        if A.shape[-1] == 1:  # also where it is 0
+            return A.reciprocal() * g.unsqueeze(-1).unsqueeze(-1)
         return solve_ex(A.mT, eye_like(A)).result * g.unsqueeze(-1).unsqueeze(-1)
+
+
+def _slogdet(A: Array) -> tuple[Array, Array]:
+    sign, size = np.linalg.slogdet(A)
+    return np.where(np.isnan(size), 0, sign).astype(A.dtype), np.asarray(size)
 
 
 def slogdet(A: T) -> SlogDet:

@@ -11,6 +11,9 @@ from typing import Any
 from lazygrad.engine.run import read
 from lazygrad.errors import ArgumentError, ShapeError
 from lazygrad.index.expr import dim_product
+from lazygrad.ir.build import filled_like
+from lazygrad.ir.call import FLAT
+from lazygrad.ir.node import call
 from lazygrad.linear_algebra.host import T, check_floats, check_matrices, eye_like
 from lazygrad.linear_algebra.solving import inv, solve
 from lazygrad.linear_algebra.triangles import solve_triangular
@@ -34,7 +37,7 @@ def matrix_power(A: T, n: int) -> T:
     if isinstance(n, bool) or not isinstance(n, int):
         fail(ArgumentError, f"matrix_power: {n!r} is no integer")
     if n == 0:
-        return A * 0 + eye_like(A)
+        return A._out(call(eye_like(A).expand(A.shape)._in(), (A._in(),), FLAT, 0))
     square = inv(A) if n < 0 else A
     result, left = None, abs(n)
     while left:
@@ -63,9 +66,10 @@ def matrix_exp(A: T) -> T:
     check_matrices("matrix_exp", A, square=True)
     if 0 in A.shape:
         return A._apart()
-    norm = A.detach().abs().sum(-2).amax()
+    norms = A.detach().abs().sum(-2)
+    norm = norms.isfinite()._choose(norms, 0.0).amax()  # matrices with inf and nan say nothing about the others
     largest = float(read(norm.node, norm.device))
-    squarings = max(0, math.ceil(math.log2(largest / _NORM[A.dtype.itemsize]))) if 0 < largest < math.inf else 0
+    squarings = max(0, math.ceil(math.log2(largest / _NORM[A.dtype.itemsize]))) if largest else 0
     X = A * 2.0**-squarings
     powers = [eye_like(A), X, X.matmul(X)]
     powers += [powers[2].matmul(X), powers[2].matmul(powers[2])]
@@ -130,7 +134,7 @@ def vander(x: T, *, N: int | None = None) -> T:
     if isinstance(count, int) and count <= 1 and N is not None:
         fail(ArgumentError, f"vander: N is {N}; it must be greater than 1")
     base: Any = x.unsqueeze(-1) if x.dtype.is_float else x.unsqueeze(-1).cast("int64")
-    ones = base * 0 + 1
+    ones = base._new(filled_like(base.node, 1))
     return cat([ones, base.expand(*x.shape, count - 1).cumprod(-1)], -1)  # type: ignore[no-any-return]
 
 

@@ -57,9 +57,9 @@ class Activation(Functions):
 
     def _bent(self, alpha: float, rate: float = 1.0) -> Self:
         """The element where it is positive, else alpha * (exp(rate * element) - 1)."""
-        bent = self <= 0
-        below = bent._choose(self, 0.0)
-        return bent._choose((below if rate == 1 else below * rate).expm1() * alpha, self)
+        straight = self > 0
+        below = straight._choose(0.0, self)
+        return straight._choose(self, (below if rate == 1 else below * rate).expm1() * alpha)
 
     @in_float
     def celu(self, alpha: float = 1.0) -> Self:
@@ -172,7 +172,8 @@ class Activation(Functions):
         >>> Tensor([0.5, -2.0]).hardshrink().tolist()
         [0.0, -2.0]
         """
-        return ((self >= -lambd) & (self <= lambd))._choose(0.0, self).cast(self.dtype)
+        outside = (self > lambd) | (self < -lambd)
+        return outside._choose(self, self.isnan()._choose(self.detach(), 0.0)).cast(self.dtype)
 
     def softshrink(self, lambd: float = 0.5) -> Self:
         """The element moved towards 0 by `lambd`, and 0 where it would pass it. ArgumentError for a negative `lambd`.
@@ -182,7 +183,7 @@ class Activation(Functions):
         """
         if lambd < 0:
             fail(ArgumentError, f"softshrink: lambd is {lambd}; it must not be negative")
-        inside = self.isnan()._choose(self, 0.0)
+        inside = self.isnan()._choose(self.detach(), 0.0)
         return (self > lambd)._choose(self - lambd, (self < -lambd)._choose(self + lambd, inside))
 
     def threshold(self, threshold: float, value: float) -> Self:
@@ -200,7 +201,7 @@ class Activation(Functions):
         >>> Tensor([-3.0, 0.0, 1.5]).hardsigmoid().tolist()
         [0.0, 0.5, 0.75]
         """
-        return (self._without_slope_at_nan() + 3).hardtanh(0, 6) / 6
+        return (self + 3).hardtanh(0, 6) / 6
 
     @in_float
     def hardswish(self) -> Self:
@@ -209,7 +210,7 @@ class Activation(Functions):
         >>> Tensor([-3.0, 1.0, 4.0]).hardswish()
         tensor([-0.0000, 0.6667, 4.0000])
         """
-        low, high = self <= -3, (self < 3).logical_not()
+        low, high = self <= -3, self >= 3
         bent = (low | high)._choose(0.0, self)
         return low._choose(self.detach() * 0, high._choose(self, bent * (bent + 3) / 6))
 
@@ -230,7 +231,8 @@ class Activation(Functions):
             fail(DTypeError, f"prelu: {self.dtype} and weights of {weight.dtype}; cast one of them")
         slope = self._beside(weight)
         places = tuple(-1 if i == 1 else 1 for i in range(self.ndim))
-        return (self > 0)._choose(self, self * slope.reshape(places if self.ndim > 1 else ()))  # type: ignore[attr-defined]
+        slope = slope.reshape(places if self.ndim > 1 else ())  # type: ignore[attr-defined]
+        return self * (self > 0)._choose(1.0, slope)  # so that the weight, also nan, has no part in positive elements
 
     def hardtanh(self, min_val: float = -1.0, max_val: float = 1.0) -> Self:
         """Elements below `min_val` become it, those above `max_val` become that; at both the gradient is 0 already.
@@ -242,4 +244,5 @@ class Activation(Functions):
             fail(ArgumentError, f"hardtanh: min_val {min_val} is greater than max_val {max_val}")
         if self.dtype.is_int:
             min_val, max_val = int(min_val), int(max_val)
-        return (self <= min_val)._choose(min_val, (self >= max_val)._choose(max_val, self))
+        inner = self._without_slope_at_nan()
+        return (self <= min_val)._choose(min_val, (self >= max_val)._choose(max_val, inner))

@@ -6,8 +6,6 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from lazygrad.dtype import dtypes
 from lazygrad.errors import ArgumentError, DTypeError, ShapeError
 from lazygrad.ir.build import positions
@@ -60,8 +58,8 @@ class AdaptivePools(Pooling):
         for axis, have, size in zip(range(self.ndim - n, self.ndim), here, sizes):
             if size != have:
                 places, lengths = even_windows(have, size)
-                inside = np.arange(places.shape[1]) < lengths[:, None]
-                x = mixed(x, axis, places, inside / lengths[:, None])
+                same = (places[:, :, None] == places[:, None, :]).sum(2)  # a last element that is repeated is shared
+                x = mixed(x, axis, places, 1 / (same * lengths[:, None]))
         return x
 
     def _adaptive_max(self, n: int, output_size: Wanted, return_indices: bool) -> Any:

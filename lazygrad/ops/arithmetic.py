@@ -13,7 +13,7 @@ from lazygrad.ir.op import Op
 from lazygrad.ops.core import Core, Operand, fail, promote_shaped
 from lazygrad.ops.fitting import RangeError, fitting
 from lazygrad.ops.precision import in_float
-from lazygrad.ops.quotient import floor_quotient, truncated_quotient, truncated_remainder
+from lazygrad.ops.quotient import floor_quotient, fmod, truncated_quotient
 from lazygrad.ops.rounding import Rounding
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ class Arithmetic(Rounding):
         [1.0, -1.0]
         """
         a, b = self._pair("fmod", other)
-        return self._out(truncated_remainder(a, b), *((other,) if isinstance(other, Core) else ()))
+        return self._out(fmod(a, b), *((other,) if isinstance(other, Core) else ()))
 
     def pow(self, exponent: Operand) -> Self:
         """self ** exponent. Integers stay integers; a negative integer exponent as a scalar raises DTypeError.

@@ -179,7 +179,8 @@ class DistanceLoss(Reduce):
     ) -> Self:
         """Minus the log of the probability that this tensor, in [0, 1], gives to targets in [0, 1].
 
-        As in PyTorch logarithms are at least -100, and the gradient is (self - target) / max(self * (1 - self), 1e-12).
+        As in PyTorch logarithms are at least -100, and the gradient is (self - target) / max(self * (1 - self), 1e-12);
+        that by the target is of the logarithms as they are.
         `weight` broadcasts over the losses.
 
         >>> Tensor([0.5]).binary_cross_entropy(Tensor([1.0]))
@@ -190,8 +191,8 @@ class DistanceLoss(Reduce):
         self._distance(what, target)
         x = self.cast(dtypes.float32) if self.dtype.is_half else self
         wanted = x._beside(target).cast(x.dtype)
-        yes, no = x.log().clamp(min=-100), (-x).log1p().clamp(min=-100)
-        loss = -(wanted * yes + (1 - wanted) * no)
+        yes, no = x.log(), (-x).log1p()
+        loss = -(wanted * yes.clamp(min=-100) + (1 - wanted) * no.clamp(min=-100))
         inputs = (x._in(), wanted._in(), (no - yes)._in())
         loss = x._out(call(loss._in(), inputs, _CROSS_ENTROPY_OF_BITS, 0), wanted)
         return loss._scaled(what, weight)._reduced(what, reduction).cast(self.dtype)

@@ -169,7 +169,7 @@ class Floats(Functions):
         return self.sign()
 
     def heaviside(self, values: Core) -> Self:
-        """0 where the element is negative, `values` where it is 0, else 1 (also for nan). There is no gradient.
+        """0 where the element is negative, `values` where it is 0, else 1 (0 for nan). There is no gradient.
 
         DTypeError where both have different dtypes.
 
@@ -180,7 +180,7 @@ class Floats(Functions):
         if values.dtype is not self.dtype:
             fail(DTypeError, f"heaviside: {self.dtype} and values of {values.dtype}; cast one of them")
         x, at_zero = (t.detach() for t in together("heaviside", self, values))
-        return x.eq(0)._choose(at_zero, (x < 0).logical_not().cast(x.dtype))
+        return x.eq(0)._choose(at_zero, (x > 0).cast(x.dtype))
 
     @in_float
     def deg2rad(self) -> Self:

@@ -14,9 +14,13 @@ from lazygrad.ir.call import FLAT
 from lazygrad.ir.node import call
 from lazygrad.ir.op import Op
 from lazygrad.ops.arithmetic import Arithmetic
+from lazygrad.ops.broadcast import broadcast_to
 from lazygrad.ops.core import Core, Operand, fail, scalar
 from lazygrad.ops.fitting import RangeError, fitting
+from lazygrad.ops.limits import Limits
 from lazygrad.ops.precision import in_float
+from lazygrad.ops.promotion import together
+from lazygrad.ops.slopes import slopes
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -205,20 +209,27 @@ class Functions(Arithmetic):
         """
         if min is None and max is None:
             fail(ArgumentError, "clamp: neither min nor max is given; one of them at least is needed")
-        result = self._without_slope_at_nan()
-        if min is not None and not self._always("ge", min):
-            low = self._beside(min)._without_slope_at_nan()
+        low = None if min is None or self._always("ge", min) else self._beside(min)
+        high = None if max is None or self._always("le", max) else self._beside(max)
+        by_limits = any(isinstance(x, Core) and x._requires for x in (min, max))
+        result = self if by_limits else self._without_slope_at_nan()
+        if low is not None:
             result = (result < low)._or_nan(min, low)._choose(low, result)
-        if max is not None and not self._always("le", max):
-            high = self._beside(max)._without_slope_at_nan()
+        if high is not None:
             result = (high < result)._or_nan(max, high)._choose(high, result)
-        return result
+        return result._slopes_within(self, low, high) if by_limits and result.dtype.is_float else result
+
+    def _slopes_within(self, x: Self, low: Self | None, high: Self | None) -> Self:
+        """These elements of `x` within limits, of which some have a gradient."""
+        given = [t for t in (x, low, high) if t is not None]
+        inputs = tuple(broadcast_to(t.cast(self.dtype)._in(), self.shape) for t in given)
+        return self._out(call(self._in(), inputs, Limits(low is not None, high is not None), 0), *given)
 
     def _without_slope_at_nan(self) -> Self:
         """This tensor, whose gradient stops where it is nan."""
         return self.isnan()._choose(self.detach(), self) if self._requires else self
 
-    def _or_nan(self, given: Operand, limit: Self) -> Self:
+    def _or_nan(self, given: Operand | None, limit: Self) -> Self:
         """This condition, or that `limit`, the tensor of what was `given`, is nan: numbers are looked at here."""
         known = not isinstance(given, Core) and given == given
         return self if known or not limit.dtype.is_float else self | limit.isnan()
@@ -243,7 +254,7 @@ class Functions(Arithmetic):
         return self.clamp(min, max)
 
     def lerp(self, end: Operand, weight: Operand) -> Self:
-        """self + weight * (end - self).
+        """self + weight * (end - self), from `end` backwards where the weight is 1/2 or more: both ends are exact.
 
         >>> Tensor([0.0, 10.0]).lerp(Tensor([10.0, 20.0]), 0.5).tolist()
         [5.0, 15.0]
@@ -251,7 +262,17 @@ class Functions(Arithmetic):
         last = self._beside(end)
         if self.dtype.is_half and last.dtype is self.dtype:
             return self.cast(dtypes.float32).lerp(last.cast(dtypes.float32), weight).cast(self.dtype)
-        return self + (last - self) * weight
+        if isinstance(weight, (int, float)):
+            distance = last - self
+            near = abs(weight) < 0.5
+            return self + distance * weight if near else last - distance * (1 - weight)
+        x, last, share = together("lerp", self, last, weight)
+        return x._between(last, share)
+
+    @slopes(lambda a, b, share: 1 - share, lambda a, b, share: share, lambda a, b, share: b - a)
+    def _between(self, other: Self, share: Self) -> Self:
+        distance = other - self
+        return (share.abs() < 0.5)._choose(self + distance * share, other - distance * (1 - share))
 
 
 _LOG2_E = math.log2(math.e)

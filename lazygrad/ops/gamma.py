@@ -129,6 +129,7 @@ class Gamma(Normal):
         cotangent = cosine / sine
         mirrored = value * (-1) ** n - polynomial(cotangent, _cotangent(n))
         pole = self.eq(self.round()) & negative
+        pole = pole & self.isfinite() if n == 1 else pole  # at -inf as PyTorch's
         return pole._choose((-1) ** (n + 1) * math.inf, negative._choose(mirrored, value))
 
     def _hurwitz(self, s: int) -> Self:

@@ -139,7 +139,7 @@ class IncompleteGamma(Gamma):
         above = negative._choose(rest, q)._sum_of_powers(self)
         result = negative._choose(above + odd._choose(-mirrored, mirrored), above)
         result = (negative & self.ne(self.floor()))._choose(math.nan, result)
-        result = ((q <= 0) & rest.eq(0))._choose(math.inf, result)
+        result = ((q <= 0) & (rest.eq(0) | q.isinf() | self.isinf()))._choose(math.inf, result)
         return self.eq(1)._choose(math.inf, (self < 1)._choose(math.nan, result))
 
     def _sum_of_powers(self, s: Self) -> Self:
@@ -154,7 +154,7 @@ class IncompleteGamma(Gamma):
         for k, b in enumerate(BERNOULLI, 1):
             total = total + last * factor * float(b / math.factorial(2 * k))
             factor = factor * (s + (2 * k - 1)) * (s + 2 * k) * square
-        return total
+        return (s.isinf() & (self <= 1))._choose(self.pow(-s), total)
 
 
 @functools.cache

@@ -100,7 +100,7 @@ class Logarithms(Functions):
         """
         if eps is None:
             return self._logit()
-        x = self if self.dtype.is_float else self.float()  # type: ignore[attr-defined]
+        x = self._without_slope_at_nan() if self.dtype.is_float else self.float()  # type: ignore[attr-defined]
         high = 1 - eps
         return (x < eps)._choose(eps, (x > high)._choose(high, x)).cast(x.dtype)._logit()
 

@@ -12,7 +12,7 @@ from lazygrad.index.expr import Expr, as_dim, dim_product
 from lazygrad.index.variable import variables
 from lazygrad.ir.build import add, filled_like, mul, positions, put_back, size_value
 from lazygrad.ir.call import UserFunction
-from lazygrad.ir.node import Node, alu, const, flip, reduce, reshape, where
+from lazygrad.ir.node import Node, alu, const, flip, gather, reduce, reshape, scatter, where
 from lazygrad.ir.op import Combine, Op
 from lazygrad.ir.signature import Shape, index_dtype
 from lazygrad.ops.compare import equal
@@ -55,6 +55,32 @@ class Extreme(UserFunction):
             ties = reduce(where(found, filled_like(x, 1), filled_like(x, 0)), Combine.ADD, self.axes)
             g = alu(Op.DIV, g, reshape(ties, g.shape))
         return where(found, put_back(g, self.axes, x.shape), filled_like(x, 0)), None
+
+
+@dataclass(frozen=True)
+class PlacedExtreme(UserFunction):
+    """The largest or smallest of an element and of all updates at its place along `axis`.
+
+    Its inputs are the elements, the updates, that extreme, and the places. Of equal ones all share the gradient, the
+    element also where it is not one of them (`with_base`): its part is lost then, as in PyTorch. An extreme of nan
+    equals nothing, so that its gradients are nan.
+    """
+
+    axis: int
+    with_base: bool
+    name = "placed_extreme"
+
+    def gradients(self, inputs: Sequence[Node], by_outputs: Mapping[int, Node]) -> Sequence[Node | None]:
+        """By the elements and by the updates."""
+        base, updates, extreme, places = inputs
+        hit = where(equal(base, extreme), filled_like(base, 1), filled_like(base, 0))
+        equals = equal(updates, gather(extreme, places, self.axis))
+        hits = where(equals, filled_like(updates, 1), filled_like(updates, 0))
+        share = alu(Op.DIV, by_outputs[0], scatter(hit, places, hits, self.axis, Combine.ADD))
+        by_base = mul(hit, share)
+        if not self.with_base:
+            by_base = scatter(by_base, places, filled_like(updates, 0), self.axis, Combine.SET)
+        return by_base, mul(hits, gather(share, places, self.axis)), None, None
 
 
 def _places_left(x: Node, axes: tuple[int, ...]) -> Node:

@@ -5,9 +5,11 @@ A degree that is a tensor is looked at now, for the largest one: as many steps o
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from lazygrad.ir.build import filled_like
 from lazygrad.ops.arguments import steps
 from lazygrad.ops.bessel import Bessel
 from lazygrad.ops.core import Core, Operand, scalar
@@ -40,7 +42,8 @@ def _chebyshev(x: Any, last: Any, before: Any, k: int) -> Any:
 
 
 class Orthogonal(Bessel):
-    """`x.legendre_polynomial_p(n)`: of degree n, a number or a tensor that broadcasts; 0 for negative degrees."""
+    """`x.legendre_polynomial_p(n)`: of degree n, a number or a tensor that broadcasts; 0 for degrees that are
+    negative or not finite."""
 
     __slots__ = ()
 
@@ -48,9 +51,12 @@ class Orthogonal(Bessel):
         """The polynomial after 1 and `first(x)`."""
         kind = result_type(what, self, n)
         x = self.cast(kind if kind.is_float else "float32")
-        known = steps(what, "n", n._largest() if isinstance(n, Core) else scalar(what, n))  # type: ignore[attr-defined]
+        highest = n._largest() if isinstance(n, Core) else scalar(what, n)  # type: ignore[attr-defined]
+        known = steps(what, "n", highest) if math.isfinite(highest) else -1
         degree: Self = x._beside(n if isinstance(n, Core) else known).detach().trunc()
-        before = x * 0 + 1
+        if isinstance(n, Core) and degree.dtype.is_float:
+            degree = degree.isfinite()._choose(degree, -1)
+        before = x._new(filled_like(x.node, 1))  # also of nan
         last = first(x)
         result = (degree < 0)._choose(0.0, degree.eq(0)._choose(before, last))
         for k in range(1, known):
@@ -59,7 +65,9 @@ class Orthogonal(Bessel):
         return result.cast(x.dtype)
 
     def _largest(self) -> float:
-        return float(self.detach().amax().item()) if 0 not in self.shape else 0  # type: ignore[attr-defined]
+        x: Any = self.detach()
+        x = x.isfinite()._choose(x, -1) if x.dtype.is_float else x
+        return float(x.amax().item()) if 0 not in self.shape else 0
 
     def _doubled(self, what: str, n: Operand) -> Self:
         """2 * self - 1, which moves [0, 1] to [-1, 1]."""

@@ -215,7 +215,10 @@ class Prefixes(Order):
         if n == 2:
             return cat(ends, axis)
         (s1, s0), (h1, h0) = slope._ends(axis), steps._ends(axis)
-        inner = (s0 * h1 + s1 * h0) / (h0 + h1)
+        if isinstance(spacing, Core) and spacing.ndim:
+            inner = (s0 * h1 + s1 * h0) / (h0 + h1)
+        else:  # evenly apart: the element between has no part in it
+            inner = (self.narrow(axis, 2, n - 2) - self.narrow(axis, 0, n - 2)) / (h0 + h1)
         if edge_order == 2:  # the parabola through three places, at the outer one
             bend = (s1 - s0) / (h0 + h1)
             ends[0] = (s0 - bend * h0).narrow(axis, 0, 1)

@@ -6,9 +6,12 @@ integer (1 // 0.1 is 9). Integers divided by 0 give 0.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 from lazygrad.dtype import dtypes
-from lazygrad.ir.build import add, scaled, sub
-from lazygrad.ir.node import Node, cast, const, detach, node, where
+from lazygrad.ir.build import add, mul, scaled, sub
+from lazygrad.ir.call import UserFunction
+from lazygrad.ir.node import Node, call, cast, const, detach, node, where
 from lazygrad.ir.op import Op
 from lazygrad.ops.compare import equal
 from lazygrad.ops.rounding import floor
@@ -37,6 +40,26 @@ def truncated_remainder(x: Node, y: Node) -> Node:
         return where(negative, scaled(rest, -1), rest)
     rest = node(Op.MOD, (x, y))
     return where(_differs_in_sign(rest, x), sub(rest, y), rest) if x.dtype.kind == "int" else rest
+
+
+class _TruncatedRemainder(UserFunction):
+    """The gradients of `fmod`."""
+
+    name = "fmod"
+
+    def gradients(self, inputs: Sequence[Node], by_outputs: Mapping[int, Node]) -> Sequence[Node | None]:
+        """Those of x - trunc(x / y) * y, whose quotient is flat."""
+        g, quotient = by_outputs[0], truncated_quotient(*inputs)
+        return g, mul(g, scaled(quotient, -1))
+
+
+_TRUNCATED_REMAINDER = _TruncatedRemainder()
+
+
+def fmod(x: Node, y: Node) -> Node:
+    """`truncated_remainder`, whose slope by y is that of the quotient rounded towards 0."""
+    rest = truncated_remainder(x, y)
+    return call(rest, (x, y), _TRUNCATED_REMAINDER, 0) if rest.dtype.is_float else rest
 
 
 def floor_quotient(x: Node, y: Node) -> Node:

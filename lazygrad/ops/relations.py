@@ -61,9 +61,11 @@ class Relations(Statistics, Matmul, Joining):
             fail(ArgumentError, f"{what}: distances of order {p}; it is 0 or more")
 
     def _length(self, p: float) -> Self:
-        """The norm of order `p` of the last dimension; 0 where that is empty."""
+        """The norm of order `p` of the last dimension; 0 where that is empty. Nan is no element that differs from 0."""
         if self.shape[-1] == 0:
             return self.sum(-1)
+        if p == 0:
+            return self.isnan()._choose(self.detach(), self.ne(0).cast(self.dtype)).sum(-1)
         return self.norm(p, -1)
 
     def pdist(self, p: float = 2) -> Self:
@@ -116,8 +118,11 @@ class Relations(Statistics, Matmul, Joining):
             fail(
                 ArgumentError, f"renorm: order {p} and maxnorm {maxnorm} of shape {list(self.shape)}: order > 0, 2 dims"
             )
-        norm = self.norm(p, [i for i in range(self.ndim) if i != axis], keepdim=True)
+        others = [i for i in range(self.ndim) if i != axis]
+        norm = self.norm(p, others, keepdim=True)
         long = norm > maxnorm
+        if self._requires:  # the norm of a slice that stays as it is has no gradient, not even 0 times nan
+            norm = long._choose(self, self.detach()).norm(p, others, keepdim=True)
         return self * long._choose(long._choose(norm + _NO_ZERO, 1.0).reciprocal() * maxnorm, 1.0)
 
     def cov(self, *, correction: int = 1, fweights: Core | None = None, aweights: Core | None = None) -> Self:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from lazygrad.dtype import dtypes
+from lazygrad.dtype import Scalar, dtypes
 from lazygrad.errors import ArgumentError, DTypeError, ShapeError
 from lazygrad.ir import node as graph
 from lazygrad.ir.build import positions
@@ -15,6 +15,7 @@ from lazygrad.ops.broadcast import broadcast_to
 from lazygrad.ops.core import Core, Operand, fail
 from lazygrad.ops.inside import from_the_end, inside
 from lazygrad.ops.joining import Joining
+from lazygrad.ops.minmax import PlacedExtreme
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -103,15 +104,12 @@ class Scattering(Joining):
         """`updates` at `places`, which have one shape, combined by `reduce` ("set": the later stays)."""
         if places.ndim == 0 and self.ndim == 1:
             places, updates = graph.reshape(places, (1,)), updates.reshape(1)
-        combine = {"set": Combine.SET, "amax": Combine.MAX, "amin": Combine.MAX}.get(reduce, Combine.ADD)
-        if reduce == "amin":
-            reversed_ = self._reversed()._scattered(axis, places, updates._reversed(), "amax", include_self)
-            return reversed_._reversed()
+        combine = Combine.SET if reduce == "set" else Combine.ADD
+        if reduce in ("amax", "amin"):
+            return self._placed_extreme(axis, places, updates, reduce == "amin", include_self)
         base = self
         if not include_self:
-            identity = {"prod": 1, "amax": self.dtype.min}.get(reduce, 0)
-            blank = self._new(const(identity, self.dtype, places.shape))
-            base = self._out(graph.scatter(self._in(), places, blank.node, axis, Combine.SET))
+            base = self._blank(axis, places, 1 if reduce == "prod" else 0)
         if reduce == "prod":
             return base._multiplied(axis, places, updates)
         value = base._out(graph.scatter(base._in(), places, updates._in(), axis, combine), updates)
@@ -123,6 +121,22 @@ class Scattering(Joining):
         own = own if include_self else graph.scatter(own, places, zeros, axis, Combine.SET)
         count = self._new(graph.scatter(own, places, ones, axis, Combine.ADD))
         return (value.floor_divide(count) if kind is dtypes.int64 else value / count).cast(self.dtype)
+
+    def _blank(self, axis: int, places: Node, identity: Scalar) -> Self:
+        """With `identity` at `places`."""
+        blank = const(identity, self.dtype, places.shape)
+        return self._out(graph.scatter(self._in(), places, blank, axis, Combine.SET))
+
+    def _placed_extreme(self, axis: int, places: Node, updates: Self, least: bool, include_self: bool) -> Self:
+        """With the largest, or the `least`, of all `updates` at each of their `places`."""
+        given = [t._reversed() if least else t for t in (self.detach(), updates.detach())]
+        base = given[0] if include_self else given[0]._blank(axis, places, self.dtype.min)
+        largest = base._out(graph.scatter(base._in(), places, given[1]._in(), axis, Combine.MAX))
+        value = (largest._reversed() if least else largest)._in()
+        if not self.dtype.is_float:
+            return self._new(value)
+        inputs = (self._in(), updates._in(), value, places)
+        return self._out(graph.call(value, inputs, PlacedExtreme(axis, include_self), 0), updates)
 
     def _multiplied(self, axis: int, places: Node, updates: Self) -> Self:
         """With the product of all `updates` at each of their `places`."""

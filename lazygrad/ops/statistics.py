@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from lazygrad.dtype import DTypeLike, dtypes
 from lazygrad.errors import ArgumentError, ShapeError
 from lazygrad.index.expr import as_dim, maximum
@@ -229,6 +231,7 @@ class Statistics(Reduce):
             return result.cast(self.dtype) if self.dtype.is_float else result
         axes = self._axes(dim)
         largest = self.detach()._reduce(Combine.MAX, axes, keepdim=True)
-        largest = largest.isinf()._choose(0.0, largest)  # inf - inf would be nan
+        finite = float(np.finfo(self.dtype.storage).max)  # inf - inf would be nan
+        largest = largest.isinf()._choose((largest > 0)._choose(self._beside(finite), -finite), largest)
         total = (self - largest).exp().sum(axes, keepdim=True).log() + largest
         return total if keepdim else total._without(axes)

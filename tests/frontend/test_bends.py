@@ -96,7 +96,7 @@ def test_infinite_logits_cost_what_they_should() -> None:
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_cross_entropy_at_certain_probabilities(device: str, dtype: str) -> None:
-    """As PyTorch's, 0 and 1 and what rounds to them included; the slope by a target is held at 100, as the value is."""
+    """As PyTorch's, 0 and 1 and what rounds to them included."""
     line = np.array([0, 1e-45, 1e-30, 1e-13, 0.25, 1 - 1e-7, 1], dtype)
     x, t = (a.ravel() for a in np.meshgrid(line, np.array([0, 0.3, 1], dtype)))
     ours = [Tensor(a, requires_grad=True) for a in (x, t)]
@@ -106,10 +106,10 @@ def test_cross_entropy_at_certain_probabilities(device: str, dtype: str) -> None
     a.backward()
     b.backward()
     assert a.item() == pytest.approx(b.item(), rel=1e-6)
-    for mine, other, held in zip(ours, theirs, (math.inf, 100 / len(x))):
+    for mine, other in zip(ours, theirs):
         assert mine.grad is not None
         assert other.grad is not None
-        np.testing.assert_allclose(mine.grad.numpy(), other.grad.numpy().clip(-held, held), rtol=1e-5)
+        np.testing.assert_allclose(mine.grad.numpy(), other.grad.numpy(), rtol=1e-5)
     assert slope(lambda p: p.sigmoid().binary_cross_entropy(Tensor([1.0, 1.0])), [30.0, 1e4]) == pytest.approx([0, 0])
 
 

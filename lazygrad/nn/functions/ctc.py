@@ -120,8 +120,9 @@ def _log_likelihood(
     ends = [at.gather(1, last), at.gather(1, (last - 1).clamp(min=0))]
     ends[1] = where(last.eq(0), -math.inf, ends[1])
     # The probabilities of a time add up to 1: PyTorch's gradient takes their sum into account
-    mass = where(going_on.unsqueeze(2), steps.exp(), 0.0).sum((0, 2))
-    return _log_of_sum(ends).squeeze(1), mass - mass.detach()
+    mass = steps.exp()
+    counted = going_on.unsqueeze(2) & mass.isfinite()  # a symbol that no target has leaves nothing behind
+    return _log_of_sum(ends).squeeze(1), where(counted, mass - mass.detach(), 0.0).sum((0, 2))
 
 
 def _later(at: Tensor, n: int) -> Tensor:

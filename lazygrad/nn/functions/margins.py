@@ -115,7 +115,7 @@ def multi_margin_loss(
         fail(ShapeError, f"{what}: targets {list(target.shape)} do not fit scores {list(input.shape)}")
     scores = input if input.ndim == 2 else input.reshape(1, -1)
     classes = target.reshape(-1, 1)
-    gap = (scores - scores.gather(1, classes) + margin).clamp(min=0)
+    gap = _above_zero(scores - scores.gather(1, classes) + margin)
     gap = gap.square() if p == 2 else gap
     if weight is not None:
         if weight.shape != scores.shape[1:]:
@@ -152,9 +152,14 @@ def multilabel_margin_loss(
     known = where(counts, classes, 0)
     hits = known.unsqueeze(2).eq(Tensor.arange(count, device=input.device)) & counts.unsqueeze(2)
     others = hits.any(1).logical_not()
-    gap = (scores.unsqueeze(1) - scores.gather(1, known).unsqueeze(2) + 1).clamp(min=0)
+    gap = _above_zero(scores.unsqueeze(1) - scores.gather(1, known).unsqueeze(2) + 1)
     loss = where(others.unsqueeze(1) & counts.unsqueeze(2), gap, 0.0).sum((1, 2)) / count
     return loss.reshape(input.shape[:-1])._reduced(what, reduction)
+
+
+def _above_zero(gap: Tensor) -> Tensor:
+    """What is above 0, else 0: also for nan, and at 0 without a gradient."""
+    return where(gap > 0, gap, 0.0)
 
 
 @wide
