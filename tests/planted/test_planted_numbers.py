@@ -133,7 +133,7 @@ PLANTS: dict[str, Plant] = {
     ),
     "fmod by absolute values": Plant(
         arithmetic,
-        "truncated_remainder",
+        "fmod",
         lambda right: lambda x, y: (of(x).abs() % of(y).abs()).node,
         rows("fmod"),
     ),

@@ -64,7 +64,7 @@ def converted(context: Any, source: Any, a: Any, wanted: Any) -> Any:
 PLANTS: dict[str, Plant] = {
     "fmod of integers by absolute values": (
         arithmetic,
-        "truncated_remainder",
+        "fmod",
         lambda right: by_absolute_values,
         lambda: whole.test_arithmetic_at_the_ends_of_every_type("NUMPY"),
     ),
