@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     import lazygrad.autograd as autograd
     import lazygrad.backends as backends
     import lazygrad.cuda as cuda
+    import lazygrad.distributions as distributions
     import lazygrad.fft as fft
     import lazygrad.func as func
     import lazygrad.linalg as linalg
@@ -68,6 +69,7 @@ __all__ = [
     "cat",
     "cuda",
     "device",
+    "distributions",
     "dtypes",
     "enable_grad",
     "fft",
@@ -108,7 +110,7 @@ __all__ = [
 __all__ += functions.__all__
 
 # Imported when first used.
-_LATER = {"accelerator", "amp", "array_api", "autograd", "backends", "cuda", "fft", "func", "linalg"}
+_LATER = {"accelerator", "amp", "array_api", "autograd", "backends", "cuda", "distributions", "fft", "func", "linalg"}
 _LATER |= {"masked", "nn", "optim", "signal", "special", "utils"}
 
 _FROM = {"GradScaler": "lazygrad.amp", "load": "lazygrad.io", "save": "lazygrad.io"}

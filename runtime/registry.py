@@ -69,7 +69,7 @@ class device(str):  # noqa: N801 - PyTorch's name
 
     @property
     def type(self) -> str:
-        """"cuda", "cpu", or "opencl" for what OpenCL finds that is no CPU."""
+        """ "cuda", "cpu", or "opencl" for what OpenCL finds that is no CPU."""
         kind = self.partition(":")[0].upper()
         if kind != "OPENCL":
             return "cuda" if kind.startswith("CUDA") else "cpu"

@@ -42,6 +42,7 @@ FLOORS = {
     "lazygrad.accelerator": 8,
     "lazygrad.backends": 8,
     "lazygrad.cuda": 8,
+    "lazygrad.distributions": 8,
     "lazygrad.einops_backend": 8,
     "lazygrad.fft": 8,
     "lazygrad.func": 8,

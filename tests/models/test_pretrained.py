@@ -347,9 +347,7 @@ def test_mutated_configs_are_read_or_refused_with_one_error(name: str, tmp_path:
     assert not problems
 
 
-def test_a_folder_that_is_none_tells_which_files_are_needed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_folder_that_is_none_tells_which_files_are_needed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import huggingface_hub
 
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
