@@ -21,7 +21,8 @@ class Bernoulli(OfOdds):
 
     def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         """See `Distribution`."""
-        return self.probs.detach().expand(self._extended(sample_shape)).bernoulli()
+        drawn: Tensor = self.probs.detach().expand(self._extended(sample_shape)).bernoulli()
+        return drawn
 
     def _log_prob(self, value: Tensor) -> Tensor:
         return -self._cross_entropy(value)

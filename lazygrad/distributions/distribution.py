@@ -142,9 +142,9 @@ class Distribution:
         return f"{type(self).__name__}({', '.join(parts)})"
 
     def _valued(self, value: Number) -> Tensor:
-        value = as_float(value, self._any)
-        self._look("value", value)
-        return value
+        tensor = as_float(value, self._any)
+        self._look("value", tensor)
+        return tensor
 
     def _look(self, name: str, value: Tensor) -> None:
         kind = self.within.get(name)
