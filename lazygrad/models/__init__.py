@@ -1,5 +1,6 @@
 """Models, written naively with Tensor operations."""
 
+from lazygrad.models.auto import load_model
 from lazygrad.models.bert import Bert, BertConfig
 from lazygrad.models.gpt import GPT, GPTConfig
 from lazygrad.models.gpt2 import GPT2, GPT2Config
@@ -33,4 +34,5 @@ __all__ = [
     "ResNetConfig",
     "Rotary",
     "Transformer",
+    "load_model",
 ]

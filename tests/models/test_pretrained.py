@@ -6,6 +6,7 @@ import json
 import math
 import random
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from transformers.utils import logging
 
 from lazygrad import Tensor, dtypes, no_grad
 from lazygrad.errors import ArgumentError, FileFormatError, LazygradError, ShapeError
-from lazygrad.models import GPT2, Bert, GPT2Config, Llama, LlamaConfig, Mistral, Qwen2, Rotary
+from lazygrad.models import GPT2, Bert, GPT2Config, Llama, LlamaConfig, Mistral, Qwen2, Rotary, load_model
 from lazygrad.models.pretrained import Pretrained
 from lazygrad.settings import settings
 from tests.io import hostile
@@ -129,9 +130,9 @@ def test_their_weights_give_their_logits(name: str, tmp_path: Path) -> None:
 
 
 def test_each_device_gives_their_logits(tmp_path: Path, device: str) -> None:
-    """All kinds of layers there are, compiled together."""
+    """One model of each family, compiled together."""
     ours, expected = [], []
-    for name in ("gpt2", "llama-linear", "mistral", "qwen2", "bert"):
+    for name in ("gpt2", "mistral", "bert"):
         reference, given = theirs(name, tmp_path / name), tokens(1, 12)
         with no_grad():
             ours.append(CASES[name][0].from_pretrained(tmp_path / name)(Tensor(given.numpy())))
@@ -163,11 +164,12 @@ def test_transformers_loads_what_is_saved(name: str, tmp_path: Path) -> None:
     reference, given = theirs(name, tmp_path / "theirs"), tokens(1, 9)
     kind = CASES[name][0]
     model = kind.from_pretrained(tmp_path / "theirs")
-    for size in (10**9, 4000):
+    for size in (10**9, 4000) if name in ("gpt2", "qwen2") else (4000,):
         model.save_pretrained(tmp_path / "ours", shard_size=size)
         again = CASES[name][2].from_pretrained(tmp_path / "ours").eval()
         np.testing.assert_array_equal(output(again, given), output(reference, given))
-        loaded = kind.from_pretrained(tmp_path / "ours")
+        loaded = load_model(tmp_path / "ours")
+        assert type(loaded) is kind
         assert loaded.config.to_json() == model.config.to_json()
         np.testing.assert_array_equal(loaded(Tensor(given.numpy())).numpy(), model(Tensor(given.numpy())).numpy())
     assert len(list((tmp_path / "ours").glob("*-of-*.safetensors"))) > 1
@@ -337,7 +339,7 @@ def test_mutated_configs_are_read_or_refused_with_one_error(name: str, tmp_path:
     theirs(name, tmp_path)
     path, chance = tmp_path / "config.json", random.Random(3)
     good, problems = json.loads(path.read_text()), []
-    for _ in range(40):
+    for _ in range(25):
         path.write_bytes(hostile.mutated_json(chance, good))
         try:
             CASES[name][0].from_pretrained(tmp_path)
@@ -381,6 +383,15 @@ def test_a_copy_of_the_hub_is_found_without_a_network(tmp_path: Path, monkeypatc
     close(GPT2.from_pretrained("somebody/small")(Tensor(given.numpy())), output(reference, given))
 
 
+def test_a_kind_of_model_that_is_not_here_is_told(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text('{"model_type": "opt"}')
+    with pytest.raises(FileFormatError, match="is of a model of type 'opt'; there are bert, gpt2"):
+        load_model(tmp_path)
+    (tmp_path / "config.json").write_text("{}")
+    with pytest.raises(FileFormatError, match="the config has no model_type"):
+        load_model(tmp_path)
+
+
 def test_sizes_and_tokens_are_checked() -> None:
     with pytest.raises(ArgumentError, match="n_layer is 0; a GPT2Config has it from 1"):
         GPT2Config(n_layer=0)
@@ -400,6 +411,9 @@ def test_sizes_and_tokens_are_checked() -> None:
     [("gpt2", 124_439_808), ("gpt2-medium", 354_823_168), ("gpt2-large", 774_030_080), ("gpt2-xl", 1_557_611_200)],
 )
 def test_the_sizes_of_gpt2_have_its_parameters(name: str, count: int) -> None:
-    assert sum(math.prod(p.shape) for p in GPT2(GPT2Config.named(name)).parameters()) == count
+    """From one and two layers, since all are alike."""
+    config = GPT2Config.named(name)
+    one, two = (sum(math.prod(p.shape) for p in GPT2(replace(config, n_layer=n)).parameters()) for n in (1, 2))
+    assert one + (config.n_layer - 1) * (two - one) == count
     config = LlamaConfig(**SIZES)
     assert (config.features, config.key_heads) == (4, 4)
