@@ -8,6 +8,7 @@ from lazygrad.io.atomic import PathLike
 from lazygrad.io.hub import model_folder
 from lazygrad.io.sharded import read_json
 from lazygrad.models.bert import Bert
+from lazygrad.models.gpt import GPT
 from lazygrad.models.gpt2 import GPT2
 from lazygrad.models.lenet import LeNet5
 from lazygrad.models.llama import Llama
@@ -20,7 +21,7 @@ from lazygrad.models.rnn import RNNLanguageModel
 from lazygrad.models.transformer import Transformer
 
 _KINDS: tuple[type[Pretrained], ...] = (
-    Bert, GPT2, LeNet5, Llama, MLP, Mistral, Qwen2, ResNet, RNNLanguageModel, Transformer
+    Bert, GPT, GPT2, LeNet5, Llama, MLP, Mistral, Qwen2, ResNet, RNNLanguageModel, Transformer
 )  # fmt: skip
 _BY_TYPE = {kind.config_class.model_type: kind for kind in _KINDS}
 

@@ -32,7 +32,7 @@ class BertConfig(LanguageConfig):
 
     model_type: ClassVar[str] = "bert"
     architecture: ClassVar[str] = "BertModel"
-    layers: ClassVar[tuple[str, ...]] = ("num_hidden_layers",)
+    layer_counts: ClassVar[tuple[str, ...]] = ("num_hidden_layers",)
     sizes: ClassVar[tuple[str, ...]] = (
         "vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads",
         "max_position_embeddings", "type_vocab_size",

@@ -27,13 +27,13 @@ class Config:
     other_names: ClassVar[Mapping[str, str]] = {}  # other name -> field
     fixed: ClassVar[Mapping[str, Any]] = {}
     sizes: ClassVar[tuple[str, ...]] = ()  # fields that are at least 1
-    layers: ClassVar[tuple[str, ...]] = ()  # fields that count layers
+    layer_counts: ClassVar[tuple[str, ...]] = ()  # fields that count layers
 
     def __post_init__(self) -> None:
         for name in self.sizes:
             if (size := getattr(self, name)) is not None and not 1 <= size <= LARGEST_SIZE:
                 raise ArgumentError(f"{name} is {size}; a {type(self).__name__} has it from 1 to {LARGEST_SIZE}")
-        for name in self.layers:
+        for name in self.layer_counts:
             if (count := getattr(self, name)) > MOST_LAYERS:
                 raise ArgumentError(f"{name} is {count}; a model has at most {MOST_LAYERS} layers")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -14,16 +15,16 @@ from lazygrad.errors import ArgumentError, BoundsError, FileFormatError, ShapeEr
 from lazygrad.index.expr import Dim, dim_max
 from lazygrad.index.variable import Variable
 from lazygrad.io.json_table import make_plain
+from lazygrad.models.config import MOST_LAYERS, Config
+from lazygrad.models.pretrained import Pretrained
 from lazygrad.ops.jit import jit
 from lazygrad.ops.mode import no_grad
 from lazygrad.tensor import Tensor
 from lazygrad.text.sampling import check_sampling, sample
 
-MOST_LAYERS = 4096  # more are a mistake, which would take all memory
-
 
 @dataclass(frozen=True)
-class GPTConfig:
+class GPTConfig(Config):
     """The sizes of a GPT; the defaults are nanoGPT's for a CPU.
 
     Args:
@@ -33,6 +34,9 @@ class GPTConfig:
         dropout: probability, in [0, 1), that a training step drops a value.
         bias: whether linear layers and layer norms have one.
     """
+
+    model_type: ClassVar[str] = "lazygrad_gpt"
+    architecture: ClassVar[str] = "GPT"
 
     vocabulary: int
     layers: int = 4
@@ -128,7 +132,7 @@ class Block(nn.Module):
         return x + self.mlp.forward(self.ln_2(x))
 
 
-class GPT(nn.Module):
+class GPT(Pretrained):
     """Predicts the next token at every position. Parameters have GPT-2's names.
 
     The weights come from `Tensor.randn`, so `manual_seed` decides them.
@@ -138,9 +142,12 @@ class GPT(nn.Module):
     804096
     """
 
+    config_class = GPTConfig
+    layer_names: ClassVar[dict[str, str]] = {"layers": "h."}
+    config: GPTConfig
+
     def __init__(self, config: GPTConfig) -> None:
-        super().__init__()
-        self.config = config
+        super().__init__(config)
         self.wte = nn.Embedding(config.vocabulary, config.width)
         self.wpe = nn.Embedding(config.context, config.width)
         self.drop = nn.Dropout(config.dropout)

@@ -31,7 +31,7 @@ class GPT2Config(LanguageConfig):
 
     model_type: ClassVar[str] = "gpt2"
     architecture: ClassVar[str] = "GPT2LMHeadModel"
-    layers: ClassVar[tuple[str, ...]] = ("n_layer",)
+    layer_counts: ClassVar[tuple[str, ...]] = ("n_layer",)
     sizes: ClassVar[tuple[str, ...]] = ("vocab_size", "n_positions", "n_embd", "n_layer", "n_head", "n_inner")
     other_names: ClassVar[dict[str, str]] = {
         "hidden_size": "n_embd", "max_position_embeddings": "n_positions", "num_attention_heads": "n_head",

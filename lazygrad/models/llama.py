@@ -39,7 +39,7 @@ class LlamaConfig(LanguageConfig):
 
     model_type: ClassVar[str] = "llama"
     architecture: ClassVar[str] = "LlamaForCausalLM"
-    layers: ClassVar[tuple[str, ...]] = ("num_hidden_layers",)
+    layer_counts: ClassVar[tuple[str, ...]] = ("num_hidden_layers",)
     sizes: ClassVar[tuple[str, ...]] = (
         "vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads",
         "num_key_value_heads", "head_dim", "max_position_embeddings",

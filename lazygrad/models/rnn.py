@@ -20,7 +20,7 @@ class RNNLanguageModelConfig(Config):
 
     model_type: ClassVar[str] = "lazygrad_rnn"
     architecture: ClassVar[str] = "RNNLanguageModel"
-    layers: ClassVar[tuple[str, ...]] = ("num_layers",)
+    layer_counts: ClassVar[tuple[str, ...]] = ("num_layers",)
     sizes: ClassVar[tuple[str, ...]] = ("vocab_size", "embedding_dim", "hidden_size", "num_layers")
 
     vocab_size: int

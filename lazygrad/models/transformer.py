@@ -24,8 +24,8 @@ class TransformerConfig(Config):
 
     model_type: ClassVar[str] = "lazygrad_transformer"
     architecture: ClassVar[str] = "Transformer"
-    layers: ClassVar[tuple[str, ...]] = ("num_encoder_layers", "num_decoder_layers")
-    sizes: ClassVar[tuple[str, ...]] = (*layers, "d_model", "num_heads", "d_ff", "vocab_size", "max_seq_len")
+    layer_counts: ClassVar[tuple[str, ...]] = ("num_encoder_layers", "num_decoder_layers")
+    sizes: ClassVar[tuple[str, ...]] = (*layer_counts, "d_model", "num_heads", "d_ff", "vocab_size", "max_seq_len")
 
     d_model: int
     num_heads: int

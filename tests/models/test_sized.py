@@ -11,23 +11,23 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-import transformers
 from safetensors.torch import save_file as save_torch
 from torch.nn import functional as F  # noqa: N812
-from transformers.utils import logging
 
 from lazygrad import Tensor, dtypes, manual_seed, nn, no_grad
 from lazygrad.errors import ArgumentError, FileFormatError, ShapeError
 from lazygrad.io import load_file
-from lazygrad.models import MLP, LeNet5, ResNet, ResNetConfig, RNNLanguageModel, Transformer
+from lazygrad.models import GPT, MLP, GPTConfig, LeNet5, ResNet, ResNetConfig, RNNLanguageModel, Transformer
 from lazygrad.models.pretrained import Pretrained
 from lazygrad.settings import settings
+
+transformers = pytest.importorskip("transformers", reason="Transformers 5 needs Python 3.11")
 
 
 @pytest.fixture(autouse=True)
 def numpy_device() -> Iterator[None]:
     """What depends on no device runs on the one that compiles nothing; the fixture `device` overrides this."""
-    logging.disable_progress_bar()
+    transformers.utils.logging.disable_progress_bar()
     with settings.override(device="NUMPY"):
         yield
 
@@ -221,9 +221,10 @@ def test_resnets_have_the_parameters_of_torchvision_s(depth: int, count: int) ->
         lambda: RNNLanguageModel(11, 4, 6, 2, "gru", 0.1),
         lambda: MLP([3, 4, 2], "tanh", 0.2),
         lambda: LeNet5(4),
+        lambda: GPT(GPTConfig(vocabulary=11, layers=2, heads=2, width=8, context=6, bias=True)),
         lambda: ResNet(ResNetConfig(embedding_size=4, hidden_sizes=(8,), depths=(1,), layer_type="basic")),
     ],
-    ids=["transformer", "rnn", "mlp", "lenet", "resnet"],
+    ids=["transformer", "rnn", "mlp", "lenet", "gpt", "resnet"],
 )
 def test_what_is_saved_comes_back(model: Any, tmp_path: Path) -> None:
     manual_seed(4)
