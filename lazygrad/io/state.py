@@ -40,6 +40,7 @@ def load_state(path: PathLike, device: str | None = None) -> dict[str, Tensor]:
 
     On a CPU nothing is copied: the tensors are the file's pages, which the system reads when they are first used. The
     tensors never change them, and a file that is saved anew is another file; do not write into the old one meanwhile.
+    (Windows does not let a file be saved anew as long as one of its tensors is there.)
 
     Raises:
         FileFormatError: absent, a folder, truncated, not safetensors, a name that occurs twice, an unknown dtype.
