@@ -40,6 +40,20 @@ def on_host(what: str, compute: Callable[..., Sequence[Array]], *given: Any) -> 
     return tuple(first._new(upload(r, of_numpy(r.dtype), first.device)) for r in map(np.asarray, results))
 
 
+def svd_of(A: Array, full: bool) -> tuple[Array, Array, Array]:
+    """NumPy's SVD, which may never end where there are infinities: of matrices that hold some all is nan, as in
+    PyTorch. LinAlgError for nan."""
+    infinite: Array = np.asarray(np.isinf(A).any((-2, -1), keepdims=True))
+    if not infinite.any():
+        U, S, Vh = np.linalg.svd(A, full)
+        return U, S, Vh
+    if np.isnan(A).any():
+        raise np.linalg.LinAlgError("the matrix holds nan")
+    U, S, Vh = np.linalg.svd(np.where(infinite, 0, A), full)
+    nan = A.dtype.type(np.nan)
+    return np.where(infinite, nan, U), np.where(infinite[..., 0], nan, S), np.where(infinite, nan, Vh)
+
+
 def check_floats(what: str, *given: Any) -> None:
     """OperandError, DTypeError or ShapeError for what LAPACK cannot compute with: all are float32, or all float64."""
     for x in given:

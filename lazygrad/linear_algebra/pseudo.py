@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from lazygrad.errors import ArgumentError, ShapeError
-from lazygrad.linear_algebra.host import Array, T, check_floats, check_matrices, on_host
+from lazygrad.linear_algebra.host import Array, T, check_floats, check_matrices, on_host, svd_of
 from lazygrad.linear_algebra.norms import matrix_norm
 from lazygrad.linear_algebra.solving import inv_ex
 from lazygrad.linear_algebra.spectral import eigh, svdvals
@@ -74,7 +74,7 @@ class _Pinv(Function):
 
 
 def _pinv(A: Array, bound: Array) -> tuple[Array]:
-    U, S, Vh = np.linalg.svd(A, full_matrices=False)
+    U, S, Vh = svd_of(A, False)
     kept = bound[..., None] < S
     inverse = np.where(kept, 1 / np.where(kept, S, 1), 0).astype(A.dtype)
     return (np.swapaxes(Vh, -1, -2) * inverse[..., None, :] @ np.swapaxes(U, -1, -2),)

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from lazygrad.errors import ArgumentError, DTypeError
-from lazygrad.linear_algebra.host import Array, T, check_matrices, on_host
+from lazygrad.linear_algebra.host import Array, T, check_matrices, on_host, svd_of
 from lazygrad.linear_algebra.solving import solve
 from lazygrad.ops.autocast import autocasting
 from lazygrad.ops.core import fail
@@ -152,7 +152,7 @@ class _SVD(Function):
 
     @staticmethod
     def forward(ctx: Any, A: Any, full: bool) -> Any:
-        U, S, Vh = on_host("svd", lambda a: np.linalg.svd(a, full), A)
+        U, S, Vh = on_host("svd", lambda a: svd_of(a, full), A)
         ctx.save_for_backward(U, S, Vh)
         ctx.set_materialize_grads(False)
         return U, S, Vh
