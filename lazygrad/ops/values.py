@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,6 +11,8 @@ from lazygrad.engine import run
 from lazygrad.engine.tracing import watch_here
 from lazygrad.errors import ShapeError
 from lazygrad.ir.elements import from_storage
+from lazygrad.ir.node import topological
+from lazygrad.ir.op import Op
 from lazygrad.ops.aliases import remember_order
 from lazygrad.ops.core import Core, fail
 
@@ -30,6 +33,7 @@ class Values(Core):
         """
         self._same_kind("realize", *others)
         tensors: tuple[Core, ...] = (self, *others)
+        tensors += tuple(changed_inside(tensors))
         for device in dict.fromkeys(t.device for t in tensors):
             run.realize([t.node for t in tensors if t.device == device], device)
         if watch_here() is None:
@@ -63,6 +67,22 @@ class Values(Core):
         if any(n != 1 for n in self.shape):
             fail(ShapeError, f"item: shape {list(self.shape)} does not have one element; use .tolist()")
         return self.numpy().item()
+
+
+def changed_inside(tensors: Sequence[Core]) -> list[Core]:
+    """Parameters, and tensors changed in place, whose new values those of `tensors` are computed from: stored as well.
+
+    Else a loop that changes its weights by hand and reads its loss would compute all changes since the first again.
+    """
+    if watch_here() is not None:
+        return []
+    order = topological([t.node for t in tensors], stop=lambda n: run.realized(n) is not None)
+    changed = {n for n in order if n.op in (Op.STORE, Op.CONTIGUOUS) and run.realized(n) is None}
+    if not changed:
+        return []
+    given = {id(t) for t in tensors}
+    held = [t for t in run.live if t.node in changed and id(t) not in given]
+    return [t for t in held if t.node.op is Op.STORE or (t._requires and t._leaf)]
 
 
 def keep_value_only(t: Core) -> None:
