@@ -91,7 +91,7 @@ def test_poisoned(name: str, breadth: int) -> None:
     wrong = []
     with settings.override(device="NUMPY"):
         for kind in KINDS:
-            for sample in poisoned(name, kind, 3 * breadth):
+            for sample in poisoned(name, kind, 2 * breadth):
                 try:
                     wrong += [f"{kind}: {w}" for w in compared([opinfo.compute(sample)])]
                 except opinfo.RefusedError as error:
