@@ -126,6 +126,7 @@ def first_of(shape: Shape, row_major: bool) -> Alias:
 
 
 _OF_ALL = (layout.same, layout.detached)
+changed: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()  # in place, not seen stored since; by id
 _reordered: weakref.WeakKeyDictionary[Node, None] = weakref.WeakKeyDictionary()  # stored values
 _ALONE = sys.getrefcount(first_of((), True).family)  # references where there is one member
 

@@ -13,7 +13,7 @@ from lazygrad.errors import GradientError
 from lazygrad.ir.call import UserFunction
 from lazygrad.ir.node import Node, call, detach, reshape, store
 from lazygrad.ir.op import BufferArg, CallArg, Op, StorageLike, StoreArg
-from lazygrad.ops.aliases import Reach, is_alike, reach, touched_by, view_of
+from lazygrad.ops.aliases import Reach, changed, is_alike, reach, touched_by, view_of
 from lazygrad.ops.core import Core, fail
 from lazygrad.ops.layout import detached
 from lazygrad.ops.mode import mode
@@ -123,6 +123,7 @@ def give(
 
 def _next(t: Core, value: Node, follows: bool) -> Node:
     """What stands for a new `value` of `t`, whose graph `follows` that of the value or stays what it was."""
+    changed[id(t)] = t
     if follows or not t._requires:
         return value
     if not t._leaf:

@@ -13,7 +13,7 @@ from lazygrad.errors import ShapeError
 from lazygrad.ir.elements import from_storage
 from lazygrad.ir.node import topological
 from lazygrad.ir.op import Op
-from lazygrad.ops.aliases import remember_order
+from lazygrad.ops.aliases import changed, remember_order
 from lazygrad.ops.core import Core, fail
 
 if TYPE_CHECKING:
@@ -76,13 +76,15 @@ def changed_inside(tensors: Sequence[Core]) -> list[Core]:
     """
     if watch_here() is not None:
         return []
-    order = topological([t.node for t in tensors], stop=lambda n: run.realized(n) is not None)
-    changed = {n for n in order if n.op in (Op.STORE, Op.CONTIGUOUS) and run.realized(n) is None}
-    if not changed:
-        return []
     given = {id(t) for t in tensors}
-    held = [t for t in run.live if t.node in changed and id(t) not in given]
-    return [t for t in held if t.node.op is Op.STORE or (t._requires and t._leaf)]
+    for t in list(changed.values()):
+        if run.realized(t.node) is not None:
+            changed.pop(id(t), None)
+    waiting = [t for t in list(changed.values()) if id(t) not in given]
+    if not waiting:  # nearly always: optimizers store what they change
+        return []
+    inside = set(topological([t.node for t in tensors], stop=lambda n: run.realized(n) is not None))
+    return [t for t in waiting if t.node in inside and (t.node.op is Op.STORE or (t._requires and t._leaf))]
 
 
 def keep_value_only(t: Core) -> None:
