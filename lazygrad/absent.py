@@ -151,7 +151,11 @@ class AbsentError(LazygradError, AttributeError):
 
     def _elsewhere(self, name: str) -> str | None:
         """Where else lazygrad has that name."""
-        rooms = [room for room in ("lazygrad", *(f"lazygrad.{r}" for r in _ROOMS)) if room != self.owner]
+        rooms = [
+            room
+            for room in ("lazygrad", *(f"lazygrad.{r}" for r in _ROOMS))
+            if room.removeprefix("lazygrad.") != self.owner.removeprefix("lazygrad.")
+        ]
         room = next((r for r in rooms if not name.startswith("_") and name in dir(_found(r))), None)
         return None if room is None else f"{room}.{name}".replace("lazygrad.Tensor", "Tensor")
 

@@ -23,6 +23,7 @@ def grad(
     grad_outputs: Any = None,
     retain_graph: bool | None = None,
     create_graph: bool = False,
+    only_inputs: bool = True,
     allow_unused: bool | None = None,
     is_grads_batched: bool = False,
     materialize_grads: bool = False,
@@ -33,6 +34,7 @@ def grad(
         grad_outputs: the gradient by each output, of its shape; None for 1 of an output with one element.
         retain_graph: accepted for PyTorch's sake; graphs are values and are never freed early.
         create_graph: let the gradients be differentiated in their turn.
+        only_inputs: accepted for PyTorch's sake, where it does nothing either.
         allow_unused: give None for an input that the outputs do not depend on; else that is a GradientError.
         is_grads_batched: `grad_outputs` have one dimension more, the first: one gradient for each of its places.
         materialize_grads: give zeros instead of None.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import subprocess
 import sys
 from typing import Any
@@ -162,3 +163,20 @@ def test_schedules_by_the_older_name_of_their_base() -> None:
     from lazygrad.optim.lr_scheduler import LRScheduler, StepLR, _LRScheduler
 
     assert _LRScheduler is LRScheduler and issubclass(StepLR, _LRScheduler)
+
+
+def test_arguments_of_grad_are_in_pytorchs_order() -> None:
+    names = list(inspect.signature(torch.autograd.grad).parameters)
+    assert list(inspect.signature(lazygrad.autograd.grad).parameters) == names
+    for library in (lazygrad, torch):
+        x = library.tensor([1.0, 2.0], requires_grad=True)
+        (g,) = library.autograd.grad((x**3).sum(), x, None, True, True, only_inputs=True)
+        (h,) = library.autograd.grad(g.sum(), [x], None, None, False, True, False)
+        assert h.tolist() == [6.0, 12.0]
+
+
+def test_a_name_is_not_said_to_be_where_it_is_not() -> None:
+    for name in ("is_xpu", "is_sparse", "to_sparse", "grad_fn"):
+        with pytest.raises(AttributeError) as raised:
+            getattr(lazygrad.ones(2), name)
+        assert f"use Tensor.{name}" not in str(raised.value)
