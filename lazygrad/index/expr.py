@@ -87,10 +87,14 @@ node.install(
 def index_variable(name: str, size: Dim) -> Expr:
     """A loop variable over 0..size-1; the constant 0 for a size of 1. Raises ValueError for a size of 0.
 
+    Of a size that may be 0 or 1 it is no constant, for there may be nothing to loop over.
+
     >>> index_variable("i", 8)
     <Var i in 0..7>
     """
-    return Const(0) if dim_max(size) == 1 else Var(name, 0, dim_max(size) - 1, below=size)
+    if dim_max(size) == 1:
+        return Const(0) if lift(size).lo == 1 else Var(name, 0, 1, below=size)
+    return Var(name, 0, dim_max(size) - 1, below=size)
 
 
 def as_dim(size: Dim) -> Dim:

@@ -47,7 +47,7 @@ def c_expression(e: Expr) -> str:
 
 def _text(e: Expr) -> Text:
     nodes = topological(e)
-    wide = any(node.lo < -(1 << 31) or node.hi >= 1 << 31 for node in nodes)
+    wide = any(node.lo < -(1 << 31) or node.hi >= 1 << 31 or _is_shifted_far(node) for node in nodes)
     of: dict[Expr, Text] = {}
     for node in nodes:
         if isinstance(node, Var):
@@ -96,19 +96,28 @@ def _product(e: Expr, of: Mapping[Expr, Text]) -> Text:
 
 
 def _division(e: Expr, of: Mapping[Expr, Text]) -> Text:
-    """C rounds toward zero: numerators that can be negative are first shifted up by a multiple of the divisor."""
+    """C rounds toward zero: numerators that can be negative are first shifted up by a multiple of the divisor. Of a
+    divisor that is a variable the multiple might not fit: there, what was rounded up is found by the remainder."""
     assert isinstance(e, (FloorDiv, Mod))
     sign = "/" if isinstance(e, FloorDiv) else "%"
     numerator, denominator = of[e.numerator], of[e.denominator]
-    shift = -(e.numerator.lo // e.denominator.lo) if e.numerator.lo < 0 else 0
-    if not shift:
-        return f"{_held(numerator, _PRODUCT)}{sign}{_held(denominator, _ATOM)}", _PRODUCT
-    if e.denominator.is_constant:
-        added = _number(shift * e.denominator.lo)
-    else:
-        added = f"{_number(shift)}*{_held(denominator, _ATOM)}"
-    quotient = f"({_held(numerator, _SUM)} + {added}){sign}{_held(denominator, _ATOM)}"
+    plain = f"{_held(numerator, _PRODUCT)}{sign}{_held(denominator, _ATOM)}"
+    if e.numerator.lo >= 0:
+        return plain, _PRODUCT
+    if not e.denominator.is_constant:
+        remainder = f"{_held(numerator, _PRODUCT)}%{_held(denominator, _ATOM)}"
+        correction = f"- ({remainder} < 0)" if sign == "/" else f"+ ({remainder} < 0 ? {denominator[0]} : 0)"
+        return f"{plain} {correction}", _SUM
+    shift = -(e.numerator.lo // e.denominator.lo)
+    quotient = f"({_held(numerator, _SUM)} + {_number(shift * e.denominator.lo)}){sign}{_held(denominator, _ATOM)}"
     return (f"{quotient} - {_number(shift)}", _SUM) if isinstance(e, FloorDiv) else (quotient, _PRODUCT)
+
+
+def _is_shifted_far(e: Expr) -> bool:
+    """Whether a numerator that fits 32 bits may not do so once it is shifted up."""
+    if not isinstance(e, (FloorDiv, Mod)) or e.numerator.lo >= 0 or not e.denominator.is_constant:
+        return False
+    return e.numerator.hi - e.numerator.lo + e.denominator.lo >= 1 << 31
 
 
 def _joined(operator: str, inner: int, level: int) -> Callable[[Expr, Mapping[Expr, Text]], Text]:

@@ -17,7 +17,8 @@ def beside(name: str, programs: Sequence[Program]) -> Program:
     """The programs as one, whose work-groups are those of the first, then those of the second, and so on. Its
     parameters are theirs, in order.
 
-    They are elementwise, with GRID axes of known extents, and have no scratch.
+    They are elementwise and have no scratch. Of sizes that are variables there are as many work-groups as they need at
+    most, of which those that have nothing to do leave.
     """
     params: list[Array] = []
     parts: list[_Part] = []
@@ -31,6 +32,8 @@ def beside(name: str, programs: Sequence[Program]) -> Program:
         own = index_variable(f"task_{number}", groups)
         position = unflatten(own, [a.extent for a in axes])
         body = substitute_body(body, {a.var: e for a, e in zip(axes, position)}, arrays)
+        if isinstance(needed := dim_product(a.extent for a in axes), Expr):
+            body = (If(own.lt(needed), body),)
         parts.append((start, (Let(own, task - start), *body) if isinstance(own, Var) else body))
         start += groups
     chosen = _chosen(parts, task)

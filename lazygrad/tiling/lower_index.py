@@ -133,11 +133,21 @@ class VectorIndex:
         return result
 
     def _divide(self, e: FloorDiv | Mod, a: Operand, b: Operand) -> Operand:
-        """C's division is right for numerators from 0; others are shifted by a multiple of the divisor first."""
-        shift = -(e.numerator.lo // e.denominator.lo) if e.numerator.lo < 0 else 0
-        if shift:
-            a = self._compute(Code.ADD, a, self._compute(Code.MUL, b, Immediate(shift, self.type)))
-        if isinstance(e, Mod):
-            return self._compute(Code.REM, a, b)
+        """C's division is right for numerators from 0; others are shifted by a multiple of the divisor first. Where the
+        multiple might not fit, what was rounded up is found by the remainder."""
+        code = Code.REM if isinstance(e, Mod) else Code.DIV
+        lo, hi, divisor = e.numerator.lo, e.numerator.hi, e.denominator
+        if lo >= 0:
+            return self._compute(code, a, b)
+        if divisor.is_constant and (self.type is dtypes.int64 or hi - lo + divisor.lo < 1 << 31):
+            shift = -(lo // divisor.lo)
+            shifted = self._compute(Code.ADD, a, Immediate(shift * divisor.lo, self.type))
+            result = self._compute(code, shifted, b)
+            return result if code is Code.REM else self._compute(Code.SUB, result, Immediate(shift, self.type))
+        remainder = self._compute(Code.REM, a, b)
+        is_below = self._compare(Code.LT, remainder, Immediate(0, self.type))
+        if code is Code.REM:
+            return arithmetic.select(self.context, is_below, self._compute(Code.ADD, remainder, b), remainder)
         quotient = self._compute(Code.DIV, a, b)
-        return self._compute(Code.SUB, quotient, Immediate(shift, self.type)) if shift else quotient
+        lower = self._compute(Code.SUB, quotient, Immediate(1, self.type))
+        return arithmetic.select(self.context, is_below, lower, quotient)
