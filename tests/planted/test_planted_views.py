@@ -5,12 +5,13 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any
 
 import numpy as np
 import pytest
 
-from lazygrad import Tensor, dtype, jit, nn
+from lazygrad import Tensor, dtypes, jit, nn
 from lazygrad.errors import LazygradError, ViewError
 from lazygrad.nn.module import Module
 from lazygrad.ops import aliases, copying, indexing, inplace, jit_replay, layout, signatures
@@ -118,7 +119,7 @@ def names_of_operands() -> None:
 
 
 def python_float_is_float64() -> None:
-    assert Tensor([1], dtype=float).dtype is dtype.dtypes.float64
+    assert Tensor([1], dtype=float).dtype is dtypes.float64
 
 
 def operators_from_the_left() -> None:
@@ -181,7 +182,10 @@ PLANTS: dict[str, Plant] = {
         signatures.Check, "look", lambda right: lambda self, what, value: value, kinds_of_arguments
     ),
     "Python's float is float32": Plant(
-        dtype, "_BY_TYPE", lambda right: {**right, float: dtype.dtypes.float32}, python_float_is_float64
+        import_module("lazygrad.dtype"),
+        "_BY_TYPE",
+        lambda right: {**right, float: dtypes.float32},
+        python_float_is_float64,
     ),
     "shifts from the left are from the right": Plant(
         Bits, "__rlshift__", lambda right: lambda self, other: self << other, operators_from_the_left
