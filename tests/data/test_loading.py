@@ -139,7 +139,12 @@ SETTINGS = [
 ]
 
 
-@pytest.mark.parametrize("settings", SETTINGS, ids=str)
+def named(settings: dict[str, Any]) -> str:
+    """The settings by names that are the same in every process: functions print their addresses."""
+    return " ".join(f"{name}={getattr(value, '__name__', value)}" for name, value in settings.items())
+
+
+@pytest.mark.parametrize("settings", SETTINGS, ids=named)
 def test_loader(settings: dict[str, Any]) -> None:
     def of(make: Callable[[Any, Any], Any]) -> None:
         both(lambda d, t: list(d.DataLoader(make(d, t), **settings)))
