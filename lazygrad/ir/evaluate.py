@@ -21,11 +21,11 @@ from lazygrad.index.expr import Dim, Var
 from lazygrad.ir.contraction import combined, contractions, natural_exponentials, sum_of_product
 from lazygrad.ir.elements import array_type, cast_array, from_storage, round_bfloat16, to_storage
 from lazygrad.ir.elementwise import erf, shift_left, shift_right
+from lazygrad.ir.indexed import UFUNC, exact_type, gather, scatter
 from lazygrad.ir.node import Node, topological
 from lazygrad.ir.op import (
     IDENTITY,
     AxesArg,
-    AxisArg,
     BoundsArg,
     Combine,
     ConstArg,
@@ -34,8 +34,8 @@ from lazygrad.ir.op import (
     ReduceArg,
     RepeatArg,
     ScanArg,
-    ScatterArg,
 )
+from lazygrad.ir.pieces import Pieces
 
 Array = NDArray[Any]
 Sizes = Callable[[Sequence[Dim]], tuple[int, ...]]  # symbolic sizes -> the sizes bound to them
@@ -76,22 +76,35 @@ def evaluate(
         order = [n for n in order if n not in skipped]
         uses = _uses(order, roots, products)
     values: dict[Node, Array] = {}
+
+    def compute(n: Node, src: Sequence[Array]) -> Array:
+        return _round(_MEANING[n.op](n, sizes, src), n.dtype)
+
+    def release(n: Node) -> None:
+        uses[n] -= 1
+        if not uses[n] and values.pop(n, None) is None:
+            for s in n.src:
+                release(s)
+
+    whole = {*roots, *(s for n in products for s in _needs(n, products))}
+    pieces = Pieces(order, uses, whole, values, compute)
     with np.errstate(all="ignore"):
         for n in order:
+            if n in pieces.later:
+                continue
             needs = _needs(n, products)
-            src = [values[s] for s in needs]
-            if n.op is Op.BUFFER:
+            if (found := pieces.value(n)) is not None:
+                values[n] = found
+            elif n.op is Op.BUFFER:
                 values[n] = from_storage(np.asarray(read(n)), n.dtype).reshape(sizes(n.shape))
             elif n in products and n.op is Op.EXP2:
-                values[n] = _round(np.exp(src[0]), n.dtype)
+                values[n] = _round(np.exp(values[needs[0]]), n.dtype)
             elif n in products:
-                values[n] = sum_of_product(src[0], src[1], n.argument(ReduceArg).axes)
+                values[n] = sum_of_product(*(values[s] for s in needs), n.argument(ReduceArg).axes)
             else:
-                values[n] = _round(_MEANING[n.op](n, sizes, src), n.dtype)
+                values[n] = compute(n, [values[s] for s in needs])
             for s in needs:
-                uses[s] -= 1
-                if not uses[s]:
-                    del values[s]
+                release(s)
     return [values[r] for r in roots]
 
 
@@ -117,13 +130,6 @@ def _round(x: Array, dtype: DType) -> Array:
 def _wide(dtype: DType) -> np.dtype[Any]:
     """The type that sums and products accumulate in: float32 for 16-bit floats, else the type itself."""
     return np.dtype(np.float32) if dtype.is_half else dtype.storage
-
-
-def _exact(dtype: DType, combine: Combine) -> np.dtype[Any]:
-    """A type in which a sum or product of very many numbers of `dtype` rounds less than they do; else `dtype`'s own."""
-    if combine is Combine.MAX or not dtype.is_float:
-        return array_type(dtype)
-    return np.dtype(np.float64 if dtype.itemsize < 8 else np.longdouble)
 
 
 # ---- sources and elementwise -----------------------------------------------------------------------
@@ -156,21 +162,18 @@ def _bitcast(n: Node, sizes: Sizes, src: Sequence[Array]) -> Array:
 
 # ---- reductions and prefixes -----------------------------------------------------------------------
 
-_UFUNC: dict[Combine, np.ufunc] = {Combine.ADD: np.add, Combine.MUL: np.multiply, Combine.MAX: np.maximum}
-
-
 def _reduce(n: Node, sizes: Sizes, src: Sequence[Array]) -> Array:
     arg = n.argument(ReduceArg)
     if arg.combine is Combine.MAX:
         return np.asarray(np.max(src[0], axis=arg.axes, initial=n.dtype.min))
     wide = src[0].astype(_wide(n.dtype), copy=False)
-    return combined(_UFUNC[arg.combine], wide, arg.axes).astype(array_type(n.dtype))
+    return combined(UFUNC[arg.combine], wide, arg.axes).astype(array_type(n.dtype))
 
 
 def _scan(n: Node, sizes: Sizes, src: Sequence[Array]) -> Array:
     arg = n.argument(ScanArg)
-    exact = _exact(n.dtype, arg.combine)
-    prefixes: Array = _UFUNC[arg.combine].accumulate(src[0].astype(exact), axis=arg.axis, dtype=exact)
+    exact = exact_type(n.dtype, arg.combine)
+    prefixes: Array = UFUNC[arg.combine].accumulate(src[0].astype(exact), axis=arg.axis, dtype=exact)
     return prefixes.astype(array_type(n.dtype))
 
 
@@ -208,28 +211,6 @@ def _flip(n: Node, sizes: Sizes, src: Sequence[Array]) -> Array:
 # ---- data dependent --------------------------------------------------------------------------------
 
 
-def _gather(n: Node, sizes: Sizes, src: Sequence[Array]) -> Array:
-    axis = n.argument(AxisArg).axis
-    inside, places = _places(src[0].shape, src[1], axis)
-    out = np.zeros(src[1].shape, src[0].dtype)
-    out[inside] = src[0].reshape(-1)[places]
-    return out
-
-
-def _scatter(n: Node, sizes: Sizes, src: Sequence[Array]) -> Array:
-    """One flat list of updates in row-major order of the index, so that "later" is well defined."""
-    arg = n.argument(ScatterArg)
-    inside, places = _places(src[0].shape, src[1], arg.axis)
-    exact = _exact(n.dtype, arg.combine)
-    out = src[0].astype(exact).reshape(-1)  # a copy: updates must not reach the base
-    updates = src[2][inside].astype(exact)
-    if arg.combine is Combine.SET:
-        out[places] = updates
-    else:
-        _UFUNC[arg.combine].at(out, places, updates)
-    return out.reshape(src[0].shape).astype(array_type(n.dtype))
-
-
 def _repeat(n: Node, sizes: Sizes, src: Sequence[Array]) -> Array:
     body: Any = n.argument(RepeatArg).body
     result = np.zeros(body.elements, array_type(n.dtype))
@@ -239,16 +220,6 @@ def _repeat(n: Node, sizes: Sizes, src: Sequence[Array]) -> Array:
         for at, value in zip(body.places(t), evaluate(body.roots, given.__getitem__, contract=True)):
             result[at : at + value.size] = value.reshape(-1)
     return result
-
-
-def _places(shape: tuple[int, ...], index: Array, axis: int) -> tuple[NDArray[np.bool_], NDArray[np.intp]]:
-    """(which elements of `index` are in range along `axis`, the flat positions that those address in `shape`)."""
-    inside = (index >= 0) & (index < shape[axis])
-    coordinates = list(np.nonzero(inside))
-    coordinates[axis] = index[inside].astype(np.intp)
-    if not all(shape):
-        return inside, np.zeros(0, np.intp)
-    return inside, np.ravel_multi_index(coordinates, shape)
 
 
 _MEANING: dict[Op, Meaning] = {
@@ -287,8 +258,8 @@ _MEANING: dict[Op, Meaning] = {
     Op.PAD: _pad,
     Op.SHRINK: _shrink,
     Op.FLIP: _flip,
-    Op.GATHER: _gather,
-    Op.SCATTER: _scatter,
+    Op.GATHER: gather,
+    Op.SCATTER: scatter,
     Op.REPEAT: _repeat,
     **dict.fromkeys(IDENTITY, lambda n, sizes, src: src[0]),
 }
