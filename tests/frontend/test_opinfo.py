@@ -105,7 +105,7 @@ def test_integers(name: str, breadth: int) -> None:
 
 @TOGETHER
 def test_kernels(names: list[str], breadth: int) -> None:
-    wrong = check(names, "OPENCL", [torch.float32], lambda name: (2 if name.startswith(LONG) else 3) * breadth)
+    wrong = check(names, "OPENCL", [torch.float32], lambda name: (1 if name.startswith(LONG) else 2) * breadth)
     assert not wrong, "\n".join(wrong)
 
 
