@@ -80,12 +80,6 @@ def evaluate(
     def compute(n: Node, src: Sequence[Array]) -> Array:
         return _round(_MEANING[n.op](n, sizes, src), n.dtype)
 
-    def release(n: Node) -> None:
-        uses[n] -= 1
-        if not uses[n] and values.pop(n, None) is None:
-            for s in n.src:
-                release(s)
-
     whole = {*roots, *(s for n in products for s in _needs(n, products))}
     pieces = Pieces(order, uses, whole, values, compute)
     with np.errstate(all="ignore"):
@@ -104,7 +98,7 @@ def evaluate(
             else:
                 values[n] = compute(n, [values[s] for s in needs])
             for s in needs:
-                release(s)
+                pieces.release(s)
     return [values[r] for r in roots]
 
 

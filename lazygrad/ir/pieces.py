@@ -6,7 +6,8 @@ Two thousand million positions take 16 GB; to find the largest of some of them, 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,7 @@ class Pieces:
     """Which values of `order` are computed piece by piece, along their first axis, and how.
 
     Args:
-        used: how often each value is read.
+        used: how often each value is read; counted down by `release`.
         whole: nodes that are needed as a whole: results, and what products read.
         values: those that are there; a piece of one is a view.
         compute: the value of a node, of those of its sources.
@@ -35,12 +36,12 @@ class Pieces:
     def __init__(
         self,
         order: Sequence[Node],
-        used: Mapping[Node, int],
+        used: Counter[Node],
         whole: Collection[Node],
-        values: Mapping[Node, Array],
+        values: dict[Node, Array],
         compute: Callable[[Node, Sequence[Array]], Array],
     ) -> None:
-        self.values, self.compute = values, compute
+        self.values, self.used, self.compute = values, used, compute
         self.later: set[Node] = set()  # computed where they are read, and nowhere else
         if not any(map(_is_huge, order)):
             return
@@ -55,7 +56,7 @@ class Pieces:
                 self.later.add(n)
 
     def _takes_pieces(self, reader: Node, n: Node) -> bool:
-        """Whether `reader` can do with pieces of `n`: element by element, or for a total that does not depend on how."""
+        """Whether `reader` can do with pieces of `n`: element by element, or for a total of any order."""
         if reader.op is not Op.REDUCE:
             return reader.op in _PIECEWISE or reader in self.later
         arg = reader.argument(ReduceArg)
@@ -77,6 +78,13 @@ class Pieces:
                 part = self.compute(n, [self._piece(n.src[0], lo, hi)])
                 total = part if total is None else _joined(n, total, part)
         return total if out is None else out
+
+    def release(self, n: Node) -> None:
+        """One reader of a value is done. After the last one it goes, or what it would have been computed from."""
+        self.used[n] -= 1
+        if not self.used[n] and self.values.pop(n, None) is None:
+            for s in n.src:
+                self.release(s)
 
     def _piece(self, n: Node, lo: int, hi: int) -> Array:
         if n in self.values:
