@@ -94,7 +94,7 @@ def evaluate(
             elif n in products and n.op is Op.EXP2:
                 values[n] = _round(np.exp(values[needs[0]]), n.dtype)
             elif n in products:
-                values[n] = sum_of_product(*(values[s] for s in needs), n.argument(ReduceArg).axes)
+                values[n] = sum_of_product(values[needs[0]], values[needs[1]], n.argument(ReduceArg).axes)
             else:
                 values[n] = compute(n, [values[s] for s in needs])
             for s in needs:

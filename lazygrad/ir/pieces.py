@@ -66,12 +66,12 @@ class Pieces:
         """The value of a node some of whose sources are computed later; None where there are none."""
         if self.later.isdisjoint(n.src):
             return None
-        shape = n.src[0].shape if n.op is Op.REDUCE else n.shape
-        rows = max(1, PIECE // max(1, math.prod(map(int, shape[1:]))))
+        shape = _known(n.src[0] if n.op is Op.REDUCE else n)
+        rows = max(1, PIECE // max(1, math.prod(shape[1:])))
         out = None if n.op is Op.REDUCE else np.empty(shape, array_type(n.dtype))
         total: Array | None = None
-        for lo in range(0, int(shape[0]), rows):
-            hi = min(int(shape[0]), lo + rows)
+        for lo in range(0, shape[0], rows):
+            hi = min(shape[0], lo + rows)
             if out is not None:
                 out[lo:hi] = self._piece(n, lo, hi)
             else:
@@ -93,13 +93,19 @@ class Pieces:
         if n.op is Op.IOTA:
             return np.arange(lo, hi).astype(array_type(n.dtype), copy=False)
         if n.op is Op.FLIP:
-            size = int(n.shape[0])
+            (size, *_) = _known(n)
             return self._piece(n.src[0], size - hi, size - lo)[::-1]
         return self.compute(n, [self._piece(s, lo, hi) for s in n.src])
 
 
+def _known(n: Node) -> tuple[int, ...]:
+    """The shape of a value all sizes of which are known; () for others."""
+    known = tuple(d for d in n.shape if isinstance(d, int))
+    return known if len(known) == len(n.shape) else ()
+
+
 def _is_huge(n: Node) -> bool:
-    return all(isinstance(d, int) for d in n.shape) and math.prod(n.shape) >= HUGE
+    return math.prod(_known(n)) >= HUGE
 
 
 def _joined(n: Node, a: Array, b: Array) -> Array:
