@@ -8,6 +8,7 @@ from functools import partial
 from types import CodeType, FunctionType, MemberDescriptorType, MethodType, ModuleType
 from typing import Any
 
+from lazygrad.ops import signatures
 from lazygrad.ops.core import Core
 from lazygrad.ops.jit_code import home_of_class, home_of_name
 from lazygrad.ops.jit_facts import MISSING, Cells, Fact, Item, Part, by_identity, content, held, is_constant
@@ -57,13 +58,13 @@ class Holders:
             ref, names = held(function), ("__code__", "__defaults__", "__kwdefaults__")
             items = [(name, *self._about_code(getattr(function, name), path)) for name in names]
             self.facts.append(Fact(path, lambda: (f := ref()) and {name: getattr(f, name) for name in names}, items))
-        if function.__closure__:
+        if function.__closure__ and not _looks_at_arguments(function):
             contents = [content(cell) for cell in function.__closure__]
             parts = [self.part(x, name) for name, x in zip(code.co_freevars, contents)]
-            is_operation = (function.__module__ or "").startswith(OPERATIONS)  # whose closures never change
+            is_operation = _module_of(function).startswith(OPERATIONS)  # whose closures never change
             if not is_operation or not all(isinstance(x, (FunctionType, dict)) or is_constant(x) for x in contents):
                 self.facts.append(Cells(function, parts))
-        if (wrapped := function.__dict__.get("__wrapped__")) is not None:
+        if (wrapped := _wrapped(function)) is not None:
             self.part(wrapped, path)
 
     def _attributes(self, function: FunctionType, path: str, names: set[str]) -> None:
@@ -217,13 +218,24 @@ def _read(ref: Callable[[], Any], read: Callable[[Any], Mapping[str, Any]]) -> M
     return None if found is None else read(found)
 
 
+def _module_of(function: FunctionType) -> str:
+    """The module that a function is written in; `__module__` says that of what it is wrapped around."""
+    return str(function.__globals__.get("__name__", ""))
+
+
+def _looks_at_arguments(function: FunctionType) -> bool:
+    """Whether it only looks at arguments, of what it is wrapped around: the same at every call."""
+    return _module_of(function) == signatures.__name__ and isinstance(_wrapped(function), FunctionType)
+
+
+def _wrapped(function: FunctionType) -> Any:
+    return function.__dict__.get("__wrapped__")
+
+
 def _code(function: FunctionType) -> CodeType:
-    """The code that runs when the function does: an operation's own, not that which looks at arguments of all."""
-    while (function.__module__ or "").startswith(OPERATIONS):
-        inner = function.__dict__.get("__wrapped__")
-        if not isinstance(inner, FunctionType):
-            break
-        function = inner
+    """The code that runs when the function does: an operation's own, not that which is around many of them."""
+    while _module_of(function).startswith(OPERATIONS) and isinstance(_wrapped(function), FunctionType):
+        function = _wrapped(function)
     return function.__code__
 
 

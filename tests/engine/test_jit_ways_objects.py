@@ -794,6 +794,26 @@ def a_method_that_a_class_comes_to_have_of_its_own(wrap: Wrap) -> Any:
 
 
 @ways.equal
+def a_decorator_around_a_tensor_method(wrap: Wrap) -> Any:
+    """It says of itself that it is in the module of what it is around."""
+    factor = 1.0
+
+    @functools.wraps(Tensor.relu)
+    def scaled(self: Any) -> Any:
+        return self * factor
+
+    def change(k: float) -> None:
+        nonlocal factor
+        factor = k
+
+    try:
+        Tensor.relu = scaled  # type: ignore[method-assign]
+        return over(wrap, lambda t: t.relu(), change)
+    finally:
+        del Tensor.relu
+
+
+@ways.equal
 def a_function_class(wrap: Wrap) -> Any:
     class Scale(Function):
         k = 1.0
