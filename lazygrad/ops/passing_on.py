@@ -123,7 +123,8 @@ def give(
 
 def _next(t: Core, value: Node, follows: bool) -> Node:
     """What stands for a new `value` of `t`, whose graph `follows` that of the value or stays what it was."""
-    changed[id(t)] = t
+    if realized(value) is None:
+        changed[id(t)] = t
     if follows or not t._requires:
         return value
     if not t._leaf:
