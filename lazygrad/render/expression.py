@@ -20,6 +20,7 @@ from lazygrad.index.expr import (
     Var,
     topological,
 )
+from lazygrad.index.width import fits_int32, numerator_shift
 
 Text = tuple[str, int]  # and the precedence of its outermost operator
 _AND, _EQUAL, _LESS, _SUM, _PRODUCT, _ATOM = range(6)  # loosest first
@@ -47,7 +48,7 @@ def c_expression(e: Expr) -> str:
 
 def _text(e: Expr) -> Text:
     nodes = topological(e)
-    wide = any(node.lo < -(1 << 31) or node.hi >= 1 << 31 or _is_shifted_far(node) for node in nodes)
+    wide = not all(map(fits_int32, nodes))
     of: dict[Expr, Text] = {}
     for node in nodes:
         if isinstance(node, Var):
@@ -108,16 +109,9 @@ def _division(e: Expr, of: Mapping[Expr, Text]) -> Text:
         remainder = f"{_held(numerator, _PRODUCT)}%{_held(denominator, _ATOM)}"
         correction = f"- ({remainder} < 0)" if sign == "/" else f"+ ({remainder} < 0 ? {denominator[0]} : 0)"
         return f"{plain} {correction}", _SUM
-    shift = -(e.numerator.lo // e.denominator.lo)
+    shift = numerator_shift(e)
     quotient = f"({_held(numerator, _SUM)} + {_number(shift * e.denominator.lo)}){sign}{_held(denominator, _ATOM)}"
     return (f"{quotient} - {_number(shift)}", _SUM) if isinstance(e, FloorDiv) else (quotient, _PRODUCT)
-
-
-def _is_shifted_far(e: Expr) -> bool:
-    """Whether a numerator that fits 32 bits may not do so once it is shifted up."""
-    if not isinstance(e, (FloorDiv, Mod)) or e.numerator.lo >= 0 or not e.denominator.is_constant:
-        return False
-    return e.numerator.hi - e.numerator.lo + e.denominator.lo >= 1 << 31
 
 
 def _joined(operator: str, inner: int, level: int) -> Callable[[Expr, Mapping[Expr, Text]], Text]:

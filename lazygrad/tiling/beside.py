@@ -23,19 +23,20 @@ def beside(name: str, programs: Sequence[Program]) -> Program:
     params: list[Array] = []
     parts: list[_Part] = []
     grids = [grid(program.body) for program in programs]
-    count = sum(_groups(axes) for axes, _ in grids)
+    needed = [dim_product(a.extent for a in axes) for axes, _ in grids]
+    count = sum(map(dim_max, needed))
     task, start = Var("task", 0, count - 1), 0
     for number, (program, (axes, body)) in enumerate(zip(programs, grids)):
         arrays = {a: replace(a, name=f"{a.name}_{number}") for a in program.params}
         params += arrays.values()
-        groups = _groups(axes)
-        own = index_variable(f"task_{number}", groups)
+        groups = needed[number]
+        own = index_variable(f"task_{number}", dim_max(groups))
         position = unflatten(own, [a.extent for a in axes])
         body = substitute_body(body, {a.var: e for a, e in zip(axes, position)}, arrays)
-        if isinstance(needed := dim_product(a.extent for a in axes), Expr):
-            body = (If(own.lt(needed), body),)
+        if isinstance(groups, Expr):
+            body = (If(own.lt(groups), body),)
         parts.append((start, (Let(own, task - start), *body) if isinstance(own, Var) else body))
-        start += groups
+        start += dim_max(groups)
     chosen = _chosen(parts, task)
     return Program(name, tuple(params), (), around([Axis(task, count, Kind.GRID)], chosen))
 
@@ -50,7 +51,3 @@ def _chosen(parts: Sequence[_Part], task: Expr) -> tuple[Stmt, ...]:
     middle = len(parts) // 2
     before = task.lt(parts[middle][0])
     return (If(before, _chosen(parts[:middle], task), _chosen(parts[middle:], task)),)
-
-
-def _groups(axes: Sequence[Axis]) -> int:
-    return dim_max(dim_product(a.extent for a in axes))

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from lazygrad.dtype import DType, dtypes
 from lazygrad.errors import GraphError
 from lazygrad.index.expr import Const, Expr, Var
+from lazygrad.index.width import fits_int32
 
 from .machine import Branch, Code, Compute, Detail, For, Immediate, Instruction, Operand, Register
 from .program import Accumulator, Array
@@ -275,8 +276,8 @@ class Context:
 
 
 def integer_type(e: Expr) -> DType:
-    """int32 where the bounds of an expression fit, else int64."""
-    return dtypes.int32 if e.lo >= -(1 << 31) and e.hi < 1 << 31 else dtypes.int64
+    """int32 where an expression fits, else int64."""
+    return dtypes.int32 if fits_int32(e) else dtypes.int64
 
 
 def zero(dtype: DType) -> Immediate:

@@ -21,6 +21,7 @@ from lazygrad.index.expr import (
     scaled_sum,
     topological,
 )
+from lazygrad.index.width import numerator_shift
 
 from . import arithmetic
 from .lower_context import Context, integer_type
@@ -133,15 +134,14 @@ class VectorIndex:
         return result
 
     def _divide(self, e: FloorDiv | Mod, a: Operand, b: Operand) -> Operand:
-        """C's division is right for numerators from 0; others are shifted by a multiple of the divisor first. Where the
-        multiple might not fit, what was rounded up is found by the remainder."""
+        """C's division is right for numerators from 0; others are shifted by a multiple of the divisor first. Of a
+        divisor that is a variable the multiple might not fit: what was rounded up is found by the remainder."""
         code = Code.REM if isinstance(e, Mod) else Code.DIV
-        lo, hi, divisor = e.numerator.lo, e.numerator.hi, e.denominator
-        if lo >= 0:
+        if e.numerator.lo >= 0:
             return self._compute(code, a, b)
-        if divisor.is_constant and (self.type is dtypes.int64 or hi - lo + divisor.lo < 1 << 31):
-            shift = -(lo // divisor.lo)
-            shifted = self._compute(Code.ADD, a, Immediate(shift * divisor.lo, self.type))
+        if e.denominator.is_constant:
+            shift = numerator_shift(e)
+            shifted = self._compute(Code.ADD, a, Immediate(shift * e.denominator.lo, self.type))
             result = self._compute(code, shifted, b)
             return result if code is Code.REM else self._compute(Code.SUB, result, Immediate(shift, self.type))
         remainder = self._compute(Code.REM, a, b)
