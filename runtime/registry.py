@@ -25,8 +25,8 @@ _MOST_INDICES = {"OPENCL": 2, "CUDA": 1, "CUDA_EMULATED": 0, "NUMPY": 0, "CPU": 
 _open: dict[str, Runtime] = {}
 _cache_makers: list[Callable[[], ByteCache]] = []  # the last one counts
 _lock = threading.RLock()
-_cpus: dict[str, str] = {}  # the device that `cpu` is, by the OpenCL device that would be used
-_chosen: list[str] = []  # the default device, once it has been looked for
+_cpus: dict[str, device] = {}  # the device that `cpu` is, by the OpenCL device that would be used
+_chosen: list[device] = []  # the default device, once it has been looked for
 
 
 def parse(name: str) -> tuple[str, tuple[int, ...]]:
@@ -91,7 +91,7 @@ class device(str):  # noqa: N801 - PyTorch's name
         self._inside.pop().__exit__(*raised)
 
 
-def canonical(name: str) -> str:
+def canonical(name: str) -> device:
     """The one spelling of a device name: upper case, all indices given or none.
 
     >>> canonical("opencl"), canonical("OpenCL:1"), canonical("cuda:0")
@@ -108,11 +108,11 @@ def canonical(name: str) -> str:
 
 
 @functools.lru_cache(maxsize=256)
-def _named(kind: str, indices: tuple[int, ...]) -> str:
+def _named(kind: str, indices: tuple[int, ...]) -> device:
     return device(":".join([kind, *map(str, indices)]))
 
 
-def _cpu() -> str:
+def _cpu() -> device:
     """The device of `LAZYGRAD_DEVICE` if it runs on the CPU, else an OpenCL device that does, else NUMPY."""
     name = settings.device.strip().upper()
     if name in ("NUMPY", "CUDA_EMULATED"):
@@ -153,7 +153,7 @@ def _opened(name: str) -> Runtime:
     return runtime
 
 
-def default_device() -> str:
+def default_device() -> device:
     """`LAZYGRAD_DEVICE` if set, else CUDA if it can be used, else OPENCL, else NUMPY with one warning."""
     if settings.device:
         return canonical(settings.device)

@@ -6,27 +6,17 @@ Each function of memory counts what this process has in use, in bytes.
 from __future__ import annotations
 
 from lazygrad.cuda import amp
-from lazygrad.device import device as _name
 from lazygrad.device import synchronize as _synchronize
 from lazygrad.dtype import dtypes
 from lazygrad.errors import ArgumentError, DeviceError, OutOfMemoryError, fail
+from lazygrad.functions import typed
 from lazygrad.functions.typed import tensor_class
 from lazygrad.ops.generator import manual_seed
 from lazygrad.runtime.base import Runtime
 from lazygrad.runtime.registry import available_devices, canonical, open_device, opened
 
 __all__ = [
-    "BFloat16Tensor",
-    "BoolTensor",
-    "ByteTensor",
-    "CharTensor",
-    "DoubleTensor",
-    "FloatTensor",
-    "HalfTensor",
-    "IntTensor",
-    "LongTensor",
     "OutOfMemoryError",
-    "ShortTensor",
     "amp",
     "current_device",
     "device_count",
@@ -44,19 +34,20 @@ __all__ = [
     "set_device",
     "synchronize",
 ]
+__all__ += typed.__all__
 Which = int | str | None
 manual_seed_all = manual_seed
 
-FloatTensor = tensor_class("FloatTensor", dtypes.float32, on_gpu=True)
-DoubleTensor = tensor_class("DoubleTensor", dtypes.float64, on_gpu=True)
-HalfTensor = tensor_class("HalfTensor", dtypes.float16, on_gpu=True)
-BFloat16Tensor = tensor_class("BFloat16Tensor", dtypes.bfloat16, on_gpu=True)
-LongTensor = tensor_class("LongTensor", dtypes.int64, on_gpu=True)
-IntTensor = tensor_class("IntTensor", dtypes.int32, on_gpu=True)
-ShortTensor = tensor_class("ShortTensor", dtypes.int16, on_gpu=True)
-CharTensor = tensor_class("CharTensor", dtypes.int8, on_gpu=True)
-ByteTensor = tensor_class("ByteTensor", dtypes.uint8, on_gpu=True)
-BoolTensor = tensor_class("BoolTensor", dtypes.bool, on_gpu=True)
+FloatTensor = tensor_class(dtypes.float32, on_gpu=True)
+DoubleTensor = tensor_class(dtypes.float64, on_gpu=True)
+HalfTensor = tensor_class(dtypes.float16, on_gpu=True)
+BFloat16Tensor = tensor_class(dtypes.bfloat16, on_gpu=True)
+LongTensor = tensor_class(dtypes.int64, on_gpu=True)
+IntTensor = tensor_class(dtypes.int32, on_gpu=True)
+ShortTensor = tensor_class(dtypes.int16, on_gpu=True)
+CharTensor = tensor_class(dtypes.int8, on_gpu=True)
+ByteTensor = tensor_class(dtypes.uint8, on_gpu=True)
+BoolTensor = tensor_class(dtypes.bool, on_gpu=True)
 
 
 def device_count() -> int:
@@ -141,6 +132,6 @@ def empty_cache() -> None:
 
 def _runtime(device: Which) -> Runtime:
     name = canonical("CUDA" if device is None else f"CUDA:{device}" if isinstance(device, int) else device)
-    if _name(name).type != "cuda":
+    if name.type != "cuda":
         raise DeviceError(f"{name} is no CUDA device; write a number, or cuda:NUMBER")
     return open_device(name)

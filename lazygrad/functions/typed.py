@@ -9,6 +9,7 @@ import numpy as np
 
 from lazygrad.dtype import DType, dtypes
 from lazygrad.errors import DTypeError, OperandError, fail
+from lazygrad.ops.moving import CLASSES
 from lazygrad.ops.operands import describe
 from lazygrad.ops.signatures import is_integer
 from lazygrad.tensor import Tensor
@@ -66,23 +67,23 @@ class TensorClass(type):
         return instance.device.startswith("CUDA") == cls.on_gpu
 
 
-def tensor_class(name: str, dtype: DType, on_gpu: bool = False) -> TensorClass:
-    """The class of that name.
+def tensor_class(dtype: DType, on_gpu: bool = False) -> TensorClass:
+    """The class of tensors of that dtype.
 
     >>> FloatTensor([1, 2]), LongTensor(2).shape, isinstance(Tensor([1.0]), FloatTensor)
     (tensor([1., 2.]), (2,), True)
     """
     doc = f"Tensors of {dtype}{' on a GPU' if on_gpu else ''}; see `TensorClass`."
-    return TensorClass(name, (), {"dtype": dtype, "on_gpu": on_gpu, "__doc__": doc})
+    return TensorClass(f"{CLASSES[dtype.name]}Tensor", (), {"dtype": dtype, "on_gpu": on_gpu, "__doc__": doc})
 
 
-FloatTensor = tensor_class("FloatTensor", dtypes.float32)
-DoubleTensor = tensor_class("DoubleTensor", dtypes.float64)
-HalfTensor = tensor_class("HalfTensor", dtypes.float16)
-BFloat16Tensor = tensor_class("BFloat16Tensor", dtypes.bfloat16)
-LongTensor = tensor_class("LongTensor", dtypes.int64)
-IntTensor = tensor_class("IntTensor", dtypes.int32)
-ShortTensor = tensor_class("ShortTensor", dtypes.int16)
-CharTensor = tensor_class("CharTensor", dtypes.int8)
-ByteTensor = tensor_class("ByteTensor", dtypes.uint8)
-BoolTensor = tensor_class("BoolTensor", dtypes.bool)
+FloatTensor = tensor_class(dtypes.float32)
+DoubleTensor = tensor_class(dtypes.float64)
+HalfTensor = tensor_class(dtypes.float16)
+BFloat16Tensor = tensor_class(dtypes.bfloat16)
+LongTensor = tensor_class(dtypes.int64)
+IntTensor = tensor_class(dtypes.int32)
+ShortTensor = tensor_class(dtypes.int16)
+CharTensor = tensor_class(dtypes.int8)
+ByteTensor = tensor_class(dtypes.uint8)
+BoolTensor = tensor_class(dtypes.bool)

@@ -141,11 +141,7 @@ class Bert(Pretrained):
         layers = nn.ModuleList([Layer(config) for _ in range(config.num_hidden_layers)])
         self.encoder = nn.ModuleDict({"layer": layers})
         self.layers = list(layers)
-        for name, parameter in self.named_parameters():
-            if parameter.ndim == 2:
-                nn.init.normal_(parameter, std=0.02)
-            elif name.endswith("bias"):
-                nn.init.zeros_(parameter)
+        self._draw_weights()
 
     def forward(
         self, ids: Tensor, attention_mask: Tensor | None = None, token_type_ids: Tensor | None = None

@@ -160,11 +160,7 @@ class GPT(Pretrained):
     def _initialize(self) -> None:
         """N(0, 0.02); what is added to the residual stream is smaller, because 2 * layers such terms add up."""
         residual = 0.02 / math.sqrt(2 * self.config.layers)
-        for name, parameter in self.named_parameters():
-            if parameter.ndim >= 2:
-                nn.init.normal_(parameter, std=residual if name.endswith("c_proj.weight") else 0.02)
-            elif name.endswith("bias"):
-                nn.init.zeros_(parameter)
+        self._draw_weights(lambda name: residual if name.endswith("c_proj.weight") else 0.02)
 
     @property
     def device(self) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -97,6 +97,14 @@ class Pretrained(nn.Module):
         write_weights(folder, arrays, shard_size)
         with atomic_write(folder / CONFIG) as out:
             out.write(json.dumps(values, indent=2).encode())
+
+    def _draw_weights(self, deviation: Callable[[str], float] = lambda name: 0.02) -> None:
+        """New values as GPT-2 and BERT begin with: matrices are drawn, of their names' deviation; biases are 0."""
+        for name, parameter in self.named_parameters():
+            if parameter.ndim == 2:
+                nn.init.normal_(parameter, std=deviation(name))
+            elif name.endswith("bias"):
+                nn.init.zeros_(parameter)
 
     @classmethod
     def _of_config(cls, config: Any) -> Self:

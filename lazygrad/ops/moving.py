@@ -88,9 +88,9 @@ class Moving(Copying):
         """
         on_gpu = self.device.startswith("CUDA")
         if dtype is None:
-            return f"torch.{'cuda.' * on_gpu}{_CLASSES[self.dtype.name]}Tensor"
+            return f"torch.{'cuda.' * on_gpu}{CLASSES[self.dtype.name]}Tensor"
         name = dtype if isinstance(dtype, str) else getattr(dtype, "class_name", "")
-        by_class = next((kind for kind, c in _CLASSES.items() if name.endswith(f".{c}Tensor")), None)
+        by_class = next((kind for kind, c in CLASSES.items() if name.endswith(f".{c}Tensor")), None)
         if by_class is None:
             return self.cast(dtype)
         to_gpu = ".cuda." in name
@@ -102,7 +102,7 @@ def moved(value: Node, here: str, there: str) -> Node:
     return value if here == there or value.device is None else copy_to(value, there)
 
 
-_CLASSES = {
+CLASSES = {  # how PyTorch's older names begin: FloatTensor, ...
     "float64": "Double", "float32": "Float", "float16": "Half", "bfloat16": "BFloat16", "int64": "Long", "int32": "Int",
     "int16": "Short", "int8": "Char", "uint8": "Byte", "uint16": "UInt16", "uint32": "UInt32", "uint64": "UInt64",
     "bool": "Bool",

@@ -90,31 +90,23 @@ def tensor_text(values: np.ndarray[Any, Any], dtype: DType, requires_grad: bool)
 
 
 def _array_text(values: np.ndarray[Any, Any]) -> str:
-    is_long = values.size > _options.threshold
-    shown = _edges(values) if is_long else values  # the format is that of what is shown
+    edge, is_long = _options.edgeitems, values.size > _options.threshold
+    cut = [is_long and n > 2 * edge for n in values.shape]  # along which axes the middle is left out
+    shown = _edges(values) if is_long else values
     write, width = _number_writer(shown.reshape(-1))
-    if not values.ndim:
-        return write(values[()])
-
-    def parts(block: np.ndarray[Any, Any], dots: str, indent: int) -> list[str]:
-        edge = _options.edgeitems
-        if not is_long or len(block) <= 2 * edge:
-            return [text(x, indent) for x in block]
-        ends = np.concatenate([block[:edge], block[len(block) - edge :]])
-        found = [text(x, indent) for x in ends]
-        return [*found[:edge], dots, *found[edge:]]
 
     def text(block: np.ndarray[Any, Any], indent: int) -> str:
         if not block.ndim:
             return write(block[()]).rjust(width)
-        if block.ndim > 1:
-            return f"[{(',' + chr(10) * (block.ndim - 1) + ' ' * indent).join(parts(block, '...', indent + 1))}]"
-        numbers = parts(block, " ...", indent)
-        each = max(1, (_options.linewidth - indent + 1) // (width + 2))
-        lines = [", ".join(numbers[k : k + each]) for k in range(0, len(numbers), each)]
-        return f"[{(',' + chr(10) + ' ' * indent).join(lines)}]"
+        parts, is_row = [text(x, indent + 1) for x in block], block.ndim == 1
+        if cut[-block.ndim]:
+            parts.insert(edge, " ..." if is_row else "...")
+        each = max(1, (_options.linewidth - indent + 1) // (width + 2)) if is_row else 1
+        lines = [", ".join(parts[k : k + each]) for k in range(0, len(parts), each)]
+        between = "," + "\n" * max(1, block.ndim - 1) + " " * indent
+        return f"[{between.join(lines)}]"
 
-    return text(values, INDENT + 1)
+    return text(shown, INDENT + 1)
 
 
 def _edges(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
